@@ -19,11 +19,17 @@ from detector.domain.section_reading import Reading
 from detector.domain.section_summary import KeyComparison, SectionSummary
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
-from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, Snapshot, split_parts
+from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
 from detector.engine.catalog import load_readers, load_shape_builders
 from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
-from detector.engine.section_scope import describe_mismatch, find_mismatch, is_owner_unproven
+from detector.engine.section_scope import (
+    Mismatch,
+    describe_mismatch,
+    find_mismatch,
+    find_row_account,
+    is_owner_unproven,
+)
 from detector.engine.section_time import (
     STATUS_SECTIONS,
     OuterTimes,
@@ -184,9 +190,23 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
     elif source is None or source.state != "failed":
         reading.as_of = as_of or taken_at
         _run_reader(section, raw, reading, context, gathered)
+        if section in ("broker", STATEMENT) and "broker_account" not in reading.values:
+            _apply_row_account(reading, context, gathered)
         if as_of is None and _is_collected_status(section, source):
             _check_change(reading, given, gathered)
     gathered.section_summaries.append(build_summary(reading, age, context, gathered.comparisons.get(section)))
+
+
+def _apply_row_account(reading: Reading, context: ReadContext, gathered: _GatheredSections) -> None:
+    """Give the section the account that its rows are about; what is all of another account is not seen."""
+    account = find_row_account(reading.values, context.settings)
+    if isinstance(account, Mismatch):
+        gathered.mismatched[reading.section] = describe_mismatch(account)
+        reading.values.clear()
+    elif account is not None:
+        gathered.unproven.discard(reading.section)
+        if reading.section != STATEMENT:
+            reading.values["broker_account"] = account
 
 
 def _get_outer_times(section: str, given: _Input) -> OuterTimes:

@@ -11,6 +11,7 @@ from detector.domain.profile import ReadContext
 from detector.engine.section_time import STATUS_SECTIONS
 from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
+from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts
 from detector.settings import (
     ACCOUNT,
     AWS_ACCOUNT,
@@ -69,6 +70,22 @@ def find_mismatch(section: str, raw: Any, context: ReadContext) -> Mismatch | No
     if section == "ecs":
         mismatches = chain(mismatches, _iter_ecs_mismatches(raw, context.settings))
     return next(mismatches, None)
+
+
+def find_row_account(values: Mapping[str, Any], settings: Settings) -> str | Mismatch | None:
+    """Return the account that the rows of the broker are about, by AEGIS_PT_ACCOUNT where it is set.
+
+    It is the configured one as a row spells it, a mismatch where rows name accounts and none may be that one,
+    and None where no row names an account.
+    """
+    rows = chain.from_iterable(listed for listed in values.values() if isinstance(listed, tuple))
+    named = dict.fromkeys(account for row in rows if (account := getattr(row, "account", None)))
+    if not named or not _is_set(ACCOUNT, settings):
+        return None
+    expected = settings[ACCOUNT]
+    own = [account for account in named if compare_accounts(account, expected) != DIFFERENT]
+    own.sort(key=lambda account: compare_accounts(account, expected) != SAME)
+    return own[0] if own else Mismatch("account", redact_excerpt(next(iter(named))), expected, ACCOUNT)
 
 
 def describe_mismatch(mismatch: Mismatch) -> str:
