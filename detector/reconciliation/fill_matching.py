@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from msgspec import Struct
 
@@ -40,6 +40,7 @@ from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
 _ZERO = Decimal(0)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 LISTED_FOR = timedelta(hours=24)
 """A store of trades is expected to hold at least its last day."""
 _PRICE_TOLERANCE = 1e-4  # a statement rounds the average price of an order
@@ -51,7 +52,8 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
     The ids decide first, then instrument, quantity and time, then what lacks a part of these. At last an open
     position accounts for the fills on its side, as far as no trade accounts for it.
     """
-    legs = [leg for trade in trades for leg in iter_legs(trade)]
+    lots = list(lots)
+    legs = list(_iter_legs(trades, lots))
     by_id = {leg_id: leg for leg in legs for leg_id in leg.ids}
     used: set[int] = set()
     rest: list[Fill] = []
@@ -67,6 +69,24 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
         unused = open_legs.list_rest()
     positions = _HeldQuantities(lots, trades)
     return [fill for fill in rest if not positions.remove_match(fill)]
+
+
+def _iter_legs(trades: Sequence[Trade], lots: Iterable[Lot]) -> Iterator[Leg]:
+    """Yield the legs of every trade.
+
+    A trade whose row does not say whether it is open is open as far as a position holds its quantity, the
+    newest first: then it has no closing leg that a fill could be.
+    """
+    held = _HeldQuantities(lots, [trade for trade in trades if trade.is_effectively_open])
+    unclear = [trade for trade in trades if trade.is_effectively_open is None]
+    unclear.sort(key=lambda trade: trade.opened_at or _LONG_AGO, reverse=True)
+    open_ids = {
+        id(trade)
+        for trade in unclear
+        if (quantity := trade.signed_quantity) and held.remove_certain(normalize(trade), quantity)
+    }
+    for trade in trades:
+        yield from islice(iter_legs(trade), 1 if id(trade) in open_ids else None)
 
 
 class StatementFills:
@@ -223,16 +243,21 @@ class _HeldQuantities:
                 for left in self._index.find_same(normalize(trade)):
                     _apply_quantity(left, quantity)
 
+    def remove_certain(self, instrument: Instrument, quantity: Decimal) -> bool:
+        """Take the quantity; return whether a position is known to have as much left."""
+        for left in self._index.find_same(instrument):
+            if left[0] is not None and left[0] * quantity > 0 and abs(left[0]) >= abs(quantity):
+                _apply_quantity(left, quantity)
+                return True
+        return False
+
     def remove_match(self, fill: Fill) -> bool:
-        """Take the quantity of the fill; return whether a position on its side has as much left."""
+        """Take the quantity of the fill; return whether a position on its side has or may have as much."""
         quantity = fill.quantity
         for left in self._index.find_same(fill.instrument):
             if left[0] is None or quantity is None:
                 return True
-            if left[0] * quantity > 0 and abs(left[0]) >= abs(quantity):
-                _apply_quantity(left, quantity)
-                return True
-        return False
+        return quantity is not None and self.remove_certain(fill.instrument, quantity)
 
 
 def _apply_quantity(left: list[Decimal | None], quantity: Decimal) -> None:

@@ -22,6 +22,7 @@ from detector.reconciliation.position_pairs import (
     PositionPair,
     classify_difference,
     has_common,
+    is_equal,
     list_titles,
 )
 
@@ -165,4 +166,4 @@ def _is_paired(group: Sequence[PositionPair]) -> bool:
         sorted(quantity for p in rest if (quantity := p.compute_quantity(side) or FLAT))
         for side in (INTERNAL, BROKER)
     )
-    return mine == theirs
+    return len(mine) == len(theirs) and all(map(is_equal, mine, theirs))

@@ -56,6 +56,13 @@ def first(patch: dict[str, Any], type_: str) -> Any:
 # --- open_positions_drift ------------------------------------------------------------------------------
 
 
+def test_noise_of_a_pair_whose_currency_is_not_named_is_no_difference():
+    mine = {"symbol": "BTC", "sec_type": "CRYPTO"}
+    theirs = {**mine, "currency": "USD", "local_symbol": "BTC.USD", "con_id": 479624278}
+    assert truth([row(0.12345678, mine)], [row(0.12345679, theirs)]) == []
+    assert truth([row(0.12345678, mine)], [row(0.12345698, theirs)]) != []
+
+
 @pytest.mark.parametrize(
     ("held", "at_broker", "kind"),
     [
@@ -879,6 +886,19 @@ def test_an_open_position_knows_of_the_fill_that_opened_it_and_not_of_the_one_th
     assert fills([execution(side="BOT")], [], **held) == []
     assert fills([execution(side="SLD")], [], **held) == ["critical missed_fill:e1"]
     assert fills([execution(side="BOT", quantity=40)], [], **held) == ["critical missed_fill:e1"]
+
+
+def test_a_trade_that_a_position_holds_is_open_so_that_its_sale_by_hand_is_a_missed_fill():
+    bought = execution(exec_id="e0", order_id=6, side="BOT", at="2026-06-02T14:00:00Z")
+    sold = execution()
+    listed = trade(closed_at=None)
+    assert fills([bought, sold], [listed], **internal(row(39))) == ["critical missed_fill:e1"]
+    # A row that says neither is a trade that may be closed where nothing, or too little, is held of it.
+    assert fills([bought, sold], [listed], **internal(row(38))) == []
+    assert fills([bought, sold], [listed]) == []
+    # Of two such trades and one position the newer is the one that is held.
+    older = trade(trade_id=161, closed_at=None, opened_at="2026-06-02T13:00:00Z")
+    assert fills([bought, sold], [older, listed], **internal(row(39))) == []
 
 
 def test_a_fill_while_connectivity_was_lost_is_told_at_once():
