@@ -44,8 +44,13 @@ from detector.logs.events import (
     LogIncident,
     LogMemory,
 )
-from detector.logs.outages import find_dead_streams, find_farm_outages, find_link_outages
-from detector.logs.spells import find_logins_due, find_trading_blocks
+from detector.logs.outages import (
+    find_dead_streams,
+    find_farm_outages,
+    find_link_outages,
+    find_logins_due,
+    find_trading_blocks,
+)
 from detector.market.maintenance import PlannedRestart
 from detector.settings import ORDER_REJECT_CRITICAL, SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
 

@@ -25,8 +25,14 @@ from detector.formats.numbers import format_count, normalize_number
 from detector.formats.patterns import build_pattern
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones, render_header
-from detector.render.page_markup import escape_step, escape_text, render_rows, render_table, render_unproven
-from detector.render.page_style import STYLE
+from detector.render.page_markup import (
+    STYLE,
+    escape_step,
+    escape_text,
+    render_rows,
+    render_table,
+    render_unproven,
+)
 from detector.render.page_svg import TimeAxis, render_bars, render_series
 from detector.render.report_text import GAPS, RECOVERING, REPLAYED
 

@@ -19,7 +19,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.logs.events import MAX_NEWS_AGE, SECOND_FACTOR_ASKED
-from detector.logs.spells import find_logins_due
+from detector.logs.outages import find_logins_due
 
 _ANSWERED_WITHIN = timedelta(seconds=180)  # facts of IBC: a second factor takes 60 to 180 s
 _BEFORE_OPEN_SEC = 3 * 3600

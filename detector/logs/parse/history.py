@@ -1,4 +1,4 @@
-"""Builds the LogHistory of a run from its lines and the memory of earlier runs."""
+"""Builds the LogHistory of a run from its lines and the memory of earlier runs, and counts those lines."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from detector.logs.events import (
     RECONNECT,
     SEVERE,
     THROTTLED,
+    LineCounts,
     LogEvent,
     LogHistory,
     LogMemory,
 )
-from detector.logs.parse.line_counts import count_lines
+from detector.logs.parse.line import parse_line
 from detector.logs.parse.line_times import (
     LineTimes,
     LogLines,
     compute_digest,
     compute_tail,
     count_known_lines,
+    find_line_time,
 )
 from detector.logs.parse.scan import is_introduced, scan_lines
 from detector.logs.parse.vocabulary import LineMatch
@@ -162,3 +164,28 @@ def _summarize_reconciliation(
         elif event.kind == PROOF_DUE and (proven_at is None or event.at > proven_at):
             proof_due_since = min(proof_due_since or event.at, event.at)
     return verdict, proven_at, proof_due_since
+
+
+_MOST_SHAPES = 2000
+_OTHER = "other"
+
+
+def count_lines(lines: LogLines) -> LineCounts:
+    """Return the counts; lines of one shape count alike, those beyond 2,000 shapes as another dialect."""
+    shapes = lines.list_masks()
+    samples = dict(zip(shapes, lines.texts, strict=True))
+    with_text = sum(map(bool, map(str.strip, lines.texts)))
+    timed = sum(stamp is not None for stamp in lines.stamps)
+    dialects: Counter[str] = Counter()
+    for shape, count in Counter(shapes).most_common(_MOST_SHAPES):
+        sample = samples[shape]
+        parsed = parse_line(sample)
+        if not parsed.text.strip():
+            with_text -= count if sample.strip() else 0
+            continue
+        dialects[parsed.dialect] += count
+        if lines.stamps[0] is None and (parsed.time is not None or find_line_time(sample, None)):
+            timed += count
+    if others := with_text - dialects.total():
+        dialects[_OTHER] = others
+    return LineCounts(len(lines.texts), with_text, min(timed, len(lines.texts)), dict(dialects.most_common()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.logs.parse.line_counts import count_lines
+from detector.logs.parse.history import count_lines
 from detector.logs.parse.line_times import LogLines
 from tests.support.log_lines import seen
 
