@@ -22,8 +22,9 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 FILES = {"rule": 3, "setting": 1, "command": 1, "source": 2, "section": 2, "channel": 3}
-NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "node_modules", "scheduler", "benchmarks")
+NOT_COPIED = shutil.ignore_patterns(".*", "node_modules", "scheduler", "benchmarks")
 # The tests that say what is missing to somebody who adds something.
+NAMED = "reconcile_old or has or table or generated and not depends"
 CHECKS = ["tests/test_docs.py", "tests/rules/test_contract.py", "tests/rules/test_laws.py"]
 
 
@@ -130,9 +131,7 @@ def test_the_rule_fires_and_every_law_holds(done):
     document = {"taken_at": "2026-06-02T15:00:00Z", **fixture["patch"]}
     events = json.loads(done.detector("--offline", input=json.dumps(document)))["events"]
     assert [event["type"] for event in events] == ["reconcile_old"]
-    laws = done.python(
-        "-m", "pytest", "-q", "-x", "-k", "reconcile_old or has or table or generated", *CHECKS
-    )
+    laws = done.python("-m", "pytest", "-q", "-x", "-k", NAMED, *CHECKS)
     assert laws.returncode == 0, laws.stdout
 
 

@@ -114,22 +114,22 @@ def test_a_marked_part_that_cannot_be_written_fails_the_check(copy, capsys):
     assert "docs/cli.md" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        pytest.param({"COLUMNS": "40", "LINES": "10"}, id="a narrow terminal"),
-        pytest.param({"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm-256color"}, id="colours"),
-        pytest.param({"TZ": "Asia/Tokyo", "LC_ALL": "C"}, id="another zone and locale"),
-        pytest.param({"PYTHONHASHSEED": "77"}, id="another hash seed"),
-        pytest.param({"AEGIS_PT_HEARTBEAT_STALE_SEC": "1", "AEGIS_PT_GAP_SEC": "late"}, id="settings"),
-    ],
-)
-def test_what_is_generated_depends_on_the_code_alone(environment, copy):
+def test_what_is_generated_depends_on_the_code_alone(copy):
+    """Not on a terminal, its colours, a zone, a locale, the hash seed or a setting: all of them at once."""
     base = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(copy)}
+    terminal = {
+        "COLUMNS": "40",
+        "LINES": "10",
+        "FORCE_COLOR": "1",
+        "CLICOLOR_FORCE": "1",
+        "TERM": "xterm-256color",
+    }
+    place = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
+    set_values = {"AEGIS_PT_HEARTBEAT_STALE_SEC": "1", "AEGIS_PT_GAP_SEC": "late"}
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check", "--root", "."],
         cwd=copy,
-        env={**base, **environment},
+        env={**base, **terminal, **place, **set_values},
         capture_output=True,
         text=True,
         check=False,

@@ -47,6 +47,11 @@ def one_test(checkout: Path, claim: str) -> None:
     write(checkout / "tests" / "schedule" / "test_x.py", f"def test_x():\n    assert {claim}\n")
 
 
+def no_pytest(checkout: Path) -> None:
+    """Put a program in the place of pytest that passes at once, where its answer is of no consequence."""
+    write(checkout / "pytest.py", "print('1 passed')\n")
+
+
 def npm(checkout: Path, count: int = 3, code: int = 0) -> None:
     """Put programs of that name on the path: npm, which tells so many passed tests, and node."""
     for name in ("npm", "node"):
@@ -84,6 +89,7 @@ def test_it_leaves_nothing_behind(checkout):
 
 def test_json_has_every_check_and_whether_it_is_ready(checkout):
     one_test(checkout, "True")
+    no_pytest(checkout)
     found = readiness(checkout, "--json")
     assert (found.document["ready"], found.document["why_not"]) == (True, "")
     assert found.document["checks"][0] == {
@@ -155,6 +161,7 @@ def _no_tests(checkout: Path) -> None:
 )
 def test_what_cannot_be_tried_here_is_skipped_loudly_and_nothing_is_ready(checkout, take, what, why):
     one_test(checkout, "True")
+    no_pytest(checkout)
     take(checkout)
     here = readiness(checkout, "--json")
     assert (here.code, here.document["ready"]) == (1, False)
