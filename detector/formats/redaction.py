@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from detector.formats.patterns import build_pattern
@@ -160,6 +161,9 @@ _ACCOUNT_SIGNS = tuple(f"{letter}77777".encode() for letter in "abcdefghijklmnop
 _MASKED = bytes(ord("7") if chr(code).isdecimal() else code for code in range(256))
 # Letters that a pattern takes for ASCII ones where case does not count, and digits of other scripts.
 _FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")
+# Whether a text of that mask can hold an account or a secret, of those that this process searched before.
+_SEARCHED: dict[bytes | None, bool] = {}
+_MOST_SEARCHED, _LONGEST_REMEMBERED = 8192, 256
 _SHORTEST_SECRET = 4
 _TOGETHER, _MAX_PASSES = 256, 8
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
@@ -214,12 +218,29 @@ def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
     _collect_texts(value, texts, keys)
     texts += keys
     masks = [_mask(text) for text in texts]
-    suspicious = set(_list_suspicious(dict.fromkeys(masks)))
+    suspicious = _find_suspicious(dict.fromkeys(masks))
     suspects = {text for text, mask in zip(texts, masks, strict=True) if mask in suspicious}
     for secret in secrets:
         suspects.update(text for text in texts if secret in text)
     suspects.update(key for key in keys if _is_owner_key(key))
     return suspects
+
+
+def _find_suspicious(masks: Iterable[bytes | None]) -> set[bytes | None]:
+    """Return the masks of texts that can hold an account or a secret; short ones are searched once."""
+    new, suspicious = [], set()
+    for mask in masks:
+        known = _SEARCHED.get(mask)
+        if known is None:
+            new.append(mask)
+        elif known:
+            suspicious.add(mask)
+    suspicious.update(_list_suspicious(new))
+    if len(_SEARCHED) > _MOST_SEARCHED:
+        _SEARCHED.clear()
+    short = (mask for mask in new if mask is None or len(mask) <= _LONGEST_REMEMBERED)
+    _SEARCHED.update((mask, mask in suspicious) for mask in islice(short, _MOST_SEARCHED))
+    return suspicious
 
 
 def _mask(text: str) -> bytes | None:
@@ -291,6 +312,10 @@ def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _redact_secrets(text: str, secrets: tuple[str, ...]) -> str:
+    return (_redact_short if len(text) <= _LONGEST_REMEMBERED else _redact_new)(text, secrets)
+
+
+def _redact_new(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
     for _ in range(_MAX_PASSES):  # what is hidden ends a word, behind which another secret can begin
@@ -300,6 +325,9 @@ def _redact_secrets(text: str, secrets: tuple[str, ...]) -> str:
         if text == before:
             break
     return text
+
+
+_redact_short = lru_cache(maxsize=1024)(_redact_new)
 
 
 def _replace_texts(value: Any, replace_text: Callable[[str], str], hidden: bool = False) -> Any:

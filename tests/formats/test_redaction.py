@@ -409,3 +409,14 @@ def test_the_quick_look_never_misses_what_the_patterns_find(text):
     """The signs of a secret may be careful, never careless: each text that a pattern matches is a suspect."""
     if ACCOUNT.search(text) or any(row.pattern.search(text) for row in _SECRETS):
         assert text in _find_suspects(["nothing", text, "nor here 12"], ())
+
+
+def test_what_was_searched_before_is_redacted_like_the_first_time(monkeypatch):
+    """Also where so much came between that it was forgotten; a secret of settings is no text's own."""
+    document = ["of U1234567", f"token {GITHUB}", "of 1234567", "a sesame", "é U7654321", "U1234567" * 99]
+    first = redact(document)
+    assert redact(document) == first
+    assert redact(document, ["a sesame"]) == [*first[:3], "[redacted]", *first[4:]]
+    monkeypatch.setattr("detector.formats.redaction._MOST_SEARCHED", 2)
+    redact([f"{letter} fine" for letter in "abcdefgh"])
+    assert [redact(document) for _ in "ab"] == [first, first]

@@ -7,6 +7,7 @@ inner lines quote code and other messages, so they match nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct, field
@@ -112,6 +113,7 @@ class _Shape(Struct):
 class _LineCache:
     """The results of lines by their shape, so that a line like an earlier one is not read again.
 
+    A process keeps it from one reading to the next, until it is full: a result depends on its line alone.
     Where a result quotes a number, such as an order's id, the line's own takes its place. Lines whose result
     depends on a number in another way are read one by one.
     """
@@ -121,6 +123,11 @@ class _LineCache:
         self._reporting: dict[bytes, bool] = {}
         self._count = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it learns nothing more."""
+        return self._count >= _CACHE_LIMIT
+
     def classify(self, line: str, masked: bytes) -> _LineResult:
         """Return the result of a line; `masked` is the beginning of its shape."""
         if len(line) > LONGEST_MASKED or (line[:1] == "<" and has_urgent_priority(line)):
@@ -128,7 +135,7 @@ class _LineCache:
         shape = self._shapes.get(masked)
         if shape is None:
             shape = self._build_shape(masked)
-            if self._count < _CACHE_LIMIT:
+            if not self.is_full:
                 self._count += 1
                 self._shapes[masked] = shape
         codes = shape.code_spans
@@ -149,7 +156,7 @@ class _LineCache:
         can_report = self._reporting.get(words)
         if can_report is None:
             can_report = has_candidate_text(words.decode("utf-8", "surrogatepass").lower())
-            if self._count < _CACHE_LIMIT:
+            if not self.is_full:
                 self._count += 1
                 self._reporting[words] = can_report
         return _Shape(None if can_report else find_code_spans(masked))
@@ -158,10 +165,20 @@ class _LineCache:
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
     ) -> _LineResult:
         result = _classify_alone(line)
-        if self._count < _CACHE_LIMIT:
+        if not self.is_full:
             self._count += 1
             shape.templates[signature] = _build_template(line, numbers, result)
         return result
+
+
+_get_shared_cache = lru_cache(maxsize=1)(_LineCache)
+
+
+def _get_line_cache() -> _LineCache:
+    """Return what earlier readings learnt of lines; an empty one where that is full."""
+    if _get_shared_cache().is_full:
+        _get_shared_cache.cache_clear()
+    return _get_shared_cache()
 
 
 def _build_template(line: str, numbers: Sequence[str], result: _LineResult) -> _Template:
@@ -211,7 +228,7 @@ def scan_lines(
 def _iter_results(lines: LogLines) -> Iterator[tuple[int, _LineResult]]:
     """Yield the results of the lines that give something, but for the inner lines of a traceback."""
     in_traceback: set[str] = set()  # the streams whose latest line is part of a traceback
-    cache = _LineCache()
+    cache = _get_line_cache()
     for index, (line, masked) in enumerate(zip(lines.texts, lines.list_masks(), strict=True)):
         if in_traceback and lines.streams[index] in in_traceback:
             if line[:1] in " \t":  # an empty line too: it ends no traceback
