@@ -167,7 +167,7 @@ def _describe_order(args: Sequence[str]) -> str:
 
 
 def _open_unwritable() -> BinaryIO:
-    """Return a stream in place of a closed standard output: every write to it raises OSError."""
+    """Return a stream instead of a closed standard output: every write to it raises OSError."""
     return os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb", buffering=0)
 
 

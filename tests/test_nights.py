@@ -49,7 +49,7 @@ class Transcript:
                 if self._has_effect(body)
             ]
             self._seen_by[kind] = len(pager.taken)
-        for channel, text in told or [("", "(nobody is told anything new)")]:
+        for channel, text in told or [("", "(no alert is due)")]:
             self._add(clock, f"{channel}: {text}" if channel else text)
 
     def _has_effect(self, body: dict[str, Any]) -> bool:

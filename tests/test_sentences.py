@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tomllib
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 
 from detector.cli import commands
+from detector.engine.catalog import load_rules
+from detector.formats.errors import InputError
 from detector.render.lines import format_decision, format_plugin_line
+from detector.settings import DECLARED
+from tests.support.merge_patch import apply_patch
 from tests.support.program import answer
-from tests.support.snapshots import ROOT, evaluated, fixtures, healthy
+from tests.support.snapshots import ROOT, evaluated, fixtures, healthy, settings_of
 
 HOLE = "…"
 PAGE = (ROOT / "docs" / "sentences.md").read_text("utf-8")
@@ -77,3 +85,130 @@ def test_a_sentence_that_changed_reads_as_the_page_says(row):
 def test_the_page_is_read_whole():
     assert len(list_rows()) == sum(line.startswith("| ") and "`" in line for line in PAGE.splitlines())
     assert len(list_rows()) > 90
+
+
+# --- what readers stumbled on ---------------------------------------------------------------------------
+
+READERS = tomllib.loads((ROOT / "tests" / "fixtures" / "readers.toml").read_text("utf-8"))
+PRODUCT = ("detector", "docs", "schemas", "scheduler/src", ".github")
+SINGLE = ("README.md", "RUNBOOK.md", "CONTRIBUTING.md", ".env.example", "scheduler/README.md")
+
+
+@cache
+def product_texts() -> dict[str, str]:
+    """Every document, source and comment of the product by its path; what lists old sentences is left out."""
+    paths = [path for room in PRODUCT for path in (ROOT / room).rglob("*.*")] + [
+        ROOT / name for name in SINGLE
+    ]
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+        for path in paths
+        if path.suffix in {".py", ".md", ".toml", ".json", ".ts", ".yml", ".example"} and path.is_file()
+    }
+    del texts["docs/sentences.md"]
+    return texts
+
+
+@pytest.mark.parametrize("number", READERS["sentences"])
+def test_no_kind_of_sentence_that_stumbled_returns(number):
+    pattern = re.compile(READERS["sentences"][number])
+    again = {name: found[0] for name, text in product_texts().items() if (found := pattern.search(text))}
+    printed = [line for line in written_texts() if pattern.search(line)]
+    assert (again, printed) == ({}, [])
+
+
+def test_every_sentence_and_finding_of_the_readers_is_held():
+    assert list(READERS["sentences"]) == [str(number) for number in range(1, 47)]
+    assert list(READERS["findings"]) == [str(number) for number in range(1, 22)]
+    for tests in READERS["findings"].values():
+        for name in tests:
+            path, _, function = name.partition("::")
+            assert f"def {function}(" in (ROOT / path).read_text("utf-8"), name
+
+
+def test_the_readme_says_what_make_check_needs():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert re.search(r"make check +#.*needs Node", readme)
+    assert re.search(r"make run +#.*makes \.venv \(\d+ MB\)", readme)
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "words", ["", "run --snapshot -", "gaps --runs - --created-after 2026-06-01T17:45:00Z"]
+)
+def test_a_command_that_waits_for_a_person_to_type_says_so(words):
+    assert "end it with Ctrl-D" in answer(*words.split(), stdin=Terminal(b"{}")).err
+
+
+OWN = [
+    *(("settings", name) for name in DECLARED),
+    *(("explain", rule.name) for rule in load_rules()),
+    *(("init", place, "--runtime", "my-bot", "--dry-run") for place in ("github", "box")),
+    *((name,) for name in ("settings", "rules", "doctor", "collect", "schema")),
+]
+
+
+def test_the_program_hides_none_of_its_own_words():
+    for words in OWN:
+        said = answer(*words)
+        assert not re.search(r"\[(?:redacted|e-mail|[a-z-]*account)\]", said.out.decode() + said.err), words
+
+
+# --- grammar --------------------------------------------------------------------------------------------
+
+NOUNS = (
+    "attempt|condition|contract|entry|entrie|event|execution|exit|fact|failure|fill|instrument|line|notice"
+    "|order|part|position|process(?:e)?|restart|row|run|section|session|share|source|start|task|tick|trade"
+)
+FAULTS = {
+    "a plural behind one": rf"(?<![\d.,:#-])(?<!of )1 (?:{NOUNS})s\b(?!')",
+    "a singular behind many": rf"(?<![\d.,:#TZ-])(?:0|[2-9]|\d\d+) (?:open |working )?(?:{NOUNS})\b(?![-#'])",
+    "a verb that does not fit": rf"(?<![\d.,:#-])1 (?:{NOUNS}) are\b",
+    "a word twice": r"\b([A-Za-z]+) \1\b",
+    "nothing in brackets": r"\(\s*\)|\[\s*\]|``|''|\"\"",
+    "a value of the code": r"\b(?:None|nan|inf|True|False)\b|unknown instrument",
+    "a section that nobody can find": r"§|\bDESIGN\b",
+    "a hole": r"  | [,.;:)]|\( |,,|\.\.(?!\.)|, and \.",
+    "a wrong article": r"\ba [aeio][a-z]+\b|\ban [bcdfgjklmnpqrstvwxyz][a-z]+\b",
+}
+
+
+# Every limit of a count at one (a burst has two), so that a sentence has to count one of what it names.
+LOWEST = {
+    name.removeprefix("AEGIS_PT_"): "1"
+    for name, setting in DECLARED.items()
+    if name.endswith(("_WARN", "_CRITICAL")) and isinstance(setting.default, int) and "BURST" not in name
+}
+
+
+def list_variants(value: Any) -> Iterator[Any]:
+    """The same value with one leaf missing or another number, or with its rows doubled or cut to one."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield {name: other for name, other in value.items() if name != key}
+            yield from ({**value, key: variant} for variant in list_variants(inner))
+    elif isinstance(value, list):
+        yield from (value * 2, value[:1])
+        for at, inner in enumerate(value[:3]):
+            yield from ([*value[:at], variant, *value[at + 1 :]] for variant in list_variants(inner))
+    elif isinstance(value, int | float):
+        yield from (not value,) if isinstance(value, bool) else (1, 2)
+
+
+@pytest.mark.parametrize("one", fixtures(), ids=lambda one: one.name)
+def test_a_summary_keeps_its_grammar_whatever_is_missing_or_another_number(one):
+    lowest = settings_of({**LOWEST, **one.settings})
+    for patch, settings in ((one.patch, None), *((variant, lowest) for variant in list_variants(one.patch))):
+        try:
+            report = one.run(apply_patch(healthy(), patch), settings)
+        except InputError:
+            continue  # refused as a whole: nothing is summarised
+        for event in report.events:
+            faults = {
+                name: found[0] for name, fault in FAULTS.items() if (found := re.search(fault, event.summary))
+            }
+            assert faults == {}, event.summary

@@ -70,7 +70,7 @@ def redact_document(
 ) -> tuple[dict[str, Any], Settings, dict[str, str | None]]:
     """Return the three, redacted together: an account that stands in several of them has one alias."""
     texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
-    # Numbers in place of the names of sections and settings: a secret may be an ordinary word.
+    # Numbers instead of the names of sections and settings: a secret may be an ordinary word.
     parts = [*document.values(), list(texts.values()), dict(ids)]
     redacted = redact({str(number): part for number, part in enumerate(parts)}, list_secrets(settings))
     *sections, redacted_texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))

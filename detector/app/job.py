@@ -27,7 +27,7 @@ class PipelinePlan(Struct, frozen=True):
     `source` is the snapshot to read: STDIN, a path, or None for an empty one. `collect` is when sources are
     read: never, for the `missing` sections, `if_empty` where nothing is piped in, or always and without
     reading the source; `sections` are those that they may fill. `at_taken_at` gathers the facts as of the
-    snapshot's own time in place of now; `against_clock` judges a given snapshot now, its time is that of its
+    snapshot's own time instead of now; `against_clock` judges a given snapshot now, its time is that of its
     sections that name none. `stdout_delivers`: printing the document is its delivery.
     `artifact` is the file to write. With `dry_run` nothing is sent or stored; `quiet` prints no progress.
     """

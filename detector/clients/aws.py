@@ -163,7 +163,7 @@ class Aws:
         return core
 
     def _send(self, request: Any, **_: Any) -> AWSResponse:
-        """Send botocore's request, in place of its own HTTP client; raises ExternalError over plain HTTP."""
+        """Send botocore's request, instead of its own HTTP client; raises ExternalError over plain HTTP."""
         if urlsplit(request.url).scheme != "https" and not _is_loopback(urlsplit(request.url).hostname or ""):
             raise ExternalError("AWS is never asked over plain HTTP", reason=FORBIDDEN)
         headers = {name: _decode_header(value) for name, value in request.headers.items()}

@@ -61,7 +61,7 @@ class JsonClient(Struct, frozen=True):
     ) -> Page:
         """Return the response, which is 2xx; 429, 5xx and refused connections are retried.
 
-        `find_refusal` returns the error of a response whose status alone does not tell it. Raises
+        `find_refusal` returns the error of a response whose status alone does not show it. Raises
         ExternalError; with the reason NO_ANSWER the message may have arrived.
         """
         return retry(

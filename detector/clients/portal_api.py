@@ -58,7 +58,7 @@ _MAX_ACCOUNTS = 50
 
 
 class PortalAnswer(Struct, frozen=True):
-    """The gateway's rows; `is_cached` where positions come from its cache, whose age it does not tell."""
+    """The gateway's rows; `is_cached` where positions come from its cache, whose age it does not give."""
 
     accounts: tuple[str, ...]
     positions: list[dict[str, Any]]

@@ -74,7 +74,7 @@ def _count_starts(states: dict[str, ProcessState], context: SourceContext) -> di
             samples = list(_iter_samples(by_name.get(name), now, window))
             sample = _build_sample(state, samples[-1] if samples else None, now)
             if samples and sample["starts"] < samples[-1]["starts"]:
-                samples = []  # the supervisor counts anew
+                samples = []  # the supervisor counts from zero again
             if samples:
                 counts[name] = sample["starts"] - samples[0]["starts"]
             kept[name] = [*samples, sample][-_MAX_SAMPLES:]

@@ -23,6 +23,7 @@ from detector.render.setup_files import (
     build_box_files,
     build_github_files,
     list_box_steps,
+    list_github_notes,
     list_github_steps,
 )
 from detector.settings.setting import LOOPBACK_HOSTS, find_url_fault
@@ -89,6 +90,7 @@ def command(
             "",
             "By hand, in this order:",
             *(f"{number}. {step}" for number, step in enumerate(steps, 1)),
+            *(["", "Only where you need it:", *list_github_notes()] if place == "github" else []),
         ],
     )
 
@@ -97,7 +99,10 @@ def _read_answers(app: AppContext, request: SetupRequest, place: str) -> SetupRe
     """Return the request with what a terminal answered; raises InputError for an unusable answer."""
     questions = [
         ("runtime", "Name of the runtime that is watched (such as my-bot)"),
-        ("profile", "Profile: aegis, cortana, robo_trader, or the path of your own (empty: aegis)"),
+        (
+            "profile",
+            f"Profile: {', '.join(list_builtin_profiles())}, or the path of your own (empty: aegis)",
+        ),
         ("status_url", "Address of its status as JSON (empty: later)"),
     ]
     if place == "github":

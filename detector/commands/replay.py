@@ -1,4 +1,4 @@
-"""`replay`: a history of snapshots through the same code; what would have been told, and when."""
+"""`replay`: a history of snapshots through the same code; what would have been reported, and when."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Condition(Struct, frozen=True):
 
     `counted_at` is the time of the last counted observation, `verdicts` the firing verdicts in a row however
     close together. `escalated_at` is when the episode first escalated, `returned_at` when it last returned.
-    `quiet`: an occurrence that did not happen anew since the previous run. `deferred`: it is listed, and due
+    `quiet`: an occurrence that did not happen again since the previous run. `deferred`: it is listed, and due
     to nobody for now. `runbook` is an address where the runbook has no section of it.
     `acks` are its newest acknowledgements, the latest first; `waiting_since` is since when nobody has
     acknowledged it. `held_elsewhere`: only runs of lanes that do not read its sections were since it fired.

@@ -215,7 +215,7 @@ def find_announced_restart(
 ) -> Iterator[PlannedRestart]:
     """Yield the restart that the launcher announced last, in this run's log or an earlier one.
 
-    Its line names no zone: without one nothing is known to be planned, and an outage is told as any other.
+    Its line names no zone: without one no outage is known to be planned.
     """
     given = history.events if history is not None else memory.marks if memory is not None else ()
     newest = max((event for event in given if event.kind == RESTART_TIME), key=_get_time, default=None)

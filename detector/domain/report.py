@@ -56,7 +56,7 @@ _LASTS_FROM = 3  # in a row: half an hour at the usual schedule; shorter failure
 
 
 def list_lasting_failures(channels: Mapping[str, ChannelHealth], receiver: str) -> tuple[str, ...]:
-    """Return a name for each failure that a channel has to be told of: the third in a row, or a later one.
+    """Return a name for each failure that a channel has to be sent: the third in a row, or a later one.
 
     It is that of another channel's deliveries, or of reading the receiver's own acknowledgements.
     """

@@ -129,7 +129,7 @@ def join_memories(newest: Memory, others: Iterable[Memory]) -> Memory:
 
     One that went into another of them already has nothing beside it. Added are conditions that the newest
     lacks, where a notice about them is due or was delivered; to conditions of the same episode the receipts
-    of other channels; and what another memory owes to a channel without one.
+    of other channels; and what is due by another memory to a channel without one.
     """
     heads = list(_iter_heads(newest, tuple(others)))
     conditions, channels = dict(newest.conditions), dict(newest.channels)
@@ -169,7 +169,7 @@ def _iter_heads(newest: Memory, others: Sequence[Memory]) -> Iterator[Memory]:
 
 
 def _join_conditions(newest: Condition, other: Condition) -> Condition:
-    """Return the newest condition with the other's receipts, and what either owes and neither delivered.
+    """Return the newest condition with the other's receipts, and what is due by either and neither delivered.
 
     Where the other's began or returned after the newest's end, it is the later one, and the next verdict
     decides how it ends. Two episodes that overlap are the same, and so are two of which the earlier one is
@@ -248,7 +248,7 @@ def _join_receipts(joined: Condition, later: Condition, earlier: Condition) -> C
 def _find_uncertain(receipts: Mapping[str, Receipt], later: Condition, earlier: Condition) -> set[str]:
     """Return the channels that may have been sent an end since their receipt.
 
-    One memory alone saw it: its condition began anew, and remembers no receipt of before.
+    One memory alone saw it: its condition began again, and remembers no receipt of before.
     """
     begun = max(later, earlier, key=lambda condition: condition.first_seen)
     if _has_same_beginning(later, earlier):

@@ -236,7 +236,7 @@ CHECKS: tuple[GateCheck, ...] = (
     ),
     GateCheck(
         "orphan_orders",
-        "no exit works without its position",
+        "each working exit has its position",
         _MORNING,
         sees=("broker_positions", "broker_orders"),
         rules=("exit_would_open_position",),

@@ -59,7 +59,7 @@ def build_gate_report(
 
 
 def decide_verdict(lines: Sequence[CheckLine]) -> GateVerdict:
-    """Return the verdict over all lines; without a line nothing is told."""
+    """Return the verdict over all lines; without a line nothing is reported."""
     answers = {line.answer for line in lines}
     if NO in answers:
         return FAILED

@@ -119,7 +119,7 @@ def _build_acknowledgement(condition: Condition, request: AckRequest) -> Acknowl
 def update_waiting(old: Condition | None, condition: Condition, run: RunContext) -> Condition:
     """Return the condition with the time since which it waits for an acknowledgement, or without any.
 
-    The time begins anew where the condition worsens, escalates or returns, and at the end of an
+    The time begins again where the condition worsens, escalates or returns, and at the end of an
     acknowledgement.
     """
     if not condition.is_active or not condition.confirmed or condition.deferred:

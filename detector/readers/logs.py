@@ -16,6 +16,7 @@ from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_keys
 from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
+from detector.formats.numbers import format_count
 from detector.formats.strict_json import describe_kind
 from detector.market.maintenance import is_in_maintenance
 from detector.market.session_plan import NO_CLOSURES
@@ -82,7 +83,9 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     )
     history = build_history(lines, window, context.previous_run.logs)
     if entries and not history.counts.with_text:
-        reading.add_fault("logs.events", f"has {len(entries)} entries, and none of them has a text")
+        reading.add_fault(
+            "logs.events", f"has {format_count(len(entries), 'entry', 'entries')} without a text"
+        )
     reading.values[_FACT] = history
 
 

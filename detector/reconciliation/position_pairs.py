@@ -24,7 +24,7 @@ _NOISE_DECIMALS = 4  # a difference of one unit behind so many decimals is the n
 class Difference(Struct, frozen=True):
     """Broker and internal positions differ in an instrument.
 
-    `phantom`: internal open, broker flat, so that a close would open the other side. `unmanaged`: broker
+    `phantom`: internal open, broker flat: a close would open the other side. `unmanaged`: broker
     open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
     `merged`: several instruments, of which it is unclear which are the same.
     """

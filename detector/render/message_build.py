@@ -88,7 +88,7 @@ def _get_preopen(context: MessageContext, health: ChannelHealth | None) -> tuple
 def _split_repeated(
     context: MessageContext, notices: Sequence[Notice]
 ) -> tuple[Sequence[Notice], Sequence[Notice]]:
-    """Return the notices to show, and the others, which were told before as far as anybody knows.
+    """Return the notices to show, and the others, which were sent before as far as anybody knows.
 
     While the memory cannot be read, shown are those that began lately by the data's own times, those that
     escalate, and what is about money.
@@ -162,7 +162,7 @@ def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterat
         if health.ack_error is not None:
             yield (
                 f"No acknowledgement of {name} is read ({health.ack_error.reason}: {health.ack_error.said});"
-                " whoever answers there is not heard, and a later rung is told as if nobody had."
+                " an answer there has no effect, and the next rung is alerted as if nobody had answered."
             )
 
 

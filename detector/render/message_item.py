@@ -26,7 +26,7 @@ from detector.render.message import (
 )
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
-_EXPLAIN = "python -m detector explain"  # for whoever holds no runbook, in place of its section's name
+_EXPLAIN = "python -m detector explain"  # for whoever holds no runbook, instead of its section's name
 _LATE_SEC = 900  # a run takes a minute; a snapshot older than the next run is late
 _KINDS: Mapping[Reason, Kind] = {
     "missed": "missed",

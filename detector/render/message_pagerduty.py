@@ -1,6 +1,6 @@
 """A message as events of PagerDuty's Events API v2, one for each condition.
 
-PagerDuty tells nobody of a trigger while its alert is acknowledged. So what worsens, escalates or returns
+PagerDuty alerts nobody to a trigger while its alert is acknowledged. So what worsens, escalates or returns
 pages by an alert of its own, and the alert before it is resolved after that. The keys of a condition's alerts
 are few and fixed: what a killed run could not record is repeated by the same key, and the end resolves all.
 
@@ -27,7 +27,7 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "escalated": ("escalated",),
     "again": ("again", "again-2"),
 }
-"""By reason the ends of the keys for what pages anew; a return takes the other than the return before it."""
+"""By reason the ends of the keys for what pages again; a return takes the other than the return before it."""
 _CLIENT = "PT health detector"
 
 
@@ -48,7 +48,7 @@ def build_item_events(message: Message, item: MessageItem, routing_key: str) -> 
 
 
 def build_item_key(item: MessageItem) -> str:
-    """Return the key of an item's alert: of an earlier one, unless it pages anew.
+    """Return the key of an item's alert: of an earlier one, unless it pages again.
 
     An occurrence has alerts of its own in each episode, because no end resolves them; a person does, and so
     with what began and ended unnoticed.

@@ -71,8 +71,9 @@ jobs:
 $secrets
 """)
 _ENV: Final = Template("""\
-# What is watched. Committed, so no secret belongs here. `python -m detector settings --example`
-# prints every setting; `python -m detector doctor --env-file $env_path` tries what is set here.
+# What is watched. $privacy
+# `python -m detector settings --example` prints every setting;
+# `python -m detector doctor --env-file $env_path` tries what is set here.
 AEGIS_PT_RUNTIME=$runtime
 $profile
 $status_url
@@ -86,8 +87,10 @@ _MUTES: Final = """\
 # reason = "the broker confirms late this week"
 # by = "ann"
 """
+_COMMITTED: Final = "This file is committed: no secret belongs here."
+_PRIVATE: Final = "This file has secrets: chmod 600, and never commit it."
 _BOX_SECRETS: Final = """\
-# Secrets, on this machine alone: chmod 600, and never committed.
+# Channels. Take the # away and put in your own addresses; they are secrets.
 #AEGIS_PT_SLACK_WEBHOOK_URL=https://hooks.slack.com/services/T.../B.../...
 #AEGIS_PT_PING_URL=https://hc-ping.com/...
 """
@@ -95,29 +98,33 @@ FIRST_RUNS: Final = (
     "The first run says that monitoring starts and what is wrong; the second only what is new."
 )
 _NO_PROGRAM: Final = (
-    f"Replace {PLACEHOLDER} in {GITHUB_WORKFLOW} by the repository of this program and one of its commits."
+    f"Replace {PLACEHOLDER} in {GITHUB_WORKFLOW} with the repository of this program and a commit of it."
 )
 _NO_SOURCE: Final = (
     f"Name a source in {ENV_PATH}, such as AEGIS_PT_STATUS_URL: without one nothing is checked."
 )
 _GITHUB_STEPS: Final = f"""\
 Commit the files to the default branch: GitHub starts schedules nowhere else.
-Secret AEGIS_PT_SLACK_WEBHOOK_URL (Settings, Secrets and variables, Actions): an incoming webhook of Slack.
-A status with a login: the secret AEGIS_PT_STATUS_TOKEN (or _USER, _PASSWORD), AEGIS_PT_BOT_STATUS_TOKEN.
-Try the channel: `python -m detector test-notify --dry-run` prints what would be sent.
-Start it once by hand: Actions, the workflow, Run workflow. {FIRST_RUNS}
-Secret MONITOR_RED_WEBHOOK_URL: a Slack webhook of another channel, for a run that fails itself.
-Secret AEGIS_PT_PING_URL: a check at healthchecks.io (*/10 13-21 * * 1-5 UTC, grace 1 h) alerts at silence.
-E-mail: the secrets AEGIS_PT_EMAIL_TO and _FROM, AEGIS_PT_SMTP_USER and _PASSWORD; the host in the env file.
-AWS: the variable AWS_REGION and the secret AWS_ROLE_ARN: a role that trusts it and may only read.
+Make the secret AEGIS_PT_SLACK_WEBHOOK_URL (Settings, Secrets and variables, Actions): a webhook of Slack.
+Only if the status asks for a login: the secret AEGIS_PT_STATUS_TOKEN, or AEGIS_PT_STATUS_USER and _PASSWORD.
+Start it once by hand: Actions, *PT health of $runtime*, Run workflow. {FIRST_RUNS}
+Soon: the secret AEGIS_PT_PING_URL, a check at healthchecks.io that alerts you when no run comes.
+Soon: the secret MONITOR_RED_WEBHOOK_URL, another webhook of Slack, for a run that itself fails.
+"""
+_GITHUB_NOTES: Final = """\
+Schedule of the check at healthchecks.io: */10 13-21 * * 1-5 UTC, grace 1 h.
+E-mail: the secrets AEGIS_PT_EMAIL_TO, AEGIS_PT_EMAIL_FROM, AEGIS_PT_SMTP_USER and AEGIS_PT_SMTP_PASSWORD;
+  AEGIS_PT_SMTP_HOST in the env file.
+AWS: the variable AWS_REGION and the secret AWS_ROLE_ARN, a role that may only read.
 A dashboard in a tailnet: the variable TAILSCALE_OAUTH_CLIENT_ID and the secret TAILSCALE_OAUTH_SECRET.
-Public repository: GitHub disables schedules after 60 days without a commit, and everybody can read the logs.
-A fork: its schedules are disabled until somebody enables them under Actions.
+A public repository: GitHub disables its schedules after 60 days without a commit; all can read its logs.
+A fork: its schedules are disabled until you enable them under Actions.
 """
 _BOX_STEPS: Final = f"""\
-Fill in {ENV_PATH}: a source and a channel. `python -m detector doctor --env-file {ENV_PATH}` tries each.
-`python -m detector run --state ~/.pt-health --env-file {ENV_PATH} --dry-run` prints what would be sent.
-`python -m detector watch --unit systemd --env-file {ENV_PATH}` prints the unit to install (a Mac: launchd).
+Fill in {ENV_PATH}: a source and a channel. `chmod 600 {ENV_PATH}`, and never commit it.
+Try each: `python -m detector doctor --env-file {ENV_PATH}`.
+See what would be sent: `python -m detector run --state ~/.pt-health --env-file {ENV_PATH} --dry-run`.
+Print the unit to install: `python -m detector watch --unit systemd --env-file {ENV_PATH}` (launchd on a Mac).
 """
 
 
@@ -151,14 +158,14 @@ def build_github_files(request: SetupRequest) -> dict[str, str]:
     )
     return {
         GITHUB_WORKFLOW: workflow,
-        ENV_PATH: f"{_build_env(request)}AEGIS_PT_SCHEDULE={GITHUB_WORKFLOW}\n",
+        ENV_PATH: f"{_build_env(request, _COMMITTED)}AEGIS_PT_SCHEDULE={GITHUB_WORKFLOW}\n",
         MUTES_PATH: _MUTES,
     }
 
 
 def build_box_files(request: SetupRequest) -> dict[str, str]:
     """Return by path the files of a machine on which `detector watch` runs."""
-    return {ENV_PATH: _build_env(request) + _BOX_SECRETS, MUTES_PATH: _MUTES}
+    return {ENV_PATH: _build_env(request, _PRIVATE) + _BOX_SECRETS, MUTES_PATH: _MUTES}
 
 
 def list_github_steps(request: SetupRequest) -> list[str]:
@@ -167,7 +174,12 @@ def list_github_steps(request: SetupRequest) -> list[str]:
         *([_NO_PROGRAM] if request.program == PLACEHOLDER else []),
         *([] if request.status_url else [_NO_SOURCE]),
     ]
-    return [*missing, *_GITHUB_STEPS.splitlines()]
+    return [*missing, *Template(_GITHUB_STEPS).substitute(runtime=request.runtime).splitlines()]
+
+
+def list_github_notes() -> list[str]:
+    """Return what is needed only for some sources, channels and repositories."""
+    return _GITHUB_NOTES.splitlines()
 
 
 def list_box_steps(request: SetupRequest) -> list[str]:
@@ -175,11 +187,12 @@ def list_box_steps(request: SetupRequest) -> list[str]:
     return [*([] if request.status_url else [_NO_SOURCE]), *_BOX_STEPS.splitlines()]
 
 
-def _build_env(request: SetupRequest) -> str:
+def _build_env(request: SetupRequest, privacy: str) -> str:
     profile, status_url = request.profile, request.status_url
     example = "http://dashboard.example.ts.net:8080/api/status_v3"
     return _ENV.substitute(
         env_path=ENV_PATH,
+        privacy=privacy,
         runtime=request.runtime,
         mutes_path=MUTES_PATH,
         profile=f"AEGIS_PT_PROFILE={profile}" if profile else "#AEGIS_PT_PROFILE=ops/my-bot.toml",

@@ -1,4 +1,4 @@
-"""A history of snapshots through the same code: what would have been told, and when. Pure."""
+"""A history of snapshots through the same code: what would have been reported, and when. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.settings import Settings
 
 
 class ReplayedChange(Struct, frozen=True):
-    """One transition of a condition in one step, and the reason for which it was told, if it was."""
+    """One transition of a condition in one step, and the reason for which it was reported, if it was."""
 
     at: datetime
     signature: str
@@ -56,7 +56,7 @@ class Replay(Struct):
     summary: ReplaySummary = field(default_factory=ReplaySummary)
 
     def advance(self, snapshot: Snapshot) -> list[ReplayedChange]:
-        """Evaluate one snapshot as the next run and return what changed and what would have been told."""
+        """Evaluate one snapshot as the next run and return what changed and what would have been reported."""
         base = check_memory_time(
             self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at
         )
@@ -111,7 +111,7 @@ def _build_change(report: Report, condition: Condition, event: Event | None) -> 
 def compare_changes(
     first: list[ReplayedChange], second: list[ReplayedChange]
 ) -> list[tuple[Any, ReplayedChange]]:
-    """Return what was told under only one of two settings as (`first` or `second`, change)."""
+    """Return what was reported under only one of two settings as (`first` or `second`, change)."""
     keys = [
         {(change.signature, change.reason) for change in side if change.reason} for side in (first, second)
     ]

@@ -15,6 +15,7 @@ from detector.domain.rule import (
     reaches,
     rule,
 )
+from detector.formats.numbers import format_count
 from detector.settings import ESCALATE_AFTER_SEC, HIGH_EXIT_ATTEMPT_CRITICAL, HIGH_EXIT_ATTEMPT_WARN
 
 
@@ -46,7 +47,8 @@ def _judge_attempts(attempts: int, subject: str | None, fact: str, limits: Limit
         if limits.is_broken(setting, attempts):
             yield Finding(
                 severity,
-                f"The exit of {label} was tried {attempts} times ({severity} at {limits[setting]}).",
+                f"The exit of {label} was tried {format_count(attempts, 'time')}"
+                f" ({severity} at {limits[setting]}).",
                 subject=subject,
                 observed=attempts,
                 limit=setting,

@@ -34,19 +34,23 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
         harm_note = f", together with {format_list(harm)}" if harm else ""
         yield Finding(
             WARNING,
-            f"{format_count(count, 'recent 10197 notice')}{harm_note} (warning at {limit}).",
+            f"{_describe_notices(count)}{harm_note} (warning at {limit}).",
             observed=count,
             limit=MARKET_DATA_10197_WARN,
         )
     elif count > 0 and harm:
         yield Finding(
             WARNING,
-            f"{format_count(count, 'recent 10197 notice')} together with {format_list(harm)}.",
+            f"{_describe_notices(count)}, together with {format_list(harm)}.",
             observed=count,
             facts=evidence,
         )
     elif limits.is_broken(MARKET_DATA_10197_WARN, count):
         yield Undecided("within the open grace the number of 10197 notices says nothing")
+
+
+def _describe_notices(count: int) -> str:
+    return f"Another session has the market data: error 10197 came {format_count(count, 'time')} lately"
 
 
 def _is_current_harm(name: str, finding: Finding, facts: Facts) -> bool:

@@ -21,6 +21,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.numbers import format_count
 from detector.formats.times import format_time
 from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections
 from detector.logs.events import MAX_NEWS_AGE, ORDER_REJECTED, LogEvent
@@ -46,7 +47,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if limits.is_broken(ORDER_REJECT_CRITICAL, count):
         yield Finding(
             CRITICAL,
-            f"{count} orders are listed as rejected (critical at {limits[ORDER_REJECT_CRITICAL]}).",
+            f"{format_count(count, 'order is', 'orders are')} listed as rejected"
+            f" (critical at {limits[ORDER_REJECT_CRITICAL]}).",
             observed=count,
             limit=ORDER_REJECT_CRITICAL,
             at=max((order.submitted_at for order in rows if order.submitted_at), default=None),
@@ -64,7 +66,7 @@ def _check_log(facts: Facts, limit: int) -> Iterator[Finding]:
             most = max(count_most_within(times, REPEATED_WITHIN), limit)
             yield Finding(
                 CRITICAL,
-                f"The broker rejected {most} orders within an hour, {describe_span(burst)} "
+                f"The broker rejected {format_count(most, 'order')} within an hour, {describe_span(burst)} "
                 f"({burst.note}; critical at {limit}).",
                 observed=most,
                 limit=ORDER_REJECT_CRITICAL,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
+from detector.formats.numbers import format_count
 from detector.formats.times import format_duration
 from detector.logs.bursts import find_gateway_starts
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
@@ -30,7 +31,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if starts is not None and process.name and limits.is_broken(RESTART_CRITICAL, starts):
             yield Finding(
                 CRITICAL,
-                f"Process {process.name} started {starts} times within {window}"
+                f"Process {process.name} started {format_count(starts, 'time')} within {window}"
                 f" (critical at {limits[RESTART_CRITICAL]}).",
                 subject=process.name,
                 observed=starts,
@@ -48,7 +49,7 @@ def _judge_gateway(facts: Facts, limits: Limits, window: str) -> Iterator[Findin
     if limits.is_broken(RESTART_CRITICAL, len(recent)):
         yield Finding(
             CRITICAL,
-            f"The log shows that the gateway started {len(recent)} times within {window}"
+            f"The log shows that the gateway started {format_count(len(recent), 'time')} within {window}"
             f" (critical at {limits[RESTART_CRITICAL]}).",
             subject=_GATEWAY,
             observed=len(recent),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.task_rows import Task
+from detector.formats.numbers import format_count
 from detector.formats.times import format_duration
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 
@@ -53,7 +54,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if limits.is_broken(RESTART_CRITICAL, len(stops)):
         yield Finding(
             CRITICAL,
-            f"{len(stops)} tasks stopped by themselves within {format_duration(window_sec)}"
+            f"{format_count(len(stops), 'task')} stopped by {'itself' if len(stops) == 1 else 'themselves'}"
+            f" within {format_duration(window_sec)}"
             f"{_describe_ends(stops)} (critical at {limits[RESTART_CRITICAL]}).",
             observed=len(stops),
             limit=RESTART_CRITICAL,

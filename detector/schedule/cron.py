@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from detector.formats.errors import InputError
+from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
@@ -88,7 +89,9 @@ def read_cron(text: str, dialect: Dialect) -> Cron:
         )
     fields = _list_fields(dialect)
     if len(parts) != len(fields):
-        raise InputError(f"{redact_excerpt(text)!r} has {len(parts)} fields; {dialect.name} reads five")
+        raise InputError(
+            f"{redact_excerpt(text)!r} has {format_count(len(parts), 'field')}; {dialect.name} reads five"
+        )
     minute, hour, day, month, weekday = (
         _parse_values(field, part, dialect) for field, part in zip(fields, parts, strict=True)
     )

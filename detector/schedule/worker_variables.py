@@ -50,7 +50,7 @@ def _find_faults(
         end, last_tick = _format_time_of_day(ends), _format_time_of_day(last)
         yield f"WATCH_TO_UTC is {end}, and the tick for the last window is at {last_tick}"
     if ticks[-1] <= ends:
-        yield "no tick follows WATCH_TO_UTC: what is owed then waits for the next day"
+        yield "no tick follows WATCH_TO_UTC: what is undelivered then waits for the next day"
 
 
 def _list_day_times(lanes: Sequence[Lane]) -> list[timedelta]:

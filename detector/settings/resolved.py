@@ -194,7 +194,7 @@ def find_unknown(
 ) -> Iterator[str]:
     """Yield a fault for each `AEGIS_PT_*` name of this program's own file that is no known setting.
 
-    Those that are nearly one are told by `resolve_settings`.
+    Those that are nearly one are reported by `resolve_settings`.
     """
     told = set(_find_misspelt(origin, texts))
     for name in texts:

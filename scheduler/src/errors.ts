@@ -3,7 +3,7 @@
 /** The world did not do what was asked. Its text never holds a secret, so it may be logged, told and shown. */
 export class EdgeError extends Error {
   override name = "EdgeError";
-  /** Asking again cannot help: somebody has to mend something first. */
+  /** Asking again cannot help: somebody has to fix something first. */
   readonly permanent: boolean;
 
   constructor(message: string, permanent: boolean) {

@@ -14,7 +14,7 @@ const NEWEST = 20;
 const SUCCESSES = 5;
 
 const REMEDIES = {
-  401: "the token is expired, revoked or mistyped: set GITHUB_DISPATCH_TOKEN anew",
+  401: "the token is expired, revoked or mistyped: set GITHUB_DISPATCH_TOKEN again",
   403: "the token may not do this: it needs Contents (read and write) and Actions (read) of the repository",
   404: "nothing there that the token may see: check GITHUB_REPOSITORY, WORKFLOW_FILE and the token's repositories",
   422: "GitHub refuses the event: check EVENT_TYPE",

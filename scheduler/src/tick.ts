@@ -16,7 +16,7 @@ export interface Due {
   cron: string;
 }
 
-/** By what wrong variables are told: those that would say it may be the wrong ones. */
+/** What reports wrong variables: those that would say it may be the wrong ones. */
 const DISTRESS = { periodMs: minutes(10), timeoutMs: 10_000, pauseMs: 1_000 };
 
 /** What became of the parts of a tick; undefined where the variables did not allow it. */
@@ -83,7 +83,7 @@ function sayIfAny({ lane, webhook, isMute }: Reading, lines: readonly string[]):
   for (const line of lines) console.warn(line);
   return attempt(async () => {
     if (lines.length === 0) return;
-    if (isMute) throw new EdgeError("the watcher's webhook: not told, for its address is wrong", true);
+    if (isMute) throw new EdgeError("the watcher's webhook: nothing was sent, because its address is wrong", true);
     if (webhook === undefined) return;
     const { timeoutMs, pauseMs } = lane ?? DISTRESS;
     await tell(webhook, lines, { timeoutMs, pauseMs, secrets: lane?.secrets ?? secretsOf(webhook) });

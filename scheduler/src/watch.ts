@@ -1,18 +1,18 @@
 /**
  * The watcher outside GitHub: what there is to say at a tick, and whether this tick is the one to say it. Pure.
  *
- * An episode is told once. **Without memory** that is decided from scheduled times alone: the tick at which the limit
+ * An episode is reported once. **Without memory** that is decided from scheduled times alone: the tick at which the limit
  * was crossed speaks, i.e. the one at which the age is over the limit while a period earlier, by the successes that
  * were there to be seen then, it was not. A tick that comes late or twice has the same scheduled time and so the same
  * answer. If Cloudflare skips that very tick, each full hour speaks again: a word too many is better than none. **With
  * memory** a receipt decides: whichever tick first finds the episode untold speaks, so a skipped tick or a webhook that
- * failed is made good by the next one, and the end of an episode is told as well. The receipt holds until a *good*
+ * failed is made good by the next one, and the end of an episode is reported as well. The receipt holds until a *good*
  * verdict or a new day: in a long queue the newest success moves on at every tick, and the silence lasts all the same.
  *
  * The clock of silence starts when the watch begins (WATCH_FROM_UTC) each weekday, and ends with the day's last tick,
  * which comes after WATCH_TO_UTC and judges to its own time, for on a Friday the next one comes on Monday. So nights and
  * weekends do not count, the first tick of a day finds an age of 0, "no run ever" is as old as the day's watch, and a
- * silence that lasts for days is told once a day.
+ * silence that lasts for days is reported once a day.
  */
 
 import type { Outcome } from "./errors.ts";
@@ -117,7 +117,7 @@ function judgeUnreadable(
   const lastLook = memory.ok ? memory.value.lastLook : undefined;
   const since = Math.max(lastLook ?? Number.NEGATIVE_INFINITY, opening(tick, settings));
   if (memory.ok && !look.error.permanent && tick - since <= settings.quietLimitMs) return { kind, state: "unseen" };
-  const text = `PT health: whether checks succeed cannot be told: ${look.error.message}. ${dispatchInWords(dispatched)}`;
+  const text = `PT health: it is not known whether checks succeed: ${look.error.message}. ${dispatchInWords(dispatched)}`;
   return { kind, state: "bad", since, crossing: false, text };
 }
 
@@ -133,7 +133,7 @@ function judgeUndispatchable(tick: number, dispatched: Dispatched, settings: Wat
   return { kind, state: "bad", since: opening(tick, settings), crossing: false, text };
 }
 
-/** Wrong variables are told like any other episode; the voice itself may be among what is wrong. */
+/** Wrong variables are reported like any other episode; the voice itself may be among what is wrong. */
 export function judgeVariables(tick: number, { faults, lane, watch }: Reading): Verdict {
   const kind = "misconfigured";
   if (faults.length === 0) {

@@ -71,9 +71,9 @@ describe("the request", () => {
   });
 });
 
-describe("a refusal is not repeated, and the tick fails with what to mend", () => {
+describe("a refusal is not repeated, and the tick fails with what to fix", () => {
   for (const [status, message, remedy] of [
-    [401, "Bad credentials", "set GITHUB_DISPATCH_TOKEN anew"],
+    [401, "Bad credentials", "set GITHUB_DISPATCH_TOKEN again"],
     [403, "Resource not accessible by personal access token", "needs Contents (read and write)"],
     [404, "Not Found", "check GITHUB_REPOSITORY"],
     [422, "Invalid request", "check EVENT_TYPE"],

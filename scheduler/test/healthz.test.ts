@@ -165,7 +165,7 @@ describe("the status", () => {
       github.always("look", { status: 401, body: { message: "Bad credentials" } });
       const { status, body } = await scheduler.get("/healthz", { at });
       assert.equal(status, 503);
-      assert.match(body.problems[0], /the list of runs: HTTP 401; .*set GITHUB_DISPATCH_TOKEN anew/);
+      assert.match(body.problems[0], /the list of runs: HTTP 401; .*set GITHUB_DISPATCH_TOKEN again/);
       assert.deepEqual([body.newest_success, body.newest_own_run], ["not known", "not known"]);
     });
   }

@@ -269,7 +269,7 @@ describe("the list of runs cannot be read", () => {
     assert.equal(failed.length, 7);
     assert.match(
       github.told[0] ?? "",
-      /whether checks succeed cannot be told: the list of runs: HTTP 502 \(3 attempts\)/,
+      /it is not known whether checks succeed: the list of runs: HTTP 502 \(3 attempts\)/,
     );
     github.reset();
     github.runs = [scheduled(`${TUESDAY}T13:07:00Z`)];
@@ -277,7 +277,7 @@ describe("the list of runs cannot be read", () => {
     assert.deepEqual(github.told, ["PT health: GitHub's list of runs can be read again."]);
   });
 
-  it("in the middle of a silence: that neither ends it nor tells it anew", async () => {
+  it("in the middle of a silence: that neither ends it nor reports it again", async () => {
     await scheduler.tick(`${MONDAY}T13:40:00Z`);
     github.next("look", { status: 502 }, { status: 502 }, { status: 502 });
     assert.equal(await scheduler.tick(`${MONDAY}T13:50:00Z`), "exception");
@@ -285,11 +285,11 @@ describe("the list of runs cannot be read", () => {
     assert.equal(github.told.length, 1);
   });
 
-  it("by a fault that somebody has to mend: said at once, and once", async () => {
+  it("by a fault that somebody has to fix: said at once, and once", async () => {
     github.always("look", { status: 401, body: { message: "Bad credentials" } });
     const { spoke } = await play(scheduler, MONDAY, []);
     assert.deepEqual(spoke, ["13:00"]);
-    assert.match(github.told[0] ?? "", /set GITHUB_DISPATCH_TOKEN anew.*A run was dispatched just now/);
+    assert.match(github.told[0] ?? "", /set GITHUB_DISPATCH_TOKEN again.*A run was dispatched just now/);
   });
 
   it("without memory: said at each full hour", async () => {

@@ -50,7 +50,10 @@ def first_summary(facts: dict[str, object]) -> str:
             {"position_reconcile_pending": True},
             "The runtime is not sure what it holds: position_reconcile_pending is true.",
         ),
-        ({"market_data_10197_recent": 12}, "12 recent 10197 notices (warning at 10)."),
+        (
+            {"market_data_10197_recent": 12},
+            "Another session has the market data: error 10197 came 12 times lately (warning at 10).",
+        ),
     ],
 )
 def test_a_summary_says_the_number_and_its_limit(facts, summary):

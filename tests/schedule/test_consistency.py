@@ -92,7 +92,7 @@ def test_a_workflow_that_cannot_be_read_is_the_only_fault(workflow, says):
         pytest.param(variable(MODE="always", ON_ITS_WAY_MINUTES="five"), "the Worker's times", "vars.ON_ITS_WAY_MINUTES: 'five' is not", id="minutes that are none, in always mode"),
         pytest.param(variable(WATCH_FROM_UTC="14:00"), "the Worker's times", "WATCH_FROM_UTC is 14:00, and the first tick is at 13:00", id="the watch begins later"),
         pytest.param(variable(WATCH_TO_UTC="21:00"), "the Worker's times", "WATCH_TO_UTC is 21:00, and the tick for the last window is at 22:00", id="the watch ends sooner"),
-        pytest.param(cloudflare(TICKS, "0 22 * * MON-FRI"), "the Worker's times", "no tick follows WATCH_TO_UTC: what is owed then waits for the next day", id="no tick for what is still owed"),
+        pytest.param(cloudflare(TICKS, "0 22 * * MON-FRI"), "the Worker's times", "no tick follows WATCH_TO_UTC: what is undelivered then waits for the next day", id="no tick for what is still owed"),
         pytest.param(changed(WORKER, lambda one: one.update(vars=None)), "the event type", "the Worker sends None", id="no variables"),
         pytest.param(changed(WORKER, lambda one: one["vars"].update(WORKFLOW_FILE="notify.yml")), "the workflow's file", "the Worker asks for notify.yml", id="another file"),
     ],

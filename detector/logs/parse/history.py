@@ -89,7 +89,7 @@ def _is_expected(event: LogEvent, window: LogWindow) -> bool:
 def _build_known_check(
     memory: LogMemory | None, times: LineTimes, first_at: datetime | None
 ) -> Callable[[int], bool]:
-    """Return what tells whether the line at an index is of a time that an earlier run read to its end.
+    """Return a function: whether the line at an index is of a time that an earlier run read to its end.
 
     It is asked of each line: the first may have been read when those after it were not.
     """

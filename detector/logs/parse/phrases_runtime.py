@@ -215,7 +215,7 @@ def match_reconciliation(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 def _match_difference(body: str) -> Iterator[LineMatch]:
-    """Yield a difference between broker and internal positions that the line tells in other words."""
+    """Yield a difference between broker and internal positions that the line has in other words."""
     if UNREAL.search(body):
         return
     unequal = _find_unequal(body)

@@ -215,7 +215,7 @@ def scan_lines(
 ) -> Iterator[tuple[int, LineMatch]]:
     """Yield each match with its line's index; `introduced` is the state at the end of the previous run.
 
-    `is_known` tells whether the previous run read the line at an index, and so a traceback that begins there.
+    `is_known` is whether the previous run read the line at an index, and so a traceback that begins there.
     """
     for index, result in _iter_results(lines):
         for match in result.matches:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from detector.formats.numbers import format_count
 from detector.formats.redaction import get_account_kind
 from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.layouts import (
@@ -302,8 +303,8 @@ def _is_object(value: Any) -> bool:
 
 def _describe_array(cells: Sequence[Any], shape: RowShape) -> str:
     return (
-        f"has a row that is an array of {len(cells)} values, as no known {shape.kind} is; this looks like"
-        " to_json(orient='values') of a data frame: export it with the names of its fields"
+        f"has a row that is an array of {format_count(len(cells), 'value')}, as no known {shape.kind} is;"
+        " this looks like to_json(orient='values') of a data frame: export it with the names of its fields"
     )
 
 

@@ -80,7 +80,7 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
 def _decide_by_readings(
     close: CloseOrder, target: CloseTarget, facts: Facts, positions: Sequence[Decimal]
 ) -> CloseVerdict:
-    """Return the verdict that holds under every reading of what is unclear, else that it cannot be told."""
+    """Return the verdict that holds under every reading of what is unclear, else that it is not known."""
     fills = list_unsettled_fills(target, facts)
     if isinstance(fills, CloseVerdict):
         return replace(fills, position=positions[0])

@@ -172,7 +172,7 @@ def _collect_listed_exits(facts: Facts) -> set[str]:
 
 
 def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal) -> Decimal | None:
-    """Return the quantity that the order can still take off the position; None where that cannot be told.
+    """Return the quantity that the order can still take off the position; None where that is not known.
 
     0 where it is of another instrument, or adds to the position.
     """
