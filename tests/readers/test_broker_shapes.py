@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from ib_async import util
 
 from tests.support.broker_shapes import FACTS, expected_columns, list_shape_rows, reading
 from tests.support.ib_objects import ACCOUNT, BUILDERS, CONTRACTS, WAYS
@@ -50,6 +54,78 @@ OPTION = {
     "strike": 727,
     "right": "C",
 }
+# --- the names of keys in other forms --------------------------------------------------------------------
+
+
+def rename(value: Any, form: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {form(key): rename(item, form) for key, item in value.items()}
+    return [rename(item, form) for item in value] if isinstance(value, list) else value
+
+
+def split_words(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "lower": str.lower,
+    "UPPER": str.upper,
+    "Pascal": lambda key: key[:1].upper() + key[1:],
+    "snake": split_words,
+    "UPPER_SNAKE": lambda key: split_words(key).upper(),
+    "kebab": lambda key: split_words(key).replace("_", "-"),
+    "Title Words": lambda key: split_words(key).replace("_", " ").title(),
+    "_private": lambda key: f"_{key}",
+}
+TREE = WAYS["`dataclasses.asdict`, `_asdict`"]
+
+
+def write_keys(form: Callable[[str], str], items: list[Any]) -> Any:
+    return rename(TREE(items), form)
+
+
+# Other ways of writing, of which nothing is in a table for people.
+MORE_WAYS: dict[str, Callable[[list[Any]], Any]] = {
+    **{f"keys in {name}": partial(write_keys, form) for name, form in FORMS.items()},
+    "a text of CSV": lambda items: util.df(items).to_csv(),
+    "str() of each part": lambda items: [
+        {key: value if value is None else str(value) for key, value in row.items()} for row in TREE(items)
+    ],
+}
+
+
+@pytest.mark.parametrize("way", MORE_WAYS)
+@pytest.mark.parametrize("listed", BUILDERS)
+def test_every_field_is_read_whatever_the_form_of_its_name(listed, way):
+    for kind in CONTRACTS:
+        made = reading({listed: MORE_WAYS[way]([BUILDERS[listed](kind)])})
+        assert made.invalid == [], kind
+        (row,) = made.values[FACTS[listed]]
+        expected = expected_columns(listed, kind)
+        assert {name: getattr(row, name) for name in expected} == expected, kind
+
+
+@pytest.mark.parametrize(
+    ("key", "is_partial"),
+    [("Open_Orders", False), ("open-orders", True), ("OPENORDERS", True), ("opentrades", True)],
+)
+def test_the_name_of_a_list_is_known_in_any_form_and_an_unclear_one_may_be_of_one_client(key, is_partial):
+    made = reading({key: TREE([BUILDERS["openTrades"]("option")]), "POSITIONS": []})
+    assert made.invalid == []
+    assert len(made.values["broker_orders"]) == 1
+    assert made.values["broker_positions"] == ()
+    assert ("broker_orders" in made.partial) is is_partial
+
+
+def test_a_list_that_is_there_twice_in_two_forms_is_reported():
+    report = evaluated(
+        document([], {**OPTION, "quantity": 39}, Positions=TREE([BUILDERS["positions"]("option")]))
+    )
+    assert [event.subject for event in report.events if event.type == "reading_invalid"] == [
+        "broker.Positions"
+    ]
+
+
 DIFFERENCES = {
     "agreement": ({**OPTION, "quantity": 39}, []),
     "quantity": ({**OPTION, "quantity": 40}, ["critical open_positions_drift:SPY 2026-06-19 727C"]),

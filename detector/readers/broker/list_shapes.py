@@ -32,7 +32,7 @@ from detector.readers.broker.list_text import (
 )
 from detector.readers.broker.object_text import is_object_text, parse_object
 
-_PARTS = {normalize_name(name): name for name in PARTS}
+_PARTS = {normalize_name(name): name for name in reversed(PARTS)}
 _FLATTENED = ("contract", "execution", "orderStatus", "commissionReport", "order")
 Row = Mapping[str, Any]
 
@@ -238,8 +238,9 @@ def _iter_cells(row: Row, shape: RowShape, normalized: NormalizedList) -> Iterat
         part, inner = _split_key(key)
         if inner and normalize_name(key) not in shape.columns:
             flattened.setdefault(part, {})[inner] = value
-        elif normalize_name(key) in _PARTS:
-            yield key, _normalize_part(key, value, shape, normalized)
+        elif plain := _PARTS.get(normalize_name(key)):
+            name = key if key in PARTS or plain in row else plain  # `CONTRACT`, `order-status`
+            yield name, _normalize_part(key, value, shape, normalized)
         else:
             yield key, _normalize_objects(value)
     for part, cells in flattened.items():
@@ -250,6 +251,8 @@ def _iter_cells(row: Row, shape: RowShape, normalized: NormalizedList) -> Iterat
 def _normalize_part(key: str, value: Any, shape: RowShape, normalized: NormalizedList) -> Any:
     if isinstance(value, str):
         parsed = parse_object(value)
+        if parsed is None and value[:1] == "{":
+            parsed = parse_list_text(value, shape.has_column)
         if parsed is None and value:
             normalized.problems.append((key, _describe_text(shape)))
             return None
@@ -263,6 +266,8 @@ def _normalize_part(key: str, value: Any, shape: RowShape, normalized: Normalize
 
 def _normalize_objects(value: Any) -> Any:
     """Return a list of objects (the legs of a combo, the log of an order) as objects without their class."""
+    if isinstance(value, str) and (value[:2] == "[{" or (value[:1] == "[" and is_object_text(value[1:]))):
+        value = parse_list_text(value, bool) or value  # a cell of a CSV
     if not isinstance(value, list):
         return value
     objects = [(parse_object(item) or item) if isinstance(item, str) else item for item in value]

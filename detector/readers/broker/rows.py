@@ -79,8 +79,12 @@ def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
 
 def _read_log(item: Mapping[str, Any], status: object) -> dict[str, Any]:
     """Return from ib_async's log of an order when it was sent, and since when it has its status."""
-    log = item.get("log")
-    entries = [entry for entry in log if isinstance(entry, dict)] if isinstance(log, list) else []
+    log = next((value for key, value in item.items() if normalize_name(key) == "log"), None)
+    entries = [
+        {normalize_name(key): value for key, value in entry.items()}
+        for entry in (log if isinstance(log, list) else ())
+        if isinstance(entry, dict)
+    ]
     times = [(entry.get("time"), entry.get("status")) for entry in entries if entry.get("time")]
     if not times:
         return {}

@@ -95,6 +95,7 @@ _ORDER_NAMES = frozenset(["order", "orderstatus"])
 
 def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     """Return the section with its lists as rows; what is in no known shape is a fault, and not seen."""
+    raw = {_find_list_name(key, raw): value for key, value in raw.items()}
     content = dict(raw)
     for name, fact in _FACTS.items():
         if raw.get(name) is not None:
@@ -113,6 +114,17 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
         if isinstance(content.get(name), list):
             content[name] = _join_calls(content[name], name)
     return content
+
+
+def _find_list_name(key: str, raw: Mapping[str, Any]) -> str:
+    """Return the name of the list that a key is in another case: `open_orders` for `Open_Orders`.
+
+    A name of two lists is that of ib_async, which may hold less. One that another key has stays as it is.
+    """
+    same = [name for name in (*_FACTS, *PARTS_OF) if normalize_name(name) == normalize_name(key)]
+    is_alone = sum(normalize_name(other) == normalize_name(key) for other in raw) == 1
+    exact = [name for name in same if name.lower() == key.lower()]
+    return (exact or same)[-1] if same and key not in same and is_alone else key
 
 
 def _check_callback(name: str, normalized: NormalizedList) -> None:
