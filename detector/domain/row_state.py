@@ -6,7 +6,7 @@ Of such a row the quantity is not known: taken for open and long, it would be a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -51,6 +51,12 @@ def iter_problems(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
         yield "quantity", "of a row that is not closed is not given", False
     if quantity is not None and quantity > 0:
         yield from _iter_sides(item, raw, row.get("side"))
+
+
+def remove_state(item: Row, kept: Collection[str]) -> Row:
+    """Return a fill or an order without its state, in which no position ends; `kept` are columns to keep."""
+    names = {*_STATE_NAMES, *_CLOSED_FLAGS, *_END_NAMES}
+    return {key: value for key, value in item.items() if key in kept or _strip_name(key) not in names}
 
 
 def find_unknown_state(row: Row) -> str | None:

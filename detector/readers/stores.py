@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from detector.domain.profile import (
     StoreColumns,
 )
 from detector.domain.provenance import Fault
+from detector.domain.row_state import remove_state
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.trade_rows import StoredPosition, Trade
@@ -78,7 +80,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     stores = context.profile.stores
     trade_items = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
     trades: tuple[Trade, ...] = ()
-    position_items = _read_documents(raw, reading, stores.get(POSITION_STATE, {}))
+    position_items = _read_documents(raw, reading, context)
     if trade_items is not None:
         get_trade = _build_column_getter(stores, TRADES)
         trades = tuple(reading.read_row(f"stores.{TRADES}", item, Trade, get_trade) for item in trade_items)
@@ -98,13 +100,16 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
 
 
 def _read_documents(
-    raw: Mapping[str, Any], reading: Reading, names: Mapping[str, Sequence[str]]
+    raw: Mapping[str, Any], reading: Reading, context: ReadContext
 ) -> list[Mapping[str, Any]] | None:
     """Return the rows of the store of positions, those of each document in it."""
+    names = context.profile.stores.get(POSITION_STATE, {})
     items = reading.read_objects(f"stores.{POSITION_STATE}", raw.get(POSITION_STATE), "store_positions")
     if items is None:
         return None
     rows = [row for item in items for row in _iter_rows(item, names)]
+    if context.profile.position_rows == FILLS:
+        rows = [remove_state(row, {*chain.from_iterable(names.values())}) for row in rows]
     reading.content = {**raw, POSITION_STATE: rows}
     return rows
 

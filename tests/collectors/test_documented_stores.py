@@ -110,7 +110,7 @@ def test_an_older_reading_that_is_empty_is_no_fault(environ):
     assert document["events"] == []
 
 
-# --- can-close of each kind, and the real models ---------------------------------------------------------
+# --- can-close of each kind ------------------------------------------------------------------------------
 
 
 def decide_close(environ: dict[str, str], document: dict[str, Any], *words: str) -> str:
@@ -129,49 +129,22 @@ def test_can_close_by_each_kind(kind, environ):
     assert decide_close(settings, snapshot(QQQ=-5), "--symbol", "SPY", "--quantity", "39") == "refuse"
 
 
-# The columns of the table `trades` that the models of freqtrade 2026.9 (PyPI) make.
-_FREQTRADE = """
-    id INTEGER, exchange VARCHAR, pair VARCHAR, base_currency VARCHAR, stake_currency VARCHAR, is_open BOOLEAN,
-    fee_open FLOAT, fee_open_cost FLOAT, fee_open_currency VARCHAR, fee_close FLOAT, fee_close_cost FLOAT,
-    fee_close_currency VARCHAR, open_rate FLOAT, open_rate_requested FLOAT, open_trade_value FLOAT, close_rate FLOAT,
-    close_rate_requested FLOAT, realized_profit FLOAT, close_profit FLOAT, close_profit_abs FLOAT, stake_amount FLOAT,
-    max_stake_amount FLOAT, amount FLOAT, amount_requested FLOAT, open_date DATETIME, close_date DATETIME,
-    stop_loss FLOAT, stop_loss_pct FLOAT, initial_stop_loss FLOAT, initial_stop_loss_pct FLOAT,
-    is_stop_loss_trailing BOOLEAN, max_rate FLOAT, min_rate FLOAT, exit_reason VARCHAR, exit_order_status VARCHAR,
-    strategy VARCHAR, enter_tag VARCHAR, timeframe INTEGER, trading_mode VARCHAR, amount_precision FLOAT,
-    price_precision FLOAT, precision_mode INTEGER, precision_mode_price INTEGER, contract_size FLOAT, leverage FLOAT,
-    is_short BOOLEAN, liquidation_price FLOAT, interest_rate FLOAT, funding_fees FLOAT, funding_fee_running FLOAT,
-    record_version INTEGER
-"""
-_TRADES = (
-    (
-        1,
-        "BTC/USD",
-        0,
-        0,
-        0.5,
-        "2026-06-02 10:00:00.000000",
-        "2026-06-02 12:00:00.000000",
-        600.0,
-        610.0,
-        "roi",
-    ),
-    (2, "BTC/USD", 1, 0, 0.25, "2026-06-02 10:00:00.000000", None, 600.0, None, None),
-    (3, "ETH/USD", 1, 1, 2.0, "2026-06-02 10:00:00.000000", None, 600.0, None, None),
-)
+# --- the tables that freqtrade's own models make --------------------------------------------------------
+
+FREQTRADE_ORDERS = "Orders of freqtrade, of which the filled amount counts"
+_MADE = (ROOT / "tests" / "fixtures" / "stores" / "freqtrade.sql").read_text("utf-8")
 
 
-@pytest.fixture
-def freqtrade(tmp_path):
+@pytest.fixture(params=["trades", "orders"])
+def freqtrade(request, tmp_path):
+    """Settings that name the store that tools/make_freqtrade_store.py made, by each of its tables."""
     connection = sqlite3.connect(tmp_path / "tradesv3.sqlite")
-    connection.execute(f"CREATE TABLE trades ({_FREQTRADE}, PRIMARY KEY (id))")
-    names = "id, pair, is_open, is_short, amount, open_date, close_date, open_rate, close_rate, exit_reason"
-    connection.executemany(f"INSERT INTO trades ({names}) VALUES ({', '.join('?' * 10)})", _TRADES)
-    connection.commit()
+    connection.executescript(_MADE)
     connection.close()
+    (tmp_path / "mybot.toml").write_text(KINDS[FREQTRADE_ORDERS][0])
     return {
         "AEGIS_PT_STORES_DB": str(tmp_path / "tradesv3.sqlite"),
-        "AEGIS_PT_PROFILE": "freqtrade",
+        "AEGIS_PT_PROFILE": "freqtrade" if request.param == "trades" else str(tmp_path / "mybot.toml"),
         "AEGIS_PT_RUNTIME": "mybot",
     }
 
@@ -184,7 +157,7 @@ def hold_coins(**held: float) -> dict[str, Any]:
     return document
 
 
-def test_the_table_of_freqtrade_s_own_models_is_read_by_the_built_in_profile(freqtrade):
+def test_the_tables_of_freqtrade_s_own_models_are_read(freqtrade):
     def list_signatures(**held: float) -> list[str]:
         document = answer(stdin=hold_coins(**held), environ=freqtrade).document
         return [event["signature"] for event in document["events"]]
@@ -243,3 +216,12 @@ def test_documents_of_pysystemtrade_are_read_as_they_are_dumped(kind, tmp_path):
     assert event.startswith("open_positions_drift:mybot:GC 2026")
     assert len(list_signatures(august=3, december=1)) == 1
     assert len(list_signatures(december=-1)) == 1
+
+
+def test_an_order_of_freqtrade_that_does_not_say_what_it_filled_is_reported(environ, tmp_path):
+    settings = environ(FREQTRADE_ORDERS)
+    connection = sqlite3.connect(tmp_path / "store.db")
+    with connection:
+        connection.execute("UPDATE orders SET filled = NULL WHERE ft_is_open")
+    connection.close()
+    assert list_events(settings, SPY=39, QQQ=-5) == ["reading_invalid:mybot:stores.position_state.quantity"]
