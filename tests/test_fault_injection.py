@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.support.github_memory import GitHub, github_with_memory
 from tests.support.loopback import Served, says, serving
-from tests.support.pager_server import KINDS, Pager, pager_on_loopback
+from tests.support.pager_server import KINDS, Incidents, Pager, pager_on_loopback
 from tests.support.slack_server import Slack, everything, slack_on_loopback
 from tests.support.smtp_server import Mailbox, mail_on_loopback
 from tests.support.snapshots import NOW, ROOT
@@ -203,6 +204,36 @@ def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, tmp_pa
     told = seen["told once"] + seen["told twice"]
     assert mode == "on" or seen["told once"] > 0.4 * told
     assert mode != "kill" or seen["killed"] > 0.8 * len(labels)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_killed_run_whose_conditions_end_leaves_no_alert_open(place, tmp_path):
+    """Each run is killed at one operation with the pager; from then on nothing is wrong."""
+    words = tuple(word.format(folder=tmp_path) for word in PLACES[place])
+    numbers = count()  # a payload that never changes is stale
+
+    def good(served, conn, request):
+        status = {"heartbeat_age_sec": 1, "pending_orders": 0, "unknown_fills": 0, "n": next(numbers)}
+        says(status)(served, conn, request)
+
+    with world(tmp_path, ("pagerduty",)) as made, serving(good) as calm:
+        made.quiet = quiet_memory(made, words)
+        made.clear()
+        assert made.run(words) == 0
+        opened = 0
+        for at in [label for label in made.trace if label.startswith("read pagerduty")]:
+            made.clear()
+            if made.run(words, at=at, mode="kill") == 0:
+                continue
+            incidents = Incidents(made.pagers[0])
+            incidents.refresh()
+            opened += sum(key.startswith(TYPES) for key in incidents.open)
+            for minutes in (10, 20, 30):
+                code = made.run(words, minutes=minutes, AEGIS_PT_STATUS_URL=f"{calm.url}/status")
+                assert code == 0, (made.folder / "err").read_text()
+            incidents.refresh()
+            assert [key for key in incidents.open if key.startswith(TYPES)] == [], at
+        assert opened
 
 
 def _one(made: World, words: tuple[str, ...], at: str, mode: str, seen: Counter[str]) -> None:

@@ -191,6 +191,15 @@ def _deliver_to_channels(job: Job, result: RunResult, only: frozenset[str] | Non
     return frozenset(delivery.failed)
 
 
+def store_before_delivery(job: Job, result: RunResult) -> None:
+    """Store what is due before anything is delivered: a killed run may have delivered it.
+
+    Whatever it opened at a pager, the next run knows of, and can end. A failure is that of `store`.
+    """
+    if any(result.report.owed.values()):
+        store(job, replace(result, faults=[]))
+
+
 def store(job: Job, result: RunResult) -> None:
     """Write the artifact to its file and to the state backend; one failure does not stop the other.
 

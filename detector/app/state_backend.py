@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.app.context import AppContext
@@ -94,6 +94,7 @@ class _FolderBackend(Struct, frozen=True):
     wait_sec: float
     stored: set[str]
     public: bool = False
+    written: set[int] = field(default_factory=set)
 
     @property
     def ack_folder(self) -> Path | None:
@@ -110,8 +111,9 @@ class _FolderBackend(Struct, frozen=True):
         return replace(loaded, memory=build_lost_memory(why))
 
     def store(self, text: str, runtime: str, generation: int) -> None:
-        self.folder.store(text, runtime, generation)
+        self.folder.store(text, runtime, generation, overwrites=generation in self.written)
         self.stored.add(runtime)
+        self.written.add(generation)
 
 
 class _GitHubBackend(Struct):

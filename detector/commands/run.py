@@ -17,7 +17,7 @@ from detector.app.delivery import load_channels, render_previews
 from detector.app.gate_run import build_preopen
 from detector.app.input_documents import build_expected_memory, parse_snapshot
 from detector.app.job import InputDocument, Job, PipelinePlan
-from detector.app.pipeline import collect, deliver, evaluate, read, store
+from detector.app.pipeline import collect, deliver, evaluate, read, store, store_before_delivery
 from detector.app.run_publication import (
     list_blind_spots,
     list_missing_recipients,
@@ -184,6 +184,7 @@ def _run_steps(
     result.faults += list_blind_spots(job, result.report)
     # Who tries a run out has no channel yet; one that sees nothing is as blind as any other.
     (result.notes if job.plan.dry_run else result.faults).extend(list_missing_recipients(job, result))
+    store_before_delivery(job, result)
     late = LateAcks(job, memory, query) if query is not None and query.waiting else None
     deliver(job, result, format_output, late)
     send_onward(job, result)

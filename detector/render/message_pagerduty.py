@@ -72,7 +72,8 @@ def list_outdated_keys(item: MessageItem) -> list[str]:
     resolve of an alert that is not open.
     """
     is_end = item.kind in ENDED
-    if not is_end and (item.event is None or item.event.reason not in _SUFFIXES):
+    is_missed = item.kind == "missed" and not item.is_occurrence
+    if not (is_end or is_missed) and (item.event is None or item.event.reason not in _SUFFIXES):
         return []
     suffixes = ("", *chain.from_iterable(_SUFFIXES.values()))
     keys = dict.fromkeys([*_list_recorded(item), *(_build_key(item, suffix) for suffix in suffixes)])

@@ -87,8 +87,10 @@ class StateDir(Struct, frozen=True):
             loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored(expected.runtime))
         )
 
-    def store(self, text: str, runtime: str, generation: int) -> None:
+    def store(self, text: str, runtime: str, generation: int, overwrites: bool = False) -> None:
         """Write this generation and keep the newest few; raises OSError, with every older one untouched.
+
+        `overwrites` is whether this run wrote it before.
 
         What stands there with a higher number could not be used, or this would not be the newest: it is kept
         aside as `.bad`, out of the way of the next run. What is of another runtime stays as it is.
@@ -96,7 +98,7 @@ class StateDir(Struct, frozen=True):
         path = self.path / f"{_build_prefix(runtime)}{generation:08d}.json"
         if path.is_dir():
             _mark_bad(path)
-        elif path.exists():
+        elif path.exists() and not overwrites:
             artifact_file.keep_bad(path)
         try:
             artifact_file.write_atomically(path, text)
