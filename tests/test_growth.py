@@ -54,6 +54,14 @@ def bonds_by_cusip(n: int) -> Rows:
     return [{**row, "symbol": f"9128{i:04}7"} for i, row in enumerate(bonds(n))]
 
 
+def shares_by_code(n: int) -> Rows:
+    return [{**row, "symbol": f"US{i:09}0"} for i, row in enumerate(shares(n))]
+
+
+def in_vendors_words(n: int) -> Rows:
+    return [{**row, "symbol": f"F:US:A{i}"} for i, row in enumerate(shares(n))]
+
+
 def in_years(rows: Rows) -> Rows:
     return [{**row, "expiry": f"{2027 + i}0615"} for i, row in enumerate(rows)]
 
@@ -142,6 +150,10 @@ def assert_linear(prepare_size: Callable[[int], Callable[[], object]]) -> None:
         pytest.param(lambda n: everything(shares(n), shares(n)), id="the same names"),
         pytest.param(lambda n: everything(shares(n), mere_ids(n)), id="names beside ids"),
         pytest.param(lambda n: everything(mere_ids(n), mere_ids(n)), id="ids"),
+        pytest.param(lambda n: everything(mere_ids(n), shares(n)), id="ids beside names"),
+        pytest.param(lambda n: everything(shares_by_code(n), shares(n)), id="codes beside names"),
+        pytest.param(lambda n: everything(shares_by_code(n), shares_by_code(n)), id="codes"),
+        pytest.param(lambda n: everything(in_vendors_words(n), shares(n)), id="names that nobody reads"),
         pytest.param(lambda n: everything(options(n), options(n)), id="options of one symbol"),
         pytest.param(lambda n: everything(vague_options(n), options(n)), id="options without an expiry"),
         pytest.param(
@@ -192,6 +204,13 @@ def test_calls_grow_with_the_rows(build):
     "build",
     [
         pytest.param(lambda n: everything(shares(n), shares(n)), id="the same names"),
+        pytest.param(lambda n: everything(mere_ids(n), mere_ids(n)), id="ids"),
+        pytest.param(lambda n: everything(shares(n), mere_ids(n)), id="names beside ids"),
+        pytest.param(lambda n: everything(mere_ids(n), shares(n)), id="ids beside names"),
+        pytest.param(lambda n: everything(shares_by_code(n), shares(n)), id="codes beside names"),
+        pytest.param(lambda n: everything(in_vendors_words(n), shares(n)), id="names that nobody reads"),
+        pytest.param(lambda n: everything(bonds(n), bonds_by_cusip(n)), id="bonds by other codes"),
+        pytest.param(lambda n: everything(lots(n), lots(n)), id="one share in many lots"),
         pytest.param(lambda n: everything(vague_options(n), options(n)), id="options without an expiry"),
         pytest.param(lambda n: everything(futures(n), futures(n)), id="futures of one symbol"),
         pytest.param(lambda n: everything(shares(n), in_own_accounts(shares(n))), id="many accounts"),

@@ -68,5 +68,6 @@ def has_common_bond_name(first: Instrument, second: Instrument) -> bool | None:
 def list_codes(row: Instrument) -> frozenset[str]:
     """Return the kinds of code that alone name a normalized row of no bond; none where it has a symbol."""
     names = list_bond_names(row)
-    is_code = bool(names) and row.sec_type not in BONDS and not names.keys() & {_ISSUER, _TEXT}
+    is_undated = not (row.is_option or row.expiry)
+    is_code = bool(names) and is_undated and row.sec_type not in BONDS and not names.keys() & {_ISSUER, _TEXT}
     return frozenset(names) if is_code else frozenset()

@@ -237,11 +237,17 @@ class _HeldQuantities:
 
     def __init__(self, lots: Iterable[Lot], trades: Iterable[Trade]) -> None:
         self._index = InstrumentIndex((lot.instrument, [lot.quantity]) for lot in merge_by_instrument(lots))
+        open_quantities: dict[tuple[object, bool], tuple[Instrument, Decimal]] = {}
         for trade in trades:
-            quantity = trade.signed_quantity
+            quantity, instrument = trade.signed_quantity, normalize(trade)
             if trade.is_effectively_open is not False and trade.opened_at is not None and quantity:
-                for left in self._index.find_same(normalize(trade)):
-                    _apply_quantity(left, quantity)
+                key = self._index.get_key(instrument), quantity > 0
+                _, total = open_quantities.get(key, (instrument, _ZERO))
+                open_quantities[key] = instrument, total + quantity
+        for instrument, total in open_quantities.values():
+            own = self._index.find_same(instrument, certain=True) if is_nameless(instrument) else []
+            for left in own or self._index.find_same(instrument):
+                _apply_quantity(left, total)
 
     def remove_certain(self, instrument: Instrument, quantity: Decimal) -> bool:
         """Take the quantity; return whether a position is known to have as much left."""
@@ -335,15 +341,16 @@ def find_partial_fills(fills: Iterable[Fill], trades: Sequence[Trade], held: Ite
     """Return the Python ids of fills that add up exactly to one leg of a trade: none of them is missed."""
     by_instrument = InstrumentIndex((fill.instrument, fill) for fill in fills)
     lots = InstrumentIndex((lot.instrument, lot) for lot in merge_by_instrument(held))
-    series: dict[tuple[Instrument, int], _FillSeries] = {}
+    series: dict[tuple[object, int], _FillSeries] = {}
     fill_ids: set[int] = set()
     for trade in trades:
         instrument = normalize(trade)
         for part in _iter_leg_parts(trade, lots):
             sign = 1 if part.quantity > 0 else -1
-            if (instrument, sign) not in series:
-                series[instrument, sign] = _FillSeries(by_instrument.find_same(instrument), sign)
-            fill_ids.update(id(fill) for fill in series[instrument, sign].find_exact(part))
+            key = by_instrument.get_key(instrument), sign
+            if key not in series:
+                series[key] = _FillSeries(by_instrument.find_same(instrument), sign)
+            fill_ids.update(id(fill) for fill in series[key].find_exact(part))
     return fill_ids
 
 

@@ -14,7 +14,6 @@ from typing import Final, Literal
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
-    COMMON_FUTURES,
     CONTINUOUS,
     FUTURE,
     OPTIONS,
@@ -64,6 +63,9 @@ _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
 _SEVERAL_SIZES = frozenset(["DAX"])
 _WEEKLY_ROOT = build_pattern(r"[A-Z]{2,4}\d\d", re.ASCII)  # VX23 of VX23M6, a week of the year. Source: Cboe
+# Classes of the weekly options on ES and NQ: EW2, E3C, QN1, Q3C. Source: CME.
+_WEEK_OF_ES = build_pattern(r"EW\d?|E\d[A-E]", re.ASCII)
+_WEEK_OF_NQ = build_pattern(r"QN\d?|Q\d[A-E]", re.ASCII)
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
@@ -152,8 +154,6 @@ def is_nameless(row: Instrument) -> bool:
     """Whether a normalized row may be of any name: a mere id, a mere code, or a text that nobody reads."""
     if list_codes(row) or not get_names(row):
         return True
-    if row.sec_type == "FOP" and row.symbol == row.trading_class and row.symbol not in COMMON_FUTURES:
-        return parse_future_option(row.local_symbol or "") is not None  # E3C is a class: its symbol is ES
     is_own = row.is_option or row.sec_type in (COMBO, *BONDS) or list_bond_names(row) or _get_local_root(row)
     return not (is_own or _PLAIN_SYMBOL.fullmatch(row.symbol or row.local_symbol or ""))
 
@@ -170,7 +170,9 @@ def get_roots(row: Instrument) -> frozenset[str]:
         )
     if row.is_option:
         matches = (_CLASS_OF.fullmatch(name) for name in names)
-        return names | {match[1] for match in matches if match}
+        weeks = {"ES": _WEEK_OF_ES, "NQ": _WEEK_OF_NQ} if row.sec_type == "FOP" else {}
+        futures = {root for root, week in weeks.items() if any(map(week.fullmatch, names))}
+        return names | futures | {match[1] for match in matches if match}
     words = _PLAIN_SYMBOL.fullmatch(row.symbol or "")
     future = parse_future(row.symbol or "") if row.sec_type is None and row.expiry is None else None
     roots = {words[1]} if words and words[2] else {future[0]} if future else set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from msgspec.structs import replace
@@ -73,20 +73,29 @@ class InstrumentIndex(Generic[T]):
         others = [*self._iter_nameless(instrument), *self.find_bonds(instrument)[:2]]
         if is_nameless(instrument):
             others = self.find_of_kind(instrument)
+        if not ids:
+            return others
         return [*named, *(match for match in others if id(match[0]) not in ids)]
 
-    def find_all(self, instrument: Instrument) -> list[tuple[T, Answer]]:
-        """Return every entry that is or may be the instrument, where none can stand for another."""
+    def iter_all(self, instrument: Instrument) -> Iterator[T]:
+        """Yield every entry that is or may be the instrument, those with its id or a name of it first."""
+        yield from (entry for entry, _ in self.find_named(instrument))
         if is_nameless(instrument):
-            return self._collect((row, compare(row, instrument)) for row in self._entries)
-        has_id, is_bond = instrument.con_id is not None, bool(list_bond_names(instrument))
-        nameless = (
-            row for (other, *_), rows in self._nameless.items() if not (has_id and other) for row in rows
-        )
-        kinds = (entry for by_kind in self._bonds.values() for entry in by_kind.items() if is_bond)
-        bonds = (row for kind, rows in kinds if not (has_id and kind[2]) for row in rows)
-        rows = dict.fromkeys((*self._iter_candidates(instrument), *nameless, *bonds))
-        return self._collect((row, compare(row, instrument)) for row in rows)
+            yield from (entry for entry, _ in self.find_of_kind(instrument))
+            return
+        own_codes, has_id = list_codes(instrument), instrument.con_id is not None
+        own_kinds = frozenset(() if (bond := get_bond_kind(instrument)) is None else bond[0])
+        kinds = [
+            rows for (other, codes, kind), rows in self._nameless.items()
+            if not (has_id and other) and not codes & own_codes and compare(kind, instrument) != DIFFERENT
+        ]  # fmt: skip
+        bonds = (
+            rows for by_kind in self._bonds.values() for kind, rows in by_kind.items()
+            if own_kinds and not kind[0] & own_kinds
+        )  # fmt: skip
+        for row in chain.from_iterable((*kinds, *bonds)):
+            if compare(row, instrument) != DIFFERENT:
+                yield from self._entries[row].values()
 
     def find_named(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
@@ -103,6 +112,11 @@ class InstrumentIndex(Generic[T]):
             )  # fmt: skip
             self._of_any[key] = self._collect((row, compare(row, kind)) for row in rows)
         return self._of_any[key]
+
+    def get_key(self, instrument: Instrument) -> object:
+        """Return what decides what a lookup finds: its kind, of a nameless one whose id no entry has."""
+        is_open = is_nameless(instrument) and not self.find_named(instrument)
+        return get_mere_kind(instrument) if is_open else instrument
 
     def find_bonds(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""
@@ -202,8 +216,12 @@ class AccountIndex(Generic[T]):
         ]
 
 
+MOST_ROWS = 20
+"""A lookup of rows returns no more: of what may be so many, nothing is known."""
+
+
 class RowIndex(Generic[T]):
-    """The rows of a list by account and instrument, for what must have each of them, in the list's order."""
+    """The rows of a list by account and instrument, in the list's order."""
 
     def __init__(self, rows: Iterable[tuple[str | None, Instrument, T]]) -> None:
         self._index = AccountIndex(
@@ -212,11 +230,14 @@ class RowIndex(Generic[T]):
         )
 
     def find(self, instrument: Instrument, account: str | None) -> list[T]:
-        """Return the rows that are or may be of the account and the instrument."""
-        named = normalize(instrument)
-        indexes = self._index.iter_indexes(account, named)
-        entries = {entry[0]: entry[1] for _, index in indexes for entry, _ in index.find_all(named)}
-        return [entries[number] for number in sorted(entries)]
+        """Return the rows that are or may be of the account and the instrument, or the first `MOST_ROWS`."""
+        named, entries = normalize(instrument), dict[int, T]()
+        for _, index in self._index.iter_indexes(account, named):
+            for number, row in index.iter_all(named):
+                entries[number] = row
+                if len(entries) == MOST_ROWS:
+                    return [entries[key] for key in sorted(entries)]
+        return [entries[key] for key in sorted(entries)]
 
 
 def _list_keys(instrument: Instrument) -> tuple[str, ...]:

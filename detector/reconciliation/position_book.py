@@ -17,6 +17,7 @@ from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
     UNCLEAR,
+    Answer,
     compare,
     compare_accounts,
     compare_combo,
@@ -25,6 +26,7 @@ from detector.reconciliation.identity import (
     is_nameless,
 )
 from detector.reconciliation.instrument_index import (
+    MOST_ROWS,
     AccountIndex,
     InstrumentIndex,
     get_bond_kind,
@@ -141,11 +143,12 @@ def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[Po
 
     A row of a mere id beside that position may be more of it.
     """
-    matches = [  # a position has more parts than when it was added
-        (position, answer)
-        for position, answer in index.find(named)
-        if compare(position.instrument, named) != DIFFERENT
-    ]
+    matches: list[tuple[PositionPair, Answer]] = []
+    for position, answer in index.find(named):
+        if compare(position.instrument, named) != DIFFERENT:  # it has more parts than when it was added
+            matches.append((position, answer))
+            if len(matches) >= MOST_ROWS and is_nameless(named) and position.compute_quantity(BROKER) != FLAT:
+                break  # it may be anything, and not all of it is flat
     same = [position for position, answer in matches if answer == SAME]
     if len(same) != 1:
         return [position for position, _ in matches]

@@ -15,9 +15,10 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.close_check.close_order import match_instrument
-from detector.reconciliation.fills import Fill, group_fills, has_closed, iter_legs, list_trades, match_leg
-from detector.reconciliation.identity import DIFFERENT, can_be_in_account, is_combo
-from detector.reconciliation.instrument_index import RowIndex
+from detector.reconciliation.fill_matching import ClosingFills
+from detector.reconciliation.fills import Fill, group_fills, iter_legs, list_trades, match_leg
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, can_be_same, is_combo
+from detector.reconciliation.instrument_index import MOST_ROWS, RowIndex
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.repair_plan.trade_claims import TradeRows, explain_incomplete_stores
 from detector.reconciliation.working_orders import get_account
@@ -50,9 +51,9 @@ class PlanRows:
         self.positions = RowIndex(
             (row.account, row, row) for row in positions if row.is_effectively_open is not False
         )
-        self.fills = RowIndex(
-            (fill.first.account, fill.instrument, fill) for fill in group_fills(facts.broker_executions or ())
-        )
+        fills = group_fills(facts.broker_executions or ())
+        self.fills = RowIndex((fill.first.account, fill.instrument, fill) for fill in fills)
+        self.closings = ClosingFills(fills)
         self.held = RowIndex((row.account, row, row) for row in held)
         listed: tuple[Order, ...] = (*(facts.broker_orders or ()), *(facts.orders or ()))
         self._working = [order for order in listed if order.is_working]
@@ -70,25 +71,26 @@ class PlanRows:
 
 
 class CompetingTrades(Struct, frozen=True):
-    """The other trades that may be of the instrument, and quantities of positions without a trade."""
+    """The other trades that may be of the instrument, and quantities of positions without a trade.
+
+    `are_many`: there are more of them than were looked at, so that any fill may be another's.
+    """
 
     trades: tuple[Trade, ...] = ()
     quantities: tuple[Decimal | None, ...] = ()
+    are_many: bool = False
 
     @classmethod
     def collect(
         cls, rows: PlanRows, instrument: Instrument, trade_id: str | None, account: str | None
     ) -> CompetingTrades:
         """Return all but the trade `trade_id`."""
-        trades = tuple(
-            trade
-            for trade in rows.trades.find(instrument, account)
-            if trade.trade_id is None or trade.trade_id != trade_id
-        )
+        listed = rows.trades.find(instrument, account)
+        trades = tuple(trade for trade in listed if trade.trade_id is None or trade.trade_id != trade_id)
         trade_ids = {trade.trade_id for trade in trades} | {trade_id}
         positions = rows.positions.find(instrument, account)
         quantities = tuple(row.signed_quantity for row in positions if row.trade_id not in trade_ids)
-        return cls(trades, quantities)
+        return cls(trades, quantities, MOST_ROWS in (len(listed), len(positions)))
 
     @property
     def has_any(self) -> bool:
@@ -98,8 +100,10 @@ class CompetingTrades(Struct, frozen=True):
     def can_own(self, fill: Fill) -> bool:
         """Whether the fill may have opened or closed one of them."""
         opposite = None if fill.quantity is None else -fill.quantity
-        return any(signed in (None, opposite) for signed in self.quantities) or any(
-            _can_own_fill(trade, fill, opposite) for trade in self.trades
+        return (
+            self.are_many
+            or any(signed in (None, opposite) for signed in self.quantities)
+            or any(_can_own_fill(trade, fill, opposite) for trade in self.trades)
         )
 
 
@@ -109,12 +113,16 @@ def _can_own_fill(trade: Trade, fill: Fill, opposite: Decimal | None) -> bool:
     return trade.is_effectively_open is not False and trade.signed_quantity in (None, opposite)
 
 
-def find_closing_fill(fills: Sequence[Fill], trade: Trade, competing: CompetingTrades) -> Fill | None:
+def find_closing_fill(
+    rows: PlanRows, fills: Sequence[Fill], trade: Trade, competing: CompetingTrades
+) -> Fill | None:
     """Return the fill that closed the trade; of a trade marked open, the only fill that could have.
 
     Such a fill came after the trade was opened, and no other trade may own it.
     """
-    closing_fill = next((fill for fill in fills if has_closed(fill, trade)), None)
+    closing_fill = rows.closings.find(trade)
+    if closing_fill is not None and not can_be_same(closing_fill.first, trade):
+        return None
     if closing_fill is not None or trade.is_effectively_open is False or not trade.signed_quantity:
         return closing_fill
     candidates = [
@@ -122,7 +130,8 @@ def find_closing_fill(fills: Sequence[Fill], trade: Trade, competing: CompetingT
         for fill in fills
         if fill.quantity == -trade.signed_quantity and _can_follow(fill, trade, competing)
     ]
-    return candidates[0] if len(candidates) == 1 and not competing.can_own(candidates[0]) else None
+    is_only = len(candidates) == 1 and len(fills) < MOST_ROWS
+    return candidates[0] if is_only and not competing.can_own(candidates[0]) else None
 
 
 def _can_follow(fill: Fill, trade: Trade, competing: CompetingTrades) -> bool:
@@ -152,7 +161,11 @@ def compute_fill_price(fill: Fill) -> float | None:
 
 def is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
     """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
-    if competing.quantities or any(_can_be_of_today(competitor, now) for competitor in competing.trades):
+    if (
+        competing.are_many
+        or competing.quantities
+        or any(_can_be_of_today(competitor, now) for competitor in competing.trades)
+    ):
         return False
     return trade is None or _can_be_of_today(trade, now)
 

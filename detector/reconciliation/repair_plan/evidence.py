@@ -79,7 +79,7 @@ def collect_evidence(
     trade = rows.by_trade.find_stored(trade_id)
     own_fills = rows.fills.find(instrument, account)
     competing = CompetingTrades.collect(rows, instrument, trade_id, account)
-    closing_fill = None if trade is None else find_closing_fill(own_fills, trade, competing)
+    closing_fill = None if trade is None else find_closing_fill(rows, own_fills, trade, competing)
     fill_texts = tuple(text for fill in own_fills for text in _iter_fill_text(fill))
     if closing_fill is not None:
         return Evidence(fill_texts, compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)

@@ -16,7 +16,7 @@ from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import SAME, can_be_in_account, compare
-from detector.reconciliation.instrument_index import RowIndex
+from detector.reconciliation.instrument_index import MOST_ROWS, RowIndex
 from detector.reconciliation.position_comparison import Comparison
 from detector.reconciliation.position_differences import UnclearGroup
 from detector.reconciliation.position_pairs import BROKER, Difference, PositionPair, describe_held
@@ -219,7 +219,8 @@ def _build_question(
         return f"how it came that the broker holds {quantity}: see its fills before any row is changed"
     if waiting:
         return describe_waiting(waiting)
-    return f"which of its {len(rows)} open rows is wrong" if len(rows) > 1 else None
+    count = f"{len(rows)}{' or more' if len(rows) == MOST_ROWS else ''}"
+    return f"which of its {count} open rows is wrong" if len(rows) > 1 else None
 
 
 def describe_waiting(orders: tuple[str, ...]) -> str:
