@@ -68,6 +68,8 @@ def written_texts() -> tuple[str, ...]:
     for report in (evaluated({}), evaluated(healthy()), *(one.run() for one in fixtures())):
         texts += [format_decision(report, ("UTC",)), format_plugin_line(report)]
         texts += [event.summary for event in report.events]
+    for beside in (ROOT / ".github" / "workflows", ROOT / "scheduler" / "src"):
+        texts += [line for path in beside.glob("*.[ty]*") for line in path.read_text("utf-8").splitlines()]
     texts += (ROOT / "RUNBOOK.md").read_text("utf-8").split("\n\n")
     texts += (ROOT / "docs" / "other-bots.md").read_text("utf-8").splitlines()  # its transcripts are run
     for words in ([], *([name] for name in commands.list_commands(None))):  # type: ignore[arg-type]
@@ -129,7 +131,7 @@ def test_every_sentence_and_finding_of_the_readers_is_held():
 def test_the_readme_says_what_make_check_needs():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert re.search(r"make check +#.*needs Node", readme)
-    assert re.search(r"make run +#.*makes \.venv \(\d+ MB\)", readme)
+    assert re.search(r"make run +#.*makes \.venv \(\d+ MB", readme)
 
 
 class Terminal(io.BytesIO):
@@ -168,6 +170,8 @@ FAULTS = {
     "a plural behind one": rf"(?<![\d.,:#-])(?<!of )1 (?:{NOUNS})s\b(?!')",
     "a singular behind many": rf"(?<![\d.,:#TZ-])(?:0|[2-9]|\d\d+) (?:open |working )?(?:{NOUNS})\b(?![-#'])",
     "a verb that does not fit": rf"(?<![\d.,:#-])1 (?:{NOUNS}) are\b",
+    "an article twice": r"\b(?:an?|the|no known) (?:an?|the)\b",
+    "a present that lasts": r"\b(?:is|are) (?:\w+ ){1,4}(?:since \d|for \d+ (?:s|min|h|d)\b)",
     "a word twice": r"\b([A-Za-z]+) \1\b",
     "nothing in brackets": r"\(\s*\)|\[\s*\]|``|''|\"\"",
     "a value of the code": r"\b(?:None|nan|inf|True|False)\b|unknown instrument",

@@ -380,7 +380,9 @@ def _is_named(row: Mapping[str, Any], shape: Shape, named_by: tuple[str, ...]) -
 def _describe_row(shape: Shape, is_known: bool) -> str:
     if not is_known:
         return "has a row of which nothing is recognised"
-    return f"has a row that names nothing (none of {', '.join(shape.named_by)})"
+    first, *others = shape.named_by
+    named_by = f"none of {', '.join(shape.named_by)}" if others else f"no {first}"
+    return f"has a row that names nothing ({named_by})"
 
 
 def _is_envelope_fault(key: str, value: Any) -> bool:

@@ -96,8 +96,13 @@ def format_duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+_LONG_SEC = 7200  # nobody counts so many seconds at night
+
+
 def format_above(seconds: float, limit: float) -> str:
-    """Return seconds above their limit; less than one above it they have milliseconds, `300.4 s`."""
+    """Return seconds above their limit: `300.4 s` less than one above it, `2 d 4 h` from two hours on."""
+    if seconds >= max(_LONG_SEC, 2 * limit):
+        return format_duration(seconds)
     if limit < seconds < limit + 1:
         return f"{math.ceil(seconds * 1000) / 1000:g} s"
     return f"{seconds:.0f} s"

@@ -39,7 +39,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if newest.until is None:
         yield Finding(
             CRITICAL,
-            f"The link to IBKR's servers is lost since {format_time(newest.since)}, for "
+            f"The link to IBKR's servers has been lost since {format_time(newest.since)}, for "
             f"{format_duration(facts.age_of(newest.since))} ({newest.note}){repeat_note}.",
             at=newest.at,
             ongoing=True,
@@ -72,7 +72,7 @@ def _describe_recovery(outage: LogIncident) -> str:
     until = outage.until or outage.last
     if outage.alone:
         summary = (
-            f"The link to IBKR's servers is back since {format_time(until)} ({outage.note}),"
+            f"The link to IBKR's servers has been back since {format_time(until)} ({outage.note}),"
             " its loss was not seen"
         )
     else:

@@ -12,7 +12,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for name, error in facts.errors:
         yield Finding(
             CRITICAL,
-            f"The detector's own {name} failed with {error}; what it judges was not judged.",
+            f"The detector's own {name} failed with {error}; what it watches was not judged.",
             subject=name,
         )
     broken = {name for name, _ in facts.errors}

@@ -74,9 +74,9 @@ def _summarize_outage(outage: LogIncident, lasted: float) -> str:
             f" itself ({outage.note}), "
             f"so it must be asked for again."
         )
-    state = "was" if outage.until else "is"
+    state = "was broken from" if outage.until else "has been broken since"
     return (
-        f"Data farm {outage.key} {state} broken since {format_time(outage.since)},"
+        f"Data farm {outage.key} {state} {format_time(outage.since)},"
         f" for {format_duration(lasted)} ({outage.note}, "
-        f"limit {_HEALS_WITHIN.total_seconds():.0f} s)."
+        f"over {_HEALS_WITHIN.total_seconds():.0f} s)."
     )

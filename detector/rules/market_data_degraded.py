@@ -23,6 +23,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not is_ok(status):
         yield Finding(
             WARNING,
-            f"Market data is called {redact_excerpt(status) or 'nothing'} for"
+            f"Market data has been called {redact_excerpt(status) or 'nothing'} for"
             f" {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
         )

@@ -63,11 +63,11 @@ def _judge_order(order: Order, since: datetime | None, facts: Facts, *, is_exit:
     is_late = is_exit and age is not None and age > _EXIT_SEC
     yield Finding(
         CRITICAL if is_late else WARNING,
-        f"{'Exit order' if is_exit else 'Order'} {order.title} is {order.status} "
+        f"{'Exit order' if is_exit else 'Order'} {order.title} "
         + (
-            "and has not been answered."
+            f"is {order.status} and has not been answered."
             if age is None
-            else f"for {format_above(age, _WAITING_SEC)} (over {_WAITING_SEC} s)."
+            else f"has been {order.status} for {format_above(age, _WAITING_SEC)} (over {_WAITING_SEC} s)."
         ),
         subject=order.identity,
         observed=age,

@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         window_note = ", in IBKR's reset window" if is_expected else ""
         yield Finding(
             WARNING if is_expected else CRITICAL,
-            f"Another session is in the way since {format_time(newest.at)} ({newest.note}){repeat_note}"
+            f"Another session has been in the way since {format_time(newest.at)} ({newest.note}){repeat_note}"
             f"{window_note}.",
             observed=len(within_hour),
             at=newest.at,

@@ -78,7 +78,10 @@ def _summarize(section: str, group: Sequence[LostFact]) -> str:
     more = len(names) - _NAMED
     named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
     last = max(fact.seen_at for fact in group)
-    return f"{section} no longer shows {named}; last seen {format_time(last)}."
+    lost = (
+        f"Section {section} is not seen" if names == [section] else f"Section {section} does not show {named}"
+    )
+    return f"{lost} any more; the last time was {format_time(last)}."
 
 
 def _is_seen(subject: str, facts: Facts) -> bool:

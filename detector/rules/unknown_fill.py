@@ -28,4 +28,4 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             observed=count,
             facts=("unknown_fills",),
         )
-    yield from find_orders_in_logs(facts, UNKNOWN_FILL, "a fill belongs to no known")
+    yield from find_orders_in_logs(facts, UNKNOWN_FILL, "the runtime cannot assign a fill of")

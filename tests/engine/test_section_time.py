@@ -158,7 +158,7 @@ def test_a_plugin_holds_its_snapshot_against_the_clock():
     assert answer("detect", "--offline", stdin=document).types == []
     done = answer("detect", "--offline", "--nagios", stdin=document)
     assert done.code != 0
-    assert b"is 7200 s old" in done.out
+    assert b"is 2 h old" in done.out
 
 
 def test_a_snapshot_that_is_handed_over_again_and_again_is_stale_and_told_once(tmp_path):

@@ -19,7 +19,8 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
 from tests.support.log_lines import ago
-from tests.support.snapshots import fixture, given, healthy_at, settings_of
+from tests.support.merge_patch import apply_patch
+from tests.support.snapshots import evaluated, fixture, given, healthy, healthy_at, settings_of
 
 NOON = "2026-06-02T15:00:00Z"  # 11:00 in New York, the session is open
 CALL = {
@@ -698,3 +699,16 @@ def test_a_broken_link_says_how_many_positions_are_open(facts, words):
     found = finding("broker_disconnected", {"status_v3": {"broker_connected": False, **facts}})
     assert words in found.summary
     assert found.listed_after is AS_DECLARED
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("received fill for unknown order", "a fill of an order that it does not name", id="no"),
+        pytest.param("received fill for unknown order #8", "a fill of order 8", id="its number"),
+    ],
+)
+def test_a_fill_of_an_unknown_order_is_said_with_and_without_its_number(line, words):
+    logs = {"logs": [f"2026-06-02 14:59:10 CRITICAL {line}"]}
+    found = [event.summary for event in evaluated(apply_patch(healthy(), logs)).events]
+    assert found == [f"The log said at 2026-06-02T14:59:10Z that the runtime cannot assign {words}."]
