@@ -15,6 +15,7 @@ import pytest
 from detector.cli import commands
 from detector.engine.catalog import load_rules
 from detector.formats.errors import InputError
+from detector.formats.redaction import redact_text
 from detector.render.lines import format_decision, format_plugin_line
 from detector.settings import DECLARED
 from tests.support.merge_patch import apply_patch
@@ -152,6 +153,20 @@ OWN = [
     *(("init", place, "--runtime", "my-bot", "--dry-run") for place in ("github", "box")),
     *((name,) for name in ("settings", "rules", "doctor", "collect", "schema")),
 ]
+
+
+# What is hidden by right: a header with a hole for its token, and the file that names secrets.
+HIDDEN = {"Token token=…"}
+SETUP = "detector/render/setup_files.py"
+
+
+def test_no_text_of_the_program_is_taken_for_a_secret():
+    """Whatever is printed on standard error is redacted: a sentence must not lose a word to that."""
+    for path in sorted((ROOT / "detector").rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        texts = {text for node in nodes if " " in (text := as_text(node))} - HIDDEN
+        if path != ROOT / SETUP:
+            assert {text: hidden for text in texts if (hidden := redact_text(text)) != text} == {}
 
 
 def test_the_program_hides_none_of_its_own_words():

@@ -28,6 +28,7 @@ from detector.domain.report import (
     list_lasting_failures,
 )
 from detector.formats.errors import ExternalError, InputError
+from detector.formats.numbers import format_list
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.message import Message, cut
@@ -97,7 +98,10 @@ def load_required_channels(app: AppContext, settings: Settings) -> tuple[Channel
 def list_channel_settings(app: AppContext, settings: Settings) -> str:
     """Return as text the settings that would add a channel of a kind that is not configured yet."""
     options = list_unused_options(settings, ChannelEnvironment(app.environ, app.clock))
-    return " or ".join(", ".join(setting.name for setting in option.settings) for option in options)
+    names = [[setting.name for setting in option.settings] for option in options]
+    return " or ".join(
+        f"{first} (with {format_list(others)})" if others else first for first, *others in names
+    )
 
 
 def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Delivers one message by a bot token: posts new events, replies to and edits messages of resolved ones."""
+"""Delivers one message by a bot token; posts new events, replies to and edits messages of resolved ones."""
 
 from __future__ import annotations
 

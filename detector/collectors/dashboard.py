@@ -55,7 +55,7 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def find_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each contradiction in the credentials: each host has only one."""
+    """Yield a sentence for each contradiction in the credentials; each host has only one."""
     credentials = settings[STATUS_TOKEN] or settings[STATUS_USER]
     if settings[STATUS_TOKEN] and settings[STATUS_USER]:
         yield f"{STATUS_TOKEN.name} and {STATUS_USER.name}: a bearer token and basic auth; leave one out"

@@ -61,8 +61,8 @@ def command(
     """Acknowledge a condition: you have it, no reminders for a while.
 
     Nor is a later rung alerted; what worsens, escalates or returns is sent. With --state the next
-    run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN: Contents read and write), which
-    counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
+    run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN with Contents read and write),
+    which counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
     """
     settings = app.load_settings(env_file)
     at = get_clock(app, now)()

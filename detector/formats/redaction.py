@@ -38,7 +38,7 @@ _KEY_SIGNS = tuple(
 
 
 class _Secret(NamedTuple):
-    """One kind of secret: a text that holds one has a sign in its mask, and the shape where there is one."""
+    """One kind of secret; a text that holds one has a sign in its mask, and the shape where there is one."""
 
     signs: tuple[bytes, ...]
     pattern: re.Pattern[str]
@@ -251,7 +251,7 @@ def _mask(text: str) -> bytes | None:
 
 
 def _list_suspicious(masks: Iterable[bytes | None]) -> Iterator[bytes | None]:
-    """Yield the masks of texts that can hold an account or a secret: many are searched together first."""
+    """Yield the masks of texts that can hold an account or a secret; many are searched together first."""
     known = []
     for mask in masks:
         if mask is None:

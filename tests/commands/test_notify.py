@@ -201,7 +201,10 @@ def test_a_part_that_is_not_of_its_kind_is_refused(artifact):
 def test_without_a_channel_it_is_said_how_to_add_one(artifact):
     ran = notify(artifact, None)
     assert (ran.code, ran.out) == (2, "")
-    assert "no channel is configured: set AEGIS_PT_SMTP_HOST, AEGIS_PT_EMAIL_FROM" in ran.err
+    assert (
+        "no channel is configured: set AEGIS_PT_SMTP_HOST (with AEGIS_PT_EMAIL_FROM and AEGIS_PT_EMAIL_TO) or"
+        in ran.err
+    )
     assert "AEGIS_PT_SLACK_WEBHOOK_URL" in ran.err
 
 
