@@ -37,55 +37,14 @@ _MONTH_CODES = "FGHJKMNQUVXZ"  # of the exchanges, January to December
 # Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol; elsewhere
 # some have (HEN3).
 COMMON_FUTURES = frozenset(
-    [
-        "ES",
-        "MES",
-        "NQ",
-        "MNQ",
-        "YM",
-        "MYM",
-        "RTY",
-        "M2K",
-        "CL",
-        "MCL",
-        "GC",
-        "MGC",
-        "SI",
-        "NG",
-        "ZB",
-        "ZN",
-        "ZF",
-        "ZT",
-    ]
-)
+    ["ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K", "CL", "MCL", "GC", "MGC", "SI", "NG", "ZB",
+     "ZN", "ZF", "ZT"]
+)  # fmt: skip
 # Pairs are written EUR.USD, EUR/USD or EURUSD. Source: IBKR, currencies of IDEALPRO and of crypto assets.
 CURRENCIES = frozenset(
-    [
-        "USD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "CHF",
-        "AUD",
-        "CAD",
-        "NZD",
-        "SEK",
-        "NOK",
-        "DKK",
-        "HKD",
-        "SGD",
-        "CNH",
-        "MXN",
-        "PLN",
-        "CZK",
-        "HUF",
-        "ILS",
-        "ZAR",
-        "TRY",
-        "KRW",
-        "INR",
-    ]
-)
+    ["USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "HKD", "SGD", "CNH",
+     "MXN", "PLN", "CZK", "HUF", "ILS", "ZAR", "TRY", "KRW", "INR"]
+)  # fmt: skip
 _MINOR_UNITS = {"GBX": "GBP", "GBPENCE": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
 _STABLE_COINS = ("USDT", "USDC")  # at IBKR a coin is held in dollars: a bot's ETHUSDT may be its ETH.USD
@@ -355,41 +314,13 @@ def split_pair(text: str, sec_type: str | None) -> tuple[str, str | None, str] |
 
 
 _BUYS = frozenset(
-    [
-        "BUY",
-        "BOT",
-        "B",
-        "L",
-        "LONG",
-        "BTO",
-        "BTC",
-        "BOUGHT",
-        "COVER",
-        "1",
-        "+1",
-        "BUYLONG",
-        "BUYTOOPEN",
-        "BUYTOCLOSE",
-        "BUYTOCOVER",
-    ]
-)
+    ["BUY", "BOT", "B", "L", "LONG", "BTO", "BTC", "BOUGHT", "COVER", "1", "+1", "BUYLONG", "BUYTOOPEN",
+     "BUYTOCLOSE", "BUYTOCOVER"]
+)  # fmt: skip
 _SELLS = frozenset(
-    [
-        "SELL",
-        "SLD",
-        "S",
-        "SSHORT",
-        "SHORT",
-        "STO",
-        "STC",
-        "SOLD",
-        "-1",
-        "SELLSHORT",
-        "SELLTOOPEN",
-        "SELLTOCLOSE",
-        "SELLLONG",
-    ]
-)
+    ["SELL", "SLD", "S", "SSHORT", "SHORT", "STO", "STC", "SOLD", "-1", "SELLSHORT", "SELLTOOPEN",
+     "SELLTOCLOSE", "SELLLONG"]
+)  # fmt: skip
 """The texts for a side in TWS, Flex and the runtimes' stores."""
 
 

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.commands.plan import _build_plan
 from detector.render.document import build_artifact_document
 from tests.support.program import answer
-from tests.support.snapshots import NOW
+from tests.support.real_account_answers import read_state
+from tests.support.snapshots import NOW, healthy
 from tools.incidents import incident, looked, seen
 
 CALL: dict[str, Any] = {
@@ -707,3 +709,34 @@ def test_a_sentence_has_no_fraction_of_a_second():
     ran = answer("plan", "--now", app_now, stdin=document)
     assert "at 2026-06-02T15:00:00Z; " in ran.out.decode()
     assert not re.search(r"\d\.\d{3,}Z", ran.out.decode())
+
+
+@pytest.mark.parametrize(
+    ("others", "claims"), [(2, True), (30, False)], ids=["few trades", "more than are looked at"]
+)
+def test_a_fill_is_no_trades_where_one_that_was_not_looked_at_may_own_it(others, claims):
+    quantities = [5, *[1] * others, *([5] if not claims else [])]
+    rows = [
+        {"trade_id": n, "symbol": "SPY", "sec_type": "STK", "quantity": q}
+        for n, q in enumerate(quantities, 100)
+    ]
+    document = healthy()
+    document["stores"] = {
+        "position_state": [{**row, "is_open": 1} for row in rows],
+        "trades": [{**row, "status": "OPEN", "opened_at": "2026-06-02T13:40:00Z"} for row in rows],
+    }
+    sold = {
+        "symbol": "SPY",
+        "sec_type": "STK",
+        "side": "SLD",
+        "quantity": 5,
+        "price": 7,
+        "at": "2026-06-02T14:00:00Z",
+    }
+    document["broker"] = {
+        "positions": [],
+        "open_orders": [],
+        "executions": [{**sold, "exec_id": "e1", "order_id": 9}],
+    }
+    items = {item.name: item for item in _build_plan(read_state(document)).items}
+    assert (items["trade #100"].evidence.exit_price == 7) is claims

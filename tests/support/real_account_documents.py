@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.support.real_accounts import CONTRACTS, NOW, Contract, Fill, Order, World
@@ -68,6 +68,47 @@ def _list_symbols(contract: Contract) -> list[str]:
     if contract.sec_type == "FUT":
         return [] if " " in contract.local else [contract.local]
     return [contract.trading_class, contract.local] if contract.sec_type == "OPT" else []
+
+
+def list_vendor_names(contract: Contract) -> list[str]:
+    """Return its whole name as exchanges, vendors of data and other brokers write it."""
+    if contract.sec_type == "STK":
+        dotted = contract.symbol.replace(" ", ".")
+        american = [
+            f"{dotted} US Equity",
+            f"{dotted}-STK-SMART-USD",
+            f"NASDAQ:{dotted}",
+            f"{dotted}.US",
+            f"{dotted}.O",
+        ]
+        return (
+            american
+            if contract.currency == "USD"
+            else [f"{dotted}.XX", f"{dotted} XX Equity", f"XX:{dotted}"]
+        )
+    if contract.sec_type in ("CASH", "CRYPTO"):
+        pair = f"{contract.symbol}{contract.currency}"
+        return [
+            f"{pair}=X",
+            f"FX:{pair}",
+            f"{pair} Curncy",
+            *([f"{contract.symbol}USDT"] if pair == "BTCUSD" else []),
+        ]
+    if contract.sec_type == "FUT" and contract.local[-2:-1].isalpha():
+        day = date.fromisoformat(contract.expiry)
+        return [
+            f"/{contract.local}",
+            f"{contract.trading_class} {day:%b%y}",
+            f"{contract.local} Comdty",
+            f"CME:{contract.local}",
+        ]
+    if contract.sec_type == "FOP":
+        return [contract.local, f"./{contract.local.replace(' ', '')}"]
+    if contract.is_option:
+        day, strike = date.fromisoformat(contract.expiry), f"{contract.strike:g}"
+        return [f"{contract.trading_class} US {day:%m/%d/%y} {contract.right}{strike} Equity", f"O:{contract.local.replace(' ', '')}",
+                f"{contract.trading_class} {day:%b} {day.day} '{day:%y} {strike} {contract.right}"]  # fmt: skip
+    return []
 
 
 def _drop(parts: dict[str, Any], contract: Contract, name: str) -> None:
@@ -212,6 +253,12 @@ def _write_book(rng: random.Random, world: World) -> tuple[list[dict[str, Any]],
     for number, ((account, con_id), quantity) in enumerate(world.book.items(), 101):
         contract = CONTRACTS[con_id]
         row = _row("own", spell(rng, contract, full=world.is_plain), contract)
+        chance, names = (
+            random.Random(f"{con_id} {quantity} {number} {len(world.orders)}"),
+            list_vendor_names(contract),
+        )
+        if names and not world.is_plain and chance.random() < 0.2:
+            row = {"symbol": chance.choice(names)}
         row["trade_id"] = number
         if len(world.accounts) > 1:
             row["account"] = account
