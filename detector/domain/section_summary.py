@@ -28,6 +28,7 @@ _MOST_CANDIDATES = 3  # keys that may be a missing one, by name
 _SHORTEST_SIDE = 3  # letters: B and S are many things
 _TEXTS = ("text", "id")  # any value fits: `account_type` is no account
 _MODES = ("paper", "live")
+_DELIMITERS, _STARTS, _LONGEST_LINES = (",", ";", "\t", "|"), ("<?xml", "<Flex", "[{", "[["), 4_000
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]
 
@@ -390,4 +391,12 @@ def _is_envelope_fault(key: str, value: Any) -> bool:
         return bool(value)
     if isinstance(value, dict):
         return any(isinstance(part, dict | list) and part for part in value.values())
-    return isinstance(value, list) and bool(value)
+    return _is_table(value) if isinstance(value, str) else isinstance(value, list) and bool(value)
+
+
+def _is_table(text: str) -> bool:
+    """Return whether a text holds rows: of a statement, of JSON, or two lines with several cells each."""
+    stripped = text.strip()
+    lines = stripped[:_LONGEST_LINES].splitlines()[:2]
+    has_cells = len(lines) > 1 and any(all(line.count(mark) > 1 for line in lines) for mark in _DELIMITERS)
+    return has_cells or stripped.startswith(_STARTS)

@@ -12,6 +12,7 @@ from detector.domain.flex_statement import parse_statement
 from detector.formats.errors import ExternalError
 from tests.support.activity_statement import (
     ALL_TRADES,
+    FURTHER_SECTIONS,
     OPTION_TRADE,
     POSITIONS,
     STOCK_TRADE,
@@ -19,6 +20,7 @@ from tests.support.activity_statement import (
 )
 from tests.support.broker_shapes import reading
 from tests.support.program import answer
+from tests.support.snapshots import evaluated
 
 AT = "2026-06-02T15:00:00Z"
 FILL = {
@@ -212,6 +214,29 @@ def test_european_numbers_are_read_where_all_are_and_a_comma_alone_then_is_no_th
         (Decimal("1.239"), 727.5),
         (-39, 6.46),
     ]
+
+
+def test_cash_and_the_other_sections_are_nothing_of_ours_and_change_nothing():
+    """A statement never proves what is there now, and no rule judges cash."""
+    whole = WHOLE + FURTHER_SECTIONS
+    assert read_statement_values(whole) == read_statement_values(WHOLE)
+    texts = dict.fromkeys(("positions_csv", "trades_csv"), whole)
+    report = evaluated({"taken_at": AT, "broker": {"as_of": AT, "connected": True, "flex": texts}})
+    assert [event.type for event in report.events if event.type == "reading_invalid"] == []
+
+
+@pytest.mark.parametrize("text", [WHOLE, '[{"symbol":"SPY","position":1}]', "symbol;conid;position\nSPY;1;2"])
+@pytest.mark.parametrize(
+    "place", [("activity_statement",), ("flex", "cash_csv"), ("statement", "executions_text")], ids=".".join
+)
+def test_a_table_as_text_under_an_unknown_key_is_reported(place, text):
+    broker: dict[str, Any] = {"as_of": AT, "connected": True, "positions": [], "open_orders": []}
+    broker["statement"] = {"as_of": AT, "executions": []}
+    *outer, key = place
+    (broker.setdefault(outer[0], {}) if outer else broker)[key] = text
+    report = evaluated({"taken_at": AT, "broker": broker})
+    told = [event.subject for event in report.events if event.type == "reading_invalid"]
+    assert told == [f"broker.{'.'.join(place)}"]
 
 
 def test_another_language_is_no_statement():

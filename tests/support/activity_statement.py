@@ -74,3 +74,29 @@ def write_activity_statement(
     """Return a statement of these trades; without any it has no section of them."""
     rows = "\n".join([TRADES_HEADER, *trades, ""]) + more if trades else ""
     return f"{_HEAD}{POSITIONS_HEADER}\n{positions}{rows}{instruments}{_NOTES}"
+
+
+# The further sections of the Default Statement Reference, of which nothing is read.
+FURTHER_SECTIONS = """\
+Net Asset Value,Header,Asset Class,Prior Total,Current Long,Current Short,Current Total,Change
+Net Asset Value,Data,Cash ,1,2,0,2,1
+Change in NAV,Header,Field Name,Field Value
+Change in NAV,Data,Starting Value,1
+Mark-to-Market Performance Summary,Header,Asset Category,Symbol,Prior Quantity,Current Quantity,Prior Price,Code
+Mark-to-Market Performance Summary,Data,Stocks,SPY,0,1,--,
+Realized & Unrealized Performance Summary,Header,Asset Category,Symbol,Cost Adj.,Realized S/T Profit,Code
+Realized & Unrealized Performance Summary,Data,Stocks,SPY,0,1,
+Forex Balances,Header,Asset Category,Currency,Description,Quantity,Cost Price,Cost Basis in USD,Close Price,Code
+Forex Balances,Data,Forex,USD,EUR,100,1.1,-110,1.1,
+Deposits & Withdrawals,Header,Currency,Settle Date,Description,Amount
+Deposits & Withdrawals,Data,USD,2026-06-01,Electronic Fund Transfer,1000
+Fees,Header,Subtitle,Currency,Date,Description,Amount
+Interest,Header,Currency,Date,Description,Amount
+Dividends,Header,Currency,Date,Description,Amount
+Withholding Tax,Header,Currency,Date,Description,Amount,Code
+Corporate Actions,Header,Asset Category,Currency,Report Date,Date/Time,Description,Quantity,Proceeds,Code
+Corporate Actions,Data,Stocks,USD,2026-06-01,"2026-05-29, 20:25:00",X,1,0,
+Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Qty,Market Value,Cash Amount,Code
+Codes,Header,Code,Meaning
+Codes,Data,A,Assignment
+"""

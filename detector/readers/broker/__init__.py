@@ -50,6 +50,7 @@ _SCOPES = {
     "executions_scope": "broker_executions",
 }
 _FLEX_TEXTS = {"broker_positions": ("positions_csv", POSITIONS), "broker_executions": ("trades_csv", TRADES)}
+_FLEX_KEYS = tuple(key for key, _ in _FLEX_TEXTS.values())
 Rows = list[Mapping[str, Any]]
 _ROW_SHAPES = {fact: build_row_shape(kind) for fact, kind in KINDS.items()}
 _SHAPE = Shape(
@@ -64,7 +65,7 @@ _SHAPE = Shape(
         **TIME_KEYS,
         "statement": Key(OBJECT),
         "error": Key(),
-        "flex": Key(OBJECT, inner=Shape({"positions_csv": Key("csv"), "trades_csv": Key("csv")})),
+        "flex": Key(OBJECT, inner=Shape(dict.fromkeys(_FLEX_KEYS, Key("csv")), envelope=True)),
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
