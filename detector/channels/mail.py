@@ -96,7 +96,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
     if missing and len(missing) < len(needed):
         yield f"e-mail needs {format_list(missing)} too"
     if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
-        yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name}: a login needs both"
+        yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name} belong together: a login needs both"
     if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_loopback(settings[SMTP_HOST]):
         yield (
             f"{SMTP_TLS.name}: none is only for a server on this machine itself;"

@@ -31,7 +31,7 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence where the topic would travel in clear text, or a token has no topic."""
     if settings[NTFY_TOKEN] and not settings[NTFY_TOPIC]:
-        yield f"{NTFY_TOKEN.name}: a token needs {NTFY_TOPIC.name}"
+        yield f"{NTFY_TOKEN.name} needs {NTFY_TOPIC.name} beside it"
     yield from find_clear_text(settings, NTFY_URL)
 
 

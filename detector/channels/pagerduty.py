@@ -72,7 +72,7 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence where the key would travel in clear text."""
     if settings[PAGERDUTY_TOKEN] and not settings[PAGERDUTY_ROUTING_KEY]:
-        yield f"{PAGERDUTY_TOKEN.name}: an API key needs {PAGERDUTY_ROUTING_KEY.name}"
+        yield f"{PAGERDUTY_TOKEN.name} needs {PAGERDUTY_ROUTING_KEY.name} beside it"
     yield from find_clear_text(settings, PAGERDUTY_EVENTS_URL, PAGERDUTY_API_URL)
 
 

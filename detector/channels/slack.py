@@ -95,7 +95,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
             " Slack is reached in one way, so leave one out"
         )
     if token and not channel:
-        yield f"{SLACK_TOKEN.name}: a bot token needs {SLACK_CHANNEL.name}"
+        yield f"{SLACK_TOKEN.name} needs {SLACK_CHANNEL.name} beside it"
     if channel and not token:
         yield f"{SLACK_CHANNEL.name}: a channel needs {SLACK_TOKEN.name}; a webhook has its own channel"
     for setting, used in ((SLACK_WEBHOOK_URL, hook), (SLACK_API_URL, token)):

@@ -45,7 +45,7 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each conflict: a bot without a chat, or a token in clear text."""
     if bool(settings[TELEGRAM_TOKEN]) != bool(settings[TELEGRAM_CHAT]):
-        yield f"{TELEGRAM_TOKEN.name} and {TELEGRAM_CHAT.name}: a bot needs both"
+        yield f"{TELEGRAM_TOKEN.name} and {TELEGRAM_CHAT.name} belong together: a bot needs both"
     yield from find_clear_text(settings, TELEGRAM_API_URL)
 
 

@@ -38,7 +38,7 @@ def build_channels(settings: Settings, environment: ChannelEnvironment) -> Itera
 def find_conflicts(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each conflict: an address without a key, or events in clear text."""
     if bool(settings[WEBHOOK_URL]) != bool(settings[WEBHOOK_SECRET]):
-        yield f"{WEBHOOK_URL.name} and {WEBHOOK_SECRET.name}: a webhook needs both"
+        yield f"{WEBHOOK_URL.name} and {WEBHOOK_SECRET.name} belong together: a webhook needs both"
     yield from find_clear_text(settings, WEBHOOK_URL)
 
 

@@ -64,7 +64,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
         and settings[BOT_STATUS_TOKEN]
         and format_origin(settings[STATUS_URL]) == format_origin(settings[BOT_STATUS_URL])
     ):
-        yield f"{BOT_STATUS_TOKEN.name}: the bot's host is the dashboard's, whose credentials go there"
+        yield f"{BOT_STATUS_TOKEN.name} is not sent: its host is the dashboard's, whose credentials go there"
 
 
 def _read_payload(name: str, url: str, context: SourceContext) -> Answer:

@@ -13,6 +13,7 @@ from detector.channels.channel import Channel, ChannelEnvironment, build_configu
 from detector.formats import errors
 from detector.formats.errors import REASONS
 from detector.settings import DECLARED
+from tests.support.program import answer
 from tests.support.snapshots import NOW, settings_of
 
 TEXTS = {
@@ -82,3 +83,36 @@ def test_a_pagers_advice_names_its_own_settings(kind):
         named = re.findall(r"AEGIS_PT_(\w+)", channel(kind).get_advice(reason))
         assert named, reason
         assert all(name.startswith(own) for name in named), (reason, named)
+
+
+BEARER = "canary-7d1f04b2"
+CONTRADICTIONS: list[tuple[dict[str, str], str, str]] = [
+    ({"WEBHOOK_URL": "https://example.com/x"}, "test-notify", "a webhook needs both"),
+    ({"SLACK_TOKEN": "xoxb-1234567890-abcdefgh"}, "test-notify", "needs AEGIS_PT_SLACK_CHANNEL beside it"),
+    ({"SLACK_CHANNEL": "#alerts"}, "test-notify", "a channel needs AEGIS_PT_SLACK_TOKEN"),
+    ({"TELEGRAM_TOKEN": "4711:canary-telegram"}, "test-notify", "a bot needs both"),
+    ({"TELEGRAM_CHAT": "4711"}, "test-notify", "a bot needs both"),
+    ({"NTFY_TOKEN": "tk_canary7d1f04b2"}, "test-notify", "needs AEGIS_PT_NTFY_TOPIC beside it"),
+    ({"PAGERDUTY_TOKEN": BEARER}, "test-notify", "needs AEGIS_PT_PAGERDUTY_ROUTING_KEY beside it"),
+    ({"SMTP_USER": "u"}, "test-notify", "a login needs both"),
+    ({"SMTP_PASSWORD": BEARER}, "test-notify", "a login needs both"),
+    ({"STATUS_TOKEN": BEARER, "STATUS_USER": "u", "STATUS_URL": "http://127.0.0.1:9/"}, "collect", "leave one out"),
+    (
+        {"STATUS_TOKEN": BEARER, "BOT_STATUS_TOKEN": BEARER, "STATUS_URL": "http://127.0.0.1:9/",
+         "BOT_STATUS_URL": "http://127.0.0.1:9/b"},
+        "collect",
+        "whose credentials go there",
+    ),
+    ({"FLEX_TOKEN": BEARER}, "collect", "no query is named"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("texts", "command", "reason"), CONTRADICTIONS)
+def test_a_contradiction_of_settings_gives_its_reason_which_no_redaction_takes_for_a_secret(
+    texts, command, reason
+):
+    ran = answer(command, environ={f"AEGIS_PT_{name}": text for name, text in texts.items()})
+    assert ran.code == 2
+    assert reason in ran.err
+    assert "[redacted]" not in ran.err
+    assert BEARER not in ran.err
