@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from detector.domain.key_names import is_nearly
 from detector.formats.numbers import format_count
 from detector.formats.redaction import get_account_kind
 from detector.readers.broker.cells import normalize_name
@@ -268,6 +269,9 @@ def _normalize_objects(value: Any) -> Any:
     """Return a list of objects (the legs of a combo, the log of an order) as objects without their class."""
     if isinstance(value, str) and (value[:2] == "[{" or (value[:1] == "[" and is_object_text(value[1:]))):
         value = parse_list_text(value, bool) or value  # a cell of a CSV
+    if is_object_text(value):  # under a key of nobody, which may be nearly one
+        parsed = parse_object(value)
+        return value if parsed is None else strip_class(parsed, None)
     if not isinstance(value, list):
         return value
     objects = [(parse_object(item) or item) if isinstance(item, str) else item for item in value]
@@ -279,8 +283,14 @@ def strip_class(item: Row, classes: Collection[str] | None) -> Row:
     if len(item) == 1:
         name, inner = next(iter(item.items()))
         if isinstance(inner, dict) and (name in classes if classes is not None else name[:1].isupper()):
-            return {**CLASSES.get(name, {}), **inner}
+            implied = CLASSES.get(name, {})
+            return {**{key: implied[key] for key in implied if not _has_misspelt(inner, key)}, **inner}
     return item
+
+
+def _has_misspelt(item: Row, name: str) -> bool:
+    """Whether a key is nearly the name of a field: then what its class implies is not what is meant."""
+    return name not in item and any(is_nearly(key, name, strict=False) for key in item)
 
 
 def _split_key(key: str) -> tuple[str, str]:
