@@ -11,8 +11,7 @@ from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext
-from detector.app.job import Job
-from detector.app.run_result import RunResult
+from detector.app.job import Job, RunResult
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report

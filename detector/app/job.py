@@ -1,4 +1,4 @@
-"""A job for the pipeline: the plan of one command, and the document that it works on."""
+"""A job for the pipeline: the plan of one command, the document that it works on, and the result of its run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from detector.app.state_backend import StateBackend
     from detector.channels.channel import Channel
     from detector.collectors.run_sources import SourceResult
+
+
+from msgspec.structs import replace
+
+from detector.app.context import ExitCode
+from detector.domain.condition import STDOUT
+from detector.domain.report import Report
+from detector.engine.run_rules import ERRORS_RULE
+from detector.ledger import add_receipts
+from detector.render.message_item import PreopenNotice
 
 CollectMode = Literal["never", "missing", "if_empty", "always"]
 
@@ -66,3 +76,43 @@ class InputDocument(Struct, frozen=True):
     is_given: bool = False
     results: tuple[SourceResult, ...] = ()
     written: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class RunResult(Struct):
+    """The result of a run: its report with the receipts, and its failures.
+
+    `faults` decide the exit code; `notes` are printed and do not. `advances` is whether this run may become
+    the new memory, `unavailable` why the newest memory could not be read this time, `printed` and `stored`
+    whether standard output took the document and everything was stored. `preopen` is the message before the
+    open, where it is time for it.
+    """
+
+    report: Report
+    advances: bool = True
+    unavailable: str | None = None
+    preopen: PreopenNotice | None = None
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    previews: Mapping[str, str] = field(default_factory=dict)
+    printed: bool = False
+    stored: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """UNDELIVERED where something was not delivered or stored, BROKEN where the detector failed."""
+        if self.faults:
+            return ExitCode.UNDELIVERED
+        broken = any(event.type == ERRORS_RULE and not event.held for event in self.report.events)
+        return ExitCode.BROKEN if broken else ExitCode.OK
+
+    @property
+    def notified(self) -> bool:
+        """Whether a person was notified of this run: a channel works, and everything was stored."""
+        health = self.report.channels.values()
+        return self.stored and any(channel.since is not None and not channel.failures for channel in health)
+
+
+def add_stdout_receipts(report: Report) -> Report:
+    """Return the report with a receipt of standard output for each notice that is due there."""
+    due = report.owed.get(STDOUT, ())
+    return replace(report, conditions=add_receipts(report.conditions, due, STDOUT, report.taken_at))

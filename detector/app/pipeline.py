@@ -22,8 +22,7 @@ from detector.app.input_documents import (
     parse_source,
     read_source,
 )
-from detector.app.job import InputDocument, Job
-from detector.app.run_result import RunResult, add_stdout_receipts
+from detector.app.job import InputDocument, Job, RunResult, add_stdout_receipts
 from detector.domain.condition import STDOUT
 from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun

@@ -10,8 +10,7 @@ from typing import TextIO
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
 from detector.app.github_access import build_network_policy, build_run_link
-from detector.app.job import Job
-from detector.app.run_result import RunResult
+from detector.app.job import Job, RunResult
 from detector.clients.local_file import read_file
 from detector.domain.condition import STDOUT
 from detector.domain.report import Report

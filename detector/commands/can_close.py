@@ -28,7 +28,7 @@ from detector.reconciliation.close_check.close_order import (
     CloseVerdict,
     build_unknown_verdict,
 )
-from detector.reconciliation.close_check.verdict import decide_close
+from detector.reconciliation.close_check.decide_close import decide_close
 from detector.reconciliation.freshness import describe_age, explain_unreliable
 from detector.reconciliation.repair_plan.trade_claims import TradeRows
 from detector.render.can_close import CloseRequest, build_verdict_document, render_verdict

@@ -9,9 +9,8 @@ from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.input_documents import PreviousArtifact, load_previous
-from detector.app.job import Job, PipelinePlan
+from detector.app.job import Job, PipelinePlan, RunResult, add_stdout_receipts
 from detector.app.pipeline import collect, deliver, evaluate, read, store
-from detector.app.run_result import RunResult, add_stdout_receipts
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import Memory

@@ -16,7 +16,7 @@ from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_channels, render_previews
 from detector.app.gate_run import build_preopen
 from detector.app.input_documents import build_expected_memory, parse_snapshot
-from detector.app.job import InputDocument, Job, PipelinePlan
+from detector.app.job import InputDocument, Job, PipelinePlan, RunResult
 from detector.app.pipeline import collect, deliver, evaluate, read, store, store_before_delivery
 from detector.app.run_publication import (
     list_blind_spots,
@@ -25,7 +25,6 @@ from detector.app.run_publication import (
     send_ping,
     send_refusal_ping,
 )
-from detector.app.run_result import RunResult
 from detector.app.state_backend import StateBackend, open_backend
 from detector.domain.report import RunInfo
 from detector.formats.errors import ExternalError, InputError

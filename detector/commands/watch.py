@@ -15,10 +15,9 @@ import click
 from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode
-from detector.app.job import Job
+from detector.app.job import Job, RunResult
 from detector.app.print_output import print_text
 from detector.app.run_publication import send_refusal_ping
-from detector.app.run_result import RunResult
 from detector.app.state_backend import StateBackend
 from detector.app.watch_loop import (
     Requests,

@@ -17,7 +17,7 @@ from detector.engine.gather import gather_facts
 from detector.formats.redaction import redact
 from detector.readers.broker.sections import find_inconsistency
 from detector.reconciliation.close_check.close_order import ALLOW, CloseOrder, CloseVerdict
-from detector.reconciliation.close_check.verdict import decide_close
+from detector.reconciliation.close_check.decide_close import decide_close
 from detector.reconciliation.freshness import explain_unreliable
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.repair_plan.trade_cases import build_items

@@ -13,6 +13,7 @@ from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
 from detector.logs.parse.line import INTRODUCING_LEVELS, ParsedLine, is_traceback_part
+from detector.logs.parse.line_shapes import mask_digits
 from detector.logs.parse.phrases_account import MARGIN_WORDS, build_account_match, match_host
 from detector.logs.parse.phrases_account import MATCHERS as ACCOUNT_MATCHERS
 from detector.logs.parse.phrases_gateway import MATCHERS as GATEWAY_MATCHERS
@@ -23,7 +24,6 @@ from detector.logs.parse.phrases_orders import build_rejection, match_late_cance
 from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.phrases_runtime import is_severe
 from detector.logs.parse.prefixes import has_urgent_priority
-from detector.logs.parse.shapes import mask_digits
 from detector.logs.parse.vocabulary import (
     ASIDE,
     CLIENT_ID_USED,

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from detector.formats.patterns import build_pattern
 from detector.formats.times import parse_epoch
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
-from detector.logs.parse.shapes import LONGEST_MASKED, mask_digits
+from detector.logs.parse.line_shapes import LONGEST_MASKED, mask_digits
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""

@@ -15,10 +15,7 @@ from msgspec import Struct, field
 from detector.logs import events
 from detector.logs.parse.classify import CANDIDATE_NUMBERS, can_match, classify_line, has_candidate_text
 from detector.logs.parse.line import INTRODUCING_LEVELS, MAX_LINE_LENGTH, parse_line
-from detector.logs.parse.line_times import LogLines, find_line_time
-from detector.logs.parse.phrases_runtime import is_traceback_start
-from detector.logs.parse.prefixes import has_urgent_priority
-from detector.logs.parse.shapes import (
+from detector.logs.parse.line_shapes import (
     LONGEST_MASKED,
     build_signature,
     build_stand_ins,
@@ -29,6 +26,9 @@ from detector.logs.parse.shapes import (
     replace_numbers,
     split_stand_ins,
 )
+from detector.logs.parse.line_times import LogLines, find_line_time
+from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.prefixes import has_urgent_priority
 from detector.logs.parse.vocabulary import LineMatch
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from detector.logs.parse.line_shapes import mask_digits
 from detector.logs.parse.scan import _classify_alone, _LineCache
-from detector.logs.parse.shapes import mask_digits
 from tests.support.log_corpus import BLIND, CORPUS, HELD_OUT, heard_in, labelled
 
 LINES = [row.text for folder in (CORPUS, HELD_OUT, *BLIND) for row in labelled(folder)]
