@@ -52,6 +52,11 @@ def test_the_cache_changes_no_result():
             "TWS version 10.19 will no longer be supported after 2026-06-09",
             id="a day",
         ),
+        pytest.param(
+            "TWS version 10.19 will no longer be supported after 9926-05-04",
+            "TWS version 10.19 will no longer be supported after 2026-06-09",
+            id="no day, and a day",
+        ),
     ],
 )
 def test_a_number_that_decides_is_never_taken_for_another(first, second):

@@ -336,7 +336,7 @@ _SOON: Final = build_pattern(
     r"|\bwird\b|dejará|deixará|\bsarà|\bsera\b|будет|将|將|예정|będzie|przestanie|olacak"
 )
 _DAYS: Final = build_pattern(r"\b(?:in|within) (\d{1,3}) days?\b")
-_DAY: Final = build_pattern(r"\b(20\d\d-?\d\d-?\d\d)\b")
+_DAY: Final = build_pattern(r"\b(\d{4}-\d\d-\d\d|\d{8})\b")
 _DIGITS: Final = build_pattern(r"\d[\d.,:]*")
 
 
