@@ -1,4 +1,4 @@
-"""A job for the pipeline: the plan of one command, the document that it works on, and the result of its run."""
+"""A job for the pipeline: the plan of one command, the document it works on, and the result of its run."""
 
 from __future__ import annotations
 
