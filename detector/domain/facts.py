@@ -41,6 +41,7 @@ from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.section_summary import SectionSummary
 from detector.domain.seen_facts import (
     LostFact,
+    ObjectKeys,
     SectionContent,
     find_section_of,
     is_known_to_any_lane,
@@ -106,6 +107,7 @@ class Facts(Struct, frozen=True):
     mismatched: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
     section_summaries: tuple[SectionSummary, ...] = ()
+    objects: Mapping[str, ObjectKeys] = field(default_factory=dict)
     hidden_money: frozenset[str] = frozenset()
     lost: tuple[LostFact, ...] = ()
     lost_elsewhere: tuple[LostFact, ...] = ()

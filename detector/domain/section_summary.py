@@ -12,7 +12,9 @@ from detector.domain.instrument_names import get_sign, is_known_expiry, normaliz
 from detector.domain.key_names import is_mistyped, is_nearly, is_wrapped
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
+from detector.domain.seen_facts import MAY_BE_ABSENT, MAY_BE_NULL, ObjectKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
+from detector.domain.snapshot import ARRAY, get_kinds
 from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
 from detector.formats.numbers import is_unset
 from detector.formats.redaction import get_account_kind
@@ -59,14 +61,16 @@ _SIGNS: Mapping[str, Callable[[Any], bool]] = {
 class SectionSummary(Struct, frozen=True):
     """What a run made of one section.
 
-    `facts` were seen, `missing` are mapped and were not. `recognised`, `foreign` and `unknown` count keys by
-    their paths; `unnamed` counts rows that do not say what they are about. `unread` names keys that nobody
-    knows. `age_sec` is the age of the section by its own time. `lines` counts the lines of a log.
+    `facts` were seen, `missing` are mapped and were not, columns that no row of a list has among them.
+    `columns` are the keys with a value in at least one row, by the path of the list. `recognised`, `foreign`
+    and `unknown` count keys by their paths; `unnamed` counts rows that do not say what they are about.
+    `unread` names keys that nobody knows. `age_sec` is the age of the section by its own time. `lines` counts the lines of a log.
     """
 
     section: str
     facts: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = {}
     recognised: int = 0
     foreign: int = 0
     unknown: int = 0
@@ -77,12 +81,16 @@ class SectionSummary(Struct, frozen=True):
 
 
 class _Keys(Struct, frozen=True):
-    """The keys of one object: with objects in them, without, of nobody, and the groups that were read."""
+    """The keys of one object: with objects in them, without, of nobody, and the groups that were read.
+
+    `named` are the keys that a source of the kind always writes, with their groups.
+    """
 
     nested: tuple[tuple[str, Key], ...]
     cells: tuple[str, ...]
     strange: tuple[str, ...]
     groups: frozenset[str]
+    named: tuple[tuple[str, str], ...]
 
 
 class KeyComparison(Struct):
@@ -102,6 +110,7 @@ class KeyComparison(Struct):
     faults: dict[str, Fault] = field(default_factory=dict)
     partial: set[str] = field(default_factory=set)
     strange: dict[str, Any] = field(default_factory=dict)
+    objects: dict[str, ObjectKeys] = field(default_factory=dict)
     unnamed: int = 0
     _sorted: dict[tuple[str, tuple[str, ...]], _Keys] = field(default_factory=dict)
     _near: dict[tuple[Any, ...], Mapping[str, list[str]]] = field(default_factory=dict)
@@ -138,6 +147,7 @@ class KeyComparison(Struct):
     def _compare_object(self, path: str, item: Mapping[str, Any], shape: Shape) -> bool:
         """Examine the keys of one object; return whether it has a key that is read."""
         keys = self._sort_keys(path, tuple(item), shape)
+        self._count_keys(path, item, keys)
         for key, spec in keys.nested:
             self._compare_value(f"{path}.{key}", item[key], spec)
         for key in keys.cells:
@@ -148,6 +158,34 @@ class KeyComparison(Struct):
         if shape.needs and (keys.strange or keys.nested or any(need.always for need in shape.needs)):
             self._compare_needs(path, item, shape)
         return bool(keys.groups)
+
+    def list_columns(self) -> dict[str, tuple[str, ...]]:
+        """Return by the path of a list, within the section or the section itself, the keys of its rows."""
+        inner = {path.partition(".")[2]: keys.some for path, keys in self.objects.items()}
+        own = inner.pop("", frozenset())
+        rows = {self.section: own, **inner} if get_kinds(self.section) == ARRAY else inner
+        return {path: tuple(sorted(keys)) for path, keys in rows.items() if keys}
+
+    def list_missing_columns(self, shape: Shape) -> list[str]:
+        """Return the columns of lists, by their paths, that rows must have and that no row has."""
+        missing = []
+        for path, keys in self.objects.items():
+            nested = (other.some for name, other in self.objects.items() if name.startswith(f"{path}."))
+            parents = path.split(".")[1:]
+            inner = shape.find_shape(parents)
+            for need in inner.needs if inner is not None and inner.named_by else ():
+                if not need.is_met_by(keys.some.union(*nested)) and not _is_elsewhere(need):
+                    missing.append(".".join((*parents, need.groups[0])))
+        return missing
+
+    def _count_keys(self, path: str, item: Mapping[str, Any], keys: _Keys) -> None:
+        """Note the keys of one object among those of every and of some object at its path."""
+        given = frozenset(group for key, group in keys.named if _is_answered(group, item[key]))
+        before = self.objects.get(path)
+        if before is None:
+            self.objects[path] = ObjectKeys(given, given)
+        elif given != before.every or given != before.some:
+            self.objects[path] = ObjectKeys(before.every & given, before.some | given)
 
     def _compare_needs(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
         """Examine whether an object lacks what it must have: always, or while a strange key could be it."""
@@ -212,12 +250,12 @@ class KeyComparison(Struct):
         nested: list[tuple[str, Key]] = []
         cells: list[str] = []
         strange: list[str] = []
-        groups: set[str] = set()
+        groups: dict[str, str] = {}
         for key in keys:
             name = shape.normalize(key)
             if name in shape.reads:
                 spec = shape.reads[name]
-                groups.add(spec.group or name)
+                groups[key] = spec.group or name
                 self.recognised.add(f"{path}.{key}")
                 if spec.kind == CELL:
                     cells.append(key)
@@ -227,7 +265,8 @@ class KeyComparison(Struct):
                 self.foreign.add(f"{path}.{key}")
             elif len(strange) < _MOST_KEYS:
                 strange.append(key)
-        return _Keys(tuple(nested), tuple(cells), tuple(strange), frozenset(groups))
+        named = tuple((key, group) for key, group in groups.items() if group not in MAY_BE_ABSENT)
+        return _Keys(tuple(nested), tuple(cells), tuple(strange), frozenset(groups.values()), named)
 
     def _is_foreign(self, key: str, name: str, shape: Shape) -> bool:
         return name in shape.foreign or key in shape.foreign or key in self.foreign_names
@@ -296,6 +335,19 @@ class KeyComparison(Struct):
 
     def _add_fault(self, path: str, problem: str) -> None:
         self.faults.setdefault(path, Fault(path, problem))
+
+
+def _is_elsewhere(need: Need) -> bool:
+    """Return whether a row may lack it by right: its section names the account, its quantity has the sign."""
+    return need.groups[0] == "account" or need.kind == "sign"
+
+
+def _is_answered(group: str, value: Any) -> bool:
+    """Return whether a value says something; a stock's strike of 0 does not, an order's missing id does."""
+    if group == "strike":
+        return value not in (None, "", 0, "0")
+    is_blank = value is None or value == "" or (isinstance(value, float | str) and is_unset(value))
+    return group in MAY_BE_NULL or not is_blank
 
 
 def _describe_candidates(names: Sequence[str]) -> str:

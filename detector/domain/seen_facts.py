@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -12,6 +12,30 @@ HEARTBEAT, POSITIONS = "heartbeat_at", "open_positions"
 _POSITION_FACTS = (POSITIONS, "open_position_count", "broker_positions", "store_positions")
 _NEVER_FORGOTTEN = (HEARTBEAT, *_POSITION_FACTS)  # by its own lane: being dark has no end by time
 _MOST_LANES = 8
+_RUNS_TO_EXPECT = 3  # a payload of one run may be another one's
+# Keys that only some objects have: of a contract that expires, of a trade that is closed.
+_CONTRACT_PARTS = frozenset(["expiry", "strike", "right"])
+_CLOSING_PARTS = frozenset(["closed_at", "exit_price", "exit_reason"])
+_PARTS_OF: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys((*_CONTRACT_PARTS, "multiplier", "local_symbol", "trading_class"), _CONTRACT_PARTS),
+    **dict.fromkeys(
+        (*_CLOSING_PARTS, "realized_pnl", "pnl_unknown", "exit_order_id", "exit_perm_id", "exit_exec_id"),
+        _CLOSING_PARTS,
+    ),
+}  # fmt: skip
+# Keys whose null is an answer: what an order gets later, what a position need not have.
+MAY_BE_NULL = frozenset([
+    "order_id", "perm_id", "trade_id", "signal_id", "position_id", "con_id", "submitted_at",
+    "fees", "remaining", "last_reconcile_at", "pid", "started_at",
+])  # fmt: skip
+# Keys that sources leave out by right: they are there only while there is something to write.
+MAY_BE_ABSENT = frozenset([
+    "connection_error", "error", "exitCode", "exit_code", "reason", "detail", "detail-type", "startedAt",
+    "stopCode", "stoppedAt", "stoppedReason", "stoppingAt", "truncated", "server_version", "handshake_at",
+    "battery_runtime_sec", "statement", "flex", "open_orders_scope", "executions_scope", "positions_scope",
+    "why_held", "parent_id", "oca_group", "leg_con_ids", "model", "notes", "opens", "status_at",
+    "client_id", "Project", "Service", "failures",
+])  # fmt: skip
 
 
 class SeenFact(Struct, frozen=True):
@@ -28,10 +52,50 @@ class SectionContent(Struct, frozen=True):
     since: datetime
 
 
+class ObjectKeys(Struct, frozen=True):
+    """The keys of the objects at one path of a section: those of every object, and those of at least one."""
+
+    every: frozenset[str]
+    some: frozenset[str]
+
+    def is_missing(self, key: str) -> bool:
+        """Return whether no object has the key although one has what it belongs to."""
+        parts = _PARTS_OF.get(key)
+        return key not in self.some and (parts is None or bool((parts - {key}) & self.some))
+
+
+class SeenKeys(Struct, frozen=True):
+    """What `runs` (counted up to three) saw of the objects at one path, the last time `at`.
+
+    `every` are keys that all objects had, `optional` those that only some had; `lost` are keys of every
+    object that then none had, each with the last time it was there.
+    """
+
+    at: datetime
+    every: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    lost: Mapping[str, datetime] = field(default_factory=dict)
+    runs: int = 0
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether so many runs saw such objects that they are expected."""
+        return self.runs >= _RUNS_TO_EXPECT
+
+    def list_lost(self, now: ObjectKeys | None) -> dict[str, datetime]:
+        """Return the keys that are lost after this run, which saw no object where `now` is None."""
+        if now is None:
+            return dict(self.lost)
+        before = {key: at for key, at in self.lost.items() if key not in now.some}
+        gone = (key for key in self.every if self.is_usual and now.is_missing(key))
+        return {**dict.fromkeys(gone, self.at), **before}
+
+
 class LaneMemory(Struct, frozen=True):
-    """The facts that the runs of one lane and profile saw, by name, each with its last time."""
+    """What the runs of one lane and profile saw: facts by name, and the keys of objects by their path."""
 
     facts: Mapping[str, SeenFact] = field(default_factory=dict)
+    keys: Mapping[str, SeenKeys] = field(default_factory=dict)
 
 
 class LostFact(Struct, frozen=True):
@@ -51,24 +115,71 @@ class LostFact(Struct, frozen=True):
         return self.signal or self.name
 
 
-def update_lanes(
-    lanes: Mapping[str, LaneMemory], lane: str, seen: Mapping[str, tuple[str, ...]], at: datetime
-) -> dict[str, LaneMemory]:
-    """Return the memory with what this run saw; a fact that was not seen for a week is forgotten.
+class SeenNow(Struct, frozen=True):
+    """What one run saw: the sections that showed each fact, and the keys of the objects at each path."""
 
-    The heartbeat and the positions are not forgotten by the lane that saw them. `seen` are the sections that
-    showed each fact.
+    facts: Mapping[str, tuple[str, ...]]
+    keys: Mapping[str, ObjectKeys]
+
+
+def update_lanes(
+    lanes: Mapping[str, LaneMemory], lane: str, seen: SeenNow, at: datetime
+) -> dict[str, LaneMemory]:
+    """Return the memory with what this run saw; what was not seen for a week is forgotten.
+
+    The heartbeat and the positions are not forgotten by the lane that saw them.
     """
     own = lanes.get(lane, LaneMemory())
     kept_facts = {name: fact for name, fact in own.facts.items() if name in _NEVER_FORGOTTEN}
     known = kept_facts | dict(_iter_recent(own, at))
-    facts = {**known, **{name: SeenFact(at, sections[0]) for name, sections in seen.items() if sections}}
+    facts = {
+        **known,
+        **{name: SeenFact(at, sections[0]) for name, sections in seen.facts.items() if sections},
+    }
     recent = {
         name: memory for name, memory in lanes.items() if name != lane and any(_iter_recent(memory, at))
     }
     newest = sorted(recent, key=lambda name: max(fact.at for fact in recent[name].facts.values()))
     kept = {name: recent[name] for name in newest[-(_MOST_LANES - 1) :]}
-    return {**kept, lane: LaneMemory(facts)} if facts else kept
+    return {**kept, lane: LaneMemory(facts, _update_keys(own.keys, seen.keys, at))} if facts else kept
+
+
+def _update_keys(
+    before: Mapping[str, SeenKeys], now: Mapping[str, ObjectKeys], at: datetime
+) -> dict[str, SeenKeys]:
+    updated = {path: keys for path, keys in before.items() if path not in now and at - keys.at <= KEPT_FOR}
+    for path, keys in now.items():
+        memory = before.get(path, SeenKeys(at))
+        optional = {*memory.optional, *(keys.some - keys.every)}
+        lost = {key: since for key, since in memory.list_lost(keys).items() if at - since <= KEPT_FOR}
+        # What belongs to a part that no object has now is neither there nor lost.
+        kept = {key for key in memory.every if key not in keys.some and not keys.is_missing(key)}
+        runs = min(memory.runs + 1, _RUNS_TO_EXPECT)
+        every = (keys.every | kept) - optional
+        updated[path] = SeenKeys(at, tuple(sorted(every)), tuple(sorted(optional)), lost, runs)
+    return updated
+
+
+def list_lost_keys(
+    memory: LaneMemory | None, now: Mapping[str, ObjectKeys], at: datetime
+) -> dict[str, datetime]:
+    """Return the paths of keys that earlier runs of a lane saw in every object, and that none has now."""
+    return {
+        f"{path}.{key}": since
+        for path, keys in (memory.keys.items() if memory else ())
+        for key, since in keys.list_lost(now.get(path)).items()
+        if at - since <= KEPT_FOR
+    }
+
+
+def list_lost_sections(memory: LaneMemory | None, sections: Collection[str]) -> dict[str, datetime]:
+    """Return the sections that earlier runs of a lane were given, and that are not among these."""
+    gone: dict[str, datetime] = {}
+    for path, keys in memory.keys.items() if memory else ():
+        section = path.partition(".")[0]
+        if section not in sections and keys.is_usual:
+            gone[section] = max(keys.at, gone.get(section, keys.at))
+    return gone
 
 
 def _iter_recent(memory: LaneMemory | None, at: datetime) -> Iterator[tuple[str, SeenFact]]:

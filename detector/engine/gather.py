@@ -112,6 +112,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
         section_summaries=tuple(gathered.section_summaries),
+        objects={path: keys for part in gathered.comparisons.values() for path, keys in part.objects.items()},
         sources=sources,
         sections=frozenset(snapshot.sections),
         carriers=_find_carriers(context),
@@ -194,7 +195,9 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
             _apply_row_account(reading, context, gathered)
         if as_of is None and _is_collected_status(section, source):
             _check_change(reading, given, gathered)
-    gathered.section_summaries.append(build_summary(reading, age, context, gathered.comparisons.get(section)))
+    comparison = gathered.comparisons.get(section)
+    compared = None if comparison is None else (comparison, gathered.shapes[section])
+    gathered.section_summaries.append(build_summary(reading, age, context, compared))
 
 
 def _apply_row_account(reading: Reading, context: ReadContext, gathered: _GatheredSections) -> None:

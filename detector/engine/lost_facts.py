@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.profile import Profile
 from detector.domain.rule import Declaration
-from detector.domain.seen_facts import LaneMemory, LostFact, SeenFact, list_seen_before, update_lanes
+from detector.domain.seen_facts import (
+    LaneMemory,
+    LostFact,
+    SeenFact,
+    SeenNow,
+    list_lost_keys,
+    list_lost_sections,
+    list_seen_before,
+    update_lanes,
+)
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.settings import PROFILE, Settings
@@ -22,7 +31,10 @@ def add_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str
     for lane in lanes.keys() - {facts.lane}:
         others |= list_seen_before(lanes, lane, at)
     lost = _find_lost_facts(list_seen_before(lanes, facts.lane, at), facts, settings, signals_off)
+    lost += _find_lost_keys(lanes.get(facts.lane), facts, {fact.section for fact in lost})
     lost_elsewhere = _find_lost_facts(others, facts, settings, signals_off)
+    for lane in lanes.keys() - {facts.lane}:
+        lost_elsewhere += _find_lost_keys(lanes[lane], facts, {fact.section for fact in lost_elsewhere})
     return replace(facts, lost=lost, lost_elsewhere=lost_elsewhere) if lost or lost_elsewhere else facts
 
 
@@ -46,6 +58,29 @@ def _find_lost_facts(
     )
 
 
+def _find_lost_keys(
+    memory: LaneMemory | None, facts: Facts, sections: Collection[str]
+) -> tuple[LostFact, ...]:
+    """Return the keys, and the sections, that a lane saw before and that are not there now.
+
+    Outside its rows what `sections` lost is said by the facts that they lost.
+    """
+    keys = list_lost_keys(memory, facts.objects, facts.taken_at)
+    gone = list_lost_sections(memory, facts.sections | facts.sources.keys())
+    return tuple(
+        LostFact(path, section, at)
+        for path, at in sorted({**keys, **gone}.items())
+        for section, *holder in [path.split(".")[:-1] or [path]]
+        if (section not in sections or _is_in_rows(section, holder, facts))
+        and not _is_source_off(section, facts)
+    )
+
+
+def _is_in_rows(section: str, keys: Sequence[str], facts: Facts) -> bool:
+    shape = facts.provenance.shapes.get(section)
+    return shape is not None and shape.find_fact(keys) is not None
+
+
 def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
     """Return the facts of this run with the sections that showed them."""
     return {
@@ -63,7 +98,8 @@ def list_lane_sections(facts: Facts) -> frozenset[str]:
 
 def update_lane_memory(facts: Facts) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
-    return update_lanes(facts.before.lanes, facts.lane, list_seen_facts(facts), facts.taken_at)
+    seen = SeenNow(list_seen_facts(facts), facts.objects)
+    return update_lanes(facts.before.lanes, facts.lane, seen, facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:

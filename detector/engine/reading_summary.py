@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.columns import MODE
+from detector.domain.columns import MODE, TEXT
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
 from detector.domain.key_names import is_other_fact_of
 from detector.domain.payload_path import is_plain_path
@@ -24,11 +24,16 @@ from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
 
+_MOST_LEFT = 2  # keys that nobody knows, and facts that are missing, in a payload of known shape
+
 
 def build_summary(
-    reading: Reading, age: float | None, context: ReadContext, comparison: KeyComparison | None
+    reading: Reading,
+    age: float | None,
+    context: ReadContext,
+    compared: tuple[KeyComparison, Shape] | None,
 ) -> SectionSummary:
-    """Return what a run made of one section; `comparison` is None where it was not read."""
+    """Return what a run made of one section; `compared` are its keys and its shape, None where not read."""
     facts = tuple(sorted(name for name, value in reading.values.items() if value is not None))
     mapped = _list_mapped_facts(reading.section, context)
     account = SectionSummary(
@@ -38,10 +43,13 @@ def build_summary(
         age_sec=age,
         lines=history.counts if isinstance(history := reading.values.get("logs"), LogHistory) else None,
     )
-    if comparison is None:
+    if compared is None:
         return account
+    comparison, shape = compared
     return replace(
         account,
+        missing=(*account.missing, *sorted(comparison.list_missing_columns(shape))),
+        columns=comparison.list_columns(),
         recognised=len(comparison.recognised),
         foreign=len(comparison.foreign),
         unknown=len(comparison.unknown) + len(comparison.faults),
@@ -76,7 +84,8 @@ def find_missing_facts(
     """Return the keys of payloads that nobody knows, and that may be facts that no payload shows.
 
     Rows of a known shape, and a word for paper or live, are such a fact in any payload; else it must be one
-    of known shape: most of its keys are known, and most facts that a status normally has are there.
+    of known shape: most of its keys are known, and most facts that a status normally has are there. Where all
+    but one or two are known, and no more facts are missing, any fact can be meant.
     """
     payloads = {name: comparisons[name] for name in STATUS_SECTIONS if name in comparisons}
     if not any(part.strange for part in payloads.values()):
@@ -87,6 +96,8 @@ def find_missing_facts(
     faults = []
     for section, part in payloads.items():
         expected = usual if is_usual and _has_known_shape(section, part) else frozenset[str]()
+        if len(missing) <= _MOST_LEFT and len(part.strange) <= _MOST_LEFT:
+            expected |= {name for name in missing if STATUS_FACTS[name]["kind"] != TEXT}
         facts = list(_iter_missing_facts(section, part, shapes[section], missing, context))
         for place, value in part.strange.items():
             meant = [fact.path for fact in facts if _can_be(fact, place, value, expected, part)]

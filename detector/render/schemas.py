@@ -22,7 +22,7 @@ from detector.render.snapshot_schema import Schema, build_snapshot_body
 _CHECKSUM = "^sha256:[0-9a-f]{64}$"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Written without the fields that still have their defaults (to_json_without_defaults); all others are whole.
-_COMPACT = ("PreviousRun", "Condition", "Receipt")
+_COMPACT = ("PreviousRun", "LaneMemory", "SeenKeys", "Condition", "Receipt")
 _NOT_CARRIED = ("taken_at", "lost")
 OPTIONAL = ("reason",)
 EVENT_FIELDS: Mapping[str, str] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from detector.domain.facts import STATUS_FACTS, Facts
 from detector.domain.rule import (
@@ -21,6 +21,7 @@ from detector.formats.times import format_time
 
 _BEFORE_FIRST_SIGHT_SEC = 3600  # of a session; a runtime may show a fact only once it trades
 _WATCHED = ("heartbeat_at", "open_positions", "open_position_count")
+_PAYLOADS = ("status_v3", "bot_status")
 _SAFETY = ("exit_safety", "reconciliation")
 _NAMED = 4
 
@@ -34,9 +35,10 @@ _NAMED = 4
     given=["exposure_unwatched"],
 )
 def check(facts: Facts, limits: Limits, given: Mapping[str, Sequence[Finding]]) -> RuleResults:
-    """A golden signal, or a fact that a critical rule needs, was seen by an earlier run and is not now."""
+    """A golden signal, a fact that a critical rule needs, or a key of a source was seen and is not now."""
     is_unwatched = bool(given["exposure_unwatched"])
-    lost = [fact for fact in facts.lost if _is_due(fact, facts, is_unwatched)]
+    misread = set(_iter_misread_keys(facts))
+    lost = [fact for fact in facts.lost if fact.name not in misread and _is_due(fact, facts, is_unwatched)]
     by_section: dict[str, list[LostFact]] = {}
     for fact in lost:
         by_section.setdefault(fact.section, []).append(fact)
@@ -51,11 +53,23 @@ def check(facts: Facts, limits: Limits, given: Mapping[str, Sequence[Finding]]) 
     yield Healthy(lambda subject: subject is not None and _is_seen(subject, facts))
 
 
+def _iter_misread_keys(facts: Facts) -> Iterator[str]:
+    """Yield the paths of keys that are there and were not understood: `reading_invalid` has each."""
+    for fault in facts.invalid:
+        for path in filter(None, (fault.path, fault.meant)):
+            parent, _, key = path.rpartition(".")
+            section, *parents = parent.split(".")
+            shape = facts.provenance.shapes.get(section)
+            inner = None if shape is None else shape.find_shape(parents)
+            name = key if inner is None else inner.normalize(key)
+            yield f"{parent}.{name if inner is None or name not in inner.reads else inner.get_group(name)}"
+
+
 def _is_due(fact: LostFact, facts: Facts, is_unwatched: bool) -> bool:
     """Return whether it is time to miss the fact; a runtime's own facts are expected in its session."""
     if is_unwatched and fact.name in _WATCHED:
         return False
-    if fact.name not in STATUS_FACTS:
+    if fact.name not in STATUS_FACTS and fact.section not in _PAYLOADS:
         return True
     market = facts.market
     if not market.past_grace or market.open_for is None:
@@ -74,13 +88,11 @@ def _choose_severity(group: Sequence[LostFact], facts: Facts) -> Severity:
 
 
 def _summarize(section: str, group: Sequence[LostFact]) -> str:
-    names = [fact.name for fact in group]
+    names = [fact.name.removeprefix(f"{section}.") for fact in group if fact.name != section]
     more = len(names) - _NAMED
     named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
     last = max(fact.seen_at for fact in group)
-    lost = (
-        f"Section {section} is not seen" if names == [section] else f"Section {section} does not show {named}"
-    )
+    lost = f"Section {section} " + (f"does not show {named}" if named else "is not seen")
     return f"{lost} any more; the last time was {format_time(last)}."
 
 

@@ -73,9 +73,11 @@ def build_full_snapshot() -> dict[str, Any]:
 def move(document: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Return the document as if it was taken that much later, the epoch times of its log lines too."""
     moved = deepcopy(later(document, seconds))
-    lines = moved["logs"]["events"] if isinstance(moved.get("logs"), dict) else ()
-    for line in lines:
-        line["timestamp"] += int(seconds * 1000)
+    logs = moved.get("logs")
+    lines = logs.get("events") if isinstance(logs, dict) else None
+    for line in lines if isinstance(lines, list) else ():
+        if isinstance(line, dict) and isinstance(line.get("timestamp"), int):
+            line["timestamp"] += int(seconds * 1000)
     return moved
 
 

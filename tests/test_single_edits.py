@@ -1,0 +1,312 @@
+"""Any single edit of any key of the full snapshot: told, without effect, or silent by a row of the table.
+
+The table is *Silent by right* in docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from random import Random
+from typing import Any
+
+import pytest
+
+from detector.domain.facts import FACT_NAMES
+from detector.domain.previous_run import NO_PREVIOUS_RUN
+from detector.domain.report import Report
+from detector.domain.run_memory import Memory
+from detector.domain.seen_facts import MAY_BE_ABSENT, MAY_BE_NULL
+from detector.domain.vendor_keys import FOREIGN
+from detector.engine.evaluate import judge
+from tests.support.full_snapshot import (
+    Path,
+    build_full_snapshot,
+    iter_keys,
+    move,
+    remove_key,
+    rename_key,
+)
+from tests.support.snapshots import (
+    DEFAULTS,
+    ROOT,
+    build_snapshot_of,
+    evaluated,
+    named,
+    remembered,
+)
+
+Document = dict[str, Any]
+Edit = Callable[[str], str]
+FULL = build_full_snapshot()
+KEYS = [path for path in iter_keys(FULL) if len(path) > 1 and path[0] not in ("taken_at", "sources")]
+STEP = 600.0
+RANDOM = Random(11)
+
+
+def name_path(value: object) -> str | None:
+    return ".".join(map(str, value)) if isinstance(value, tuple) else None
+
+
+def get_at(document: Document, path: Path) -> Any:
+    value: Any = document
+    for part in path:
+        value = value[part]
+    return value
+
+
+def set_at(path: Path, value: Any) -> Document:
+    document = deepcopy(FULL)
+    get_at(document, path[:-1])[path[-1]] = value
+    return document
+
+
+def list_facts(document: Document) -> dict[str, Any]:
+    facts = judge(build_snapshot_of(document), DEFAULTS, NO_PREVIOUS_RUN).facts
+    return {name: getattr(facts, name) for name in FACT_NAMES}
+
+
+def account_for(document: Document) -> list[Any]:
+    report = evaluated(document)
+    return [
+        (part.section, part.facts, part.missing, part.columns, part.unread, part.unknown)
+        for part in report.reading
+    ]
+
+
+FACTS, EVENTS, ACCOUNT = list_facts(FULL), set(named(evaluated(FULL))), account_for(FULL)
+
+
+# --- a typing error of one letter, in the very first run ----------------------------------------------------
+
+
+def camel(key: str) -> str:
+    first, *others = key.split("_")
+    return first + "".join(part.title() for part in others)
+
+
+def snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1]}", key).lower()
+
+
+STYLES: list[Edit] = [
+    str.upper, str.lower, str.title, camel, snake,
+    lambda key: snake(key).replace("_", "-"), lambda key: snake(key).replace("_", " "),
+    lambda key: key.removesuffix("s") if key.endswith("s") else f"{key}s",
+]  # fmt: skip
+
+
+def iter_typos(key: str) -> Iterator[str]:
+    """Yield one edit of each kind at a drawn place: a letter less, more, twice, swapped, another."""
+    at, letter = RANDOM.randrange(len(key)), RANDOM.choice("aeknotwz")
+    yield from (
+        key[:at] + key[at + 1 :],
+        key[:at] + letter + key[at:],
+        key[:at] + key[at] + key[at:],
+        key[:at] + key[at + 1 : at + 2] + key[at] + key[at + 2 :],
+        key[:at] + letter + key[at + 1 :],
+        RANDOM.choice(STYLES)(key),
+    )
+
+
+def is_told(document: Document) -> bool:
+    return bool(set(named(evaluated(document))) - EVENTS)
+
+
+@pytest.mark.parametrize("section", [name for name in FULL if name not in ("taken_at", "sources")])
+def test_a_typing_error_in_any_key_is_told_or_changes_no_fact(section):
+    silent = []
+    for number, path in enumerate(KEYS):
+        for typo in list(iter_typos(str(path[-1])))[number % 2 :: 2] if path[0] == section else ():
+            document = rename_key(FULL, path, typo) if typo and typo != path[-1] else None
+            if document is None or typo in FOREIGN:
+                continue
+            if not is_told(document) and list_facts(document) != FACTS:
+                silent.append((path, typo))
+    assert silent == []
+
+
+@pytest.mark.parametrize("section", [name for name in FULL if name not in ("taken_at", "sources")])
+def test_a_section_that_lies_one_object_deeper_is_told(section):
+    inner = FULL[section]
+    deeper = [{"data": row} for row in inner] if isinstance(inner, list) else {"data": inner}
+    assert is_told({**FULL, section: deeper})
+
+
+@pytest.mark.parametrize("path", KEYS, ids=name_path)
+def test_a_value_that_lies_in_an_object_a_list_or_a_text_is_told_or_changes_no_fact(path):
+    value = get_at(FULL, path)
+    wrapped = [{"value": value}, [value], {"items": value}, json.dumps(value)]
+    documents = [set_at(path, new) for new in wrapped if type(new) is not type(value)]
+    assert [json.dumps(one) for one in documents if not is_told(one) and list_facts(one) != FACTS] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "engine_started_at",
+        "last_reconcile_at",
+        "trading_halted",
+        "open_position_count",
+        "stuck_exits",
+        "mode",
+    ],
+)
+def test_the_only_key_that_nobody_knows_is_the_only_fact_that_is_missing(name):
+    document = rename_key(FULL, ("status_v3", name), "wibble")
+    assert document is not None
+    document.pop("bot_status")
+    told = [event for event in evaluated(document).events if event.type == "reading_invalid"]
+    assert [event.subject for event in told] == ["status_v3.wibble"]
+    assert name in told[0].summary
+
+
+@pytest.mark.parametrize("how", ["gone", None])
+@pytest.mark.parametrize("path", KEYS, ids=name_path)
+def test_what_the_first_run_lacks_is_told_or_stands_in_the_account(path, how):
+    document = remove_key(FULL, path) if how else set_at(path, how)
+    if list_facts(document) != FACTS and not is_told(document):
+        is_answer = how is None and path[-1] in {"orderId", "permId", *MAY_BE_NULL}
+        is_optional = path[-1] in MAY_BE_ABSENT or path[-1] in ("from", "as_of") or is_answer
+        others = len(get_at(FULL, path[:-2])) > 1 if isinstance(path[-2], int) else False
+        assert account_for(document) != ACCOUNT or is_optional or others
+
+
+# --- what three runs showed, and the next ones do not -------------------------------------------------------
+
+
+def at_session(document: Document) -> Document:
+    return move(document, -1800)
+
+
+def build_memory() -> Memory:
+    memory: Memory | None = None
+    for number in range(3):
+        report = evaluated(move(at_session(FULL), number * STEP), memory)
+        assert report.new_events == ()
+        memory = remembered(report)
+    assert memory is not None
+    return memory
+
+
+MEMORY = build_memory()
+
+
+def run_after(document: Document, runs: int) -> list[list[str]]:
+    """Return what each of the runs tells after three that showed everything, resolved conditions included."""
+    memory, told = MEMORY, []
+    for number in range(3, 3 + runs):
+        report = evaluated(move(at_session(document), number * STEP), memory)
+        told.append(
+            [f"{event.reason} {event.signature}" for event in (*report.new_events, *report.resolved_events)]
+        )
+        memory = remembered(report)
+    return told
+
+
+RIGHT: dict[str, frozenset[str]] = {
+    "gone": frozenset(["ecs.tasks.startedAt", "power.battery_runtime_sec", "status_v3.connection_error",
+                       "status_v3.recent_trades.multiplier"]),
+    "null": frozenset([
+        "broker.executions.order_id", "broker.executions.perm_id", "broker.open_orders.orderId",
+        "broker.open_orders.permId", "processes.pid", "processes.started_at",
+        "status_v3.open_positions.trade_id", "status_v3.orders.order_id", "status_v3.orders.perm_id",
+        "status_v3.orders.submitted_at", "status_v3.recent_trades.fees", "status_v3.recent_trades.trade_id",
+        "stores.position_state.trade_id", "stores.trades.order_id", "stores.trades.trade_id",
+    ]),
+}  # fmt: skip
+"""What is silent by right after three runs, and why by the table: left out by right, or null as an answer."""
+
+
+@pytest.mark.parametrize("how", ["gone", "null", "renamed"])
+@pytest.mark.parametrize("section", [name for name in FULL if name not in ("taken_at", "sources")])
+def test_what_three_runs_showed_is_missed_within_two_and_told_once(section, how):
+    silent, again = [], []
+    for path in [path for path in KEYS if path[0] == section][:: 3 if how == "renamed" else 1]:
+        document = rename_key(FULL, path, "wibble_factor") if how == "renamed" else remove_key(FULL, path)
+        if how == "null":
+            document = set_at(path, None)
+        assert document is not None
+        place = ".".join(part for part in path if isinstance(part, str))
+        holder = get_at(FULL, path[:-2]) if isinstance(path[-2], int) else ()
+        if list_facts(document) == FACTS or len(holder) > 1:  # another row still has it
+            continue
+        told = run_after(document, 2 + (how == "gone"))
+        if not told[0] and not told[1]:
+            silent.append(place)
+        texts = [text for run in told for text in run]
+        again += [(place, text) for text in texts if texts.count(text) > 1 or "resolved" in text]
+    allowed = RIGHT["gone"] | (RIGHT["null"] if how == "null" else frozenset())
+    assert (set(silent) - allowed, again) == (set(), [])
+
+
+def test_what_is_lost_stays_lost_while_no_row_could_show_it_and_ends_when_it_is_back():
+    path = ("status_v3", "open_positions", 0, "exit_attempt_count")
+    lost, flat = remove_key(FULL, path), deepcopy(FULL)
+    flat["status_v3"] |= {"open_positions": [], "open_position_count": 0}
+    flat["stores"] |= {"position_state": [], "trades": []}
+    flat["broker"] |= {"positions": [], "executions": []}
+    memory, told = MEMORY, []
+    for number, document in enumerate([lost, lost, flat, flat, FULL, FULL], 3):
+        report = evaluated(move(at_session(document), number * STEP), memory)
+        memory = remembered(report)
+        texts = [f"{event.reason} {event.subject}" for event in (*report.new_events, *report.resolved_events)]
+        told.append([text for text in texts if "exit_attempt_count" in text])
+    subject = "status_v3.open_positions.exit_attempt_count"
+    assert told == [[], [f"new {subject}"], [], [], [], [f"resolved {subject}"]]
+
+
+# --- days on which rows come and go -------------------------------------------------------------------------
+
+OPTIONAL_KEYS = {"queue_depth": 3, "gc_pause_ms": 1.5, "loop": {"lag": 0.1}, "plugins": ["a"], "warmed": True}
+
+
+def draw_rows(random: Random, status: Document) -> None:
+    """Let positions, orders and trades come and go, as options and as stock, with what they have then."""
+    option = status["open_positions"][0]
+    stock = {**option, "symbol": "COIN", "sec_type": "STK", "multiplier": None, "trade_id": None}
+    stock |= dict.fromkeys(("expiry", "strike", "right"))
+    trade = status["recent_trades"][0]
+    running = {**trade, "trade_id": 170, "closed_at": None, "exit_price": None, "exit_reason": None}
+    running |= {"realized_pnl": None, "fees": None}
+    order = status["orders"][0]
+    new = {**order, "order_id": 8, "perm_id": None}
+    status["open_positions"] = random.choice([[], [option], [stock], [option, stock]])
+    status["open_position_count"] = len(status["open_positions"])
+    status["recent_trades"] = random.choice([[], [trade], [running], [trade, running]])
+    status["orders"] = random.choice([[], [order], [new]])
+    status["pending_orders"] = len(status["orders"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_day_on_which_rows_come_and_go_beside_keys_that_nobody_listed_misses_nothing(seed):
+    random, memory, told = Random(seed), None, []
+    for number in range(14):
+        document = {
+            key: deepcopy(FULL[key]) for key in ("taken_at", "status_v3", "ecs", "logs", "containers")
+        }
+        draw_rows(random, document["status_v3"])
+        document["status_v3"] |= random.choice([{}, OPTIONAL_KEYS])
+        for row in document["ecs"]["tasks"]:
+            row["futureThing"] = {"a": number}
+        report: Report = evaluated(move(document, number * STEP - 1800), memory)
+        told += [f"{event.type} {event.subject}" for event in report.new_events]
+        memory = remembered(report)
+    assert [text for text in told if text.startswith(("signal_lost", "reading"))] == []
+
+
+def read_table() -> dict[str, str]:
+    text = (
+        (ROOT / "docs" / "evidence.md").read_text().partition("## Silent by right\n")[2].partition("\n## ")[0]
+    )
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
+    return {row[0].strip(): row[1] for row in rows[1:]}
+
+
+def test_the_table_names_every_key_that_may_be_left_out_or_null():
+    table = read_table()
+    names = {kind: set(re.findall(r"`([^`]+)`", text)) for kind, text in table.items()}
+    assert names["null under a key whose null is an answer"] == MAY_BE_NULL
+    assert names["a key that its source leaves out by right"] == MAY_BE_ABSENT
