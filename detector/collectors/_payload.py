@@ -72,15 +72,17 @@ def find_page_time(page: Page, now: datetime) -> datetime | None:
     """Return when the content of a page was true by its headers; None where they name no time.
 
     The older of `Date` less `Age` (the seconds in a cache, RFC 9111 5.1) and `Last-Modified`. A `Date` of
-    just now, without the others, is the time of the answer and says nothing of its content.
+    just now, without the others, is the time of the answer and says nothing of its content. Where one of the
+    two lies in the future, that one counts: such a page is never fresh.
     """
     modified = _parse_header_time(page, "last-modified")
     text = page.headers.get("age", "").strip()
     cached_sec = float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
-    sent = min(_parse_header_time(page, "date") or now, now) - timedelta(seconds=cached_sec)
-    if modified is None and now - sent <= _ANSWER_DELAY:
+    sent = (_parse_header_time(page, "date") or now) - timedelta(seconds=cached_sec)
+    if modified is None and abs(now - sent) <= _ANSWER_DELAY:
         return None
-    return sent if modified is None else min(sent, modified)
+    times = (sent, sent if modified is None else modified)
+    return max(times) if max(times) > now else min(times)
 
 
 def _parse_header_time(page: Page, name: str) -> datetime | None:

@@ -99,6 +99,9 @@ def test_a_named_pipe_that_nobody_writes_into_makes_nobody_wait(tmp_path):
     assert (found["reason"], found["elapsed_ms"] < 500) == (errors.UNREADABLE, True)
 
 
+AHEAD = format_datetime(NOW + timedelta(hours=3), usegmt=True)
+
+
 def test_a_url_is_a_section_as_old_as_the_file_server_says():
     written = {"last-modified": format_datetime(NOW - timedelta(seconds=90), usegmt=True)}
     with serving(says(BROKER, headers=written)) as server:
@@ -111,6 +114,9 @@ def test_a_url_is_a_section_as_old_as_the_file_server_says():
     ("headers", "ago"),
     [
         pytest.param({"age": "120"}, 120, id="kept by a cache"),
+        pytest.param({"last-modified": AHEAD}, -10800, id="changed in three hours"),
+        pytest.param({"date": AHEAD}, -10800, id="answered in three hours"),
+        pytest.param({"date": AHEAD, "age": "7200"}, -3600, id="kept by a cache of tomorrow"),
         pytest.param({"last-modified": "once upon a time"}, None, id="a date that is none"),
         pytest.param({}, None, id="nothing said"),
     ],
