@@ -151,3 +151,26 @@ def test_a_mute_that_is_nearly_an_event_is_refused_with_the_name_that_was_meant(
     assert (ran.code, "did you mean heartbeat_stale?" in ran.err) == (2 if is_refused else 0, is_refused), (
         ran.err
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_aimless"),
+    [
+        ("zorp:*", True), ("pending_orders_high", True), ("pending_orders_high:another-runtime", True),
+        ("pending_orders_high:*", False), ("pending_orders_high:aegis-pt-core", False), ("pending*", False),
+        ("pending_order_stale:*:7", False), ("farm_unhealed:aegis-pt-core:us[fa]*", False),
+        ("farm_unhealed:another:us[fa]*", True),
+    ],
+)  # fmt: skip
+def test_a_mute_that_no_condition_can_match_is_a_warning(pattern, is_aimless):
+    mutes = MUTED.replace("pending_orders_high:*", pattern)
+    report = evaluated(healthy_at("2026-06-06T06:00:00Z"), settings=settings_of(mutes=mutes))
+    assert any("mutes nothing" in warning for warning in report.warnings) is is_aimless
+
+
+@pytest.mark.parametrize("pattern", ["*", "?*:*", "[!x]*", "[a-z]*:*"])
+def test_a_mute_of_every_event_is_refused_however_it_is_written(pattern, tmp_path):
+    file = tmp_path / "mutes.toml"
+    file.write_text(f"{MUTED.replace('pending_orders_high:*', pattern)}even_money = true\n")
+    done = answer("detect", "--offline", stdin={}, environ={"AEGIS_PT_MUTES": str(file)})
+    assert (done.code, "switched-off monitor" in done.err) == (2, True)

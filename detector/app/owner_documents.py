@@ -63,7 +63,7 @@ class MuteEntry(Table):
         nearest = None if any(fnmatchcase(name, kind) for name in names) else find_nearest_name(kind, names)
         if nearest:
             raise ValueError(f"no event is named {redact_excerpt(kind)!r}; did you mean {nearest}?")
-        check_pattern(signature)
+        check_pattern(signature, names)
         return signature
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -112,10 +112,24 @@ class Mute(Struct, frozen=True):
     even_money: bool = False
 
 
-def check_pattern(pattern: str) -> None:
-    """Raise ValueError for a pattern that names no rule, and would mute everything."""
-    if not pattern.partition(":")[0].strip("*?[]!"):
+def check_pattern(pattern: str, names: Collection[str] = ()) -> None:
+    """Raise ValueError for a pattern that fits every one of the rules, and would mute everything."""
+    kind = pattern.partition(":")[0]
+    if not kind.strip("*?[]!") or (names and all(fnmatchcase(name, kind) for name in names)):
         raise ValueError(f"{pattern!r} names no rule, and a mute of everything is a switched-off monitor")
+
+
+def can_match(pattern: str, names: Iterable[str], runtime: str) -> bool:
+    """Return whether a signature of one of the rules, for the runtime, can match; a subject may be anything.
+
+    A pattern with a choice of letters in its subject counts as one that can.
+    """
+    subject = ":".join(pattern.split(":")[2:])
+    beginnings = [f"{name}:{runtime}" for name in names]
+    return any(
+        fnmatchcase(beginning, pattern) or fnmatchcase(f"{beginning}:{subject or 'x'}", pattern)
+        for beginning in beginnings
+    ) or ("[" in subject and can_match(pattern.partition("[")[0] + "*", names, runtime))
 
 
 def is_in_force(mute: Mute, moment: datetime) -> bool:

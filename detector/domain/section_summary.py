@@ -64,7 +64,8 @@ class SectionSummary(Struct, frozen=True):
     `facts` were seen, `missing` are mapped and were not, columns that no row of a list has among them.
     `columns` are the keys with a value in at least one row, by the path of the list. `recognised`, `foreign`
     and `unknown` count keys by their paths; `unnamed` counts rows that do not say what they are about.
-    `unread` names keys that nobody knows. `age_sec` is the age of the section by its own time. `lines` counts the lines of a log.
+    `unread` names keys that nobody knows. `age_sec` is the age of the section by its own time. `lines` counts
+    the lines of a log.
     """
 
     section: str

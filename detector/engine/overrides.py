@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from detector.domain.acknowledgement import LONGEST_MUTE, Mute
+from detector.domain.acknowledgement import LONGEST_MUTE, Mute, can_match
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
+from detector.domain.profile import Profile
 from detector.domain.report import SignalCoverage
+from detector.engine.catalog import load_rules
 from detector.engine.coverage import group_rules
 from detector.market.hours import to_new_york_day
 from detector.market.session_plan import describe_override
-from detector.settings import MUTES, Settings
+from detector.settings import MUTES, PROFILE, Settings
 
 
 def list_overrides(facts: Facts) -> tuple[str, ...]:
@@ -23,8 +25,18 @@ def list_overrides(facts: Facts) -> tuple[str, ...]:
 
 
 def list_warnings(facts: Facts, settings: Settings, mutes: Collection[Mute]) -> tuple[str, ...]:
-    """Return a sentence for each mute that is not in force yet, and for the doubtful names of settings."""
-    return (*_iter_long_mutes(facts, mutes), *settings.doubts)
+    """Return a sentence for each mute that mutes nothing, and for the doubtful names of settings."""
+    profile: Profile | None = settings.files.get(PROFILE.name)
+    names = [rule.name for rule in load_rules()] + [rule.name for rule in (profile.rules if profile else ())]
+    aimless = (mute.pattern for mute in mutes if not can_match(mute.pattern, names, facts.runtime))
+    return (*_iter_long_mutes(facts, mutes), *map(_describe_aimless_mute, aimless), *settings.doubts)
+
+
+def _describe_aimless_mute(pattern: str) -> str:
+    return (
+        f"{MUTES.name}: the mute of {pattern!r} mutes nothing: no event of this runtime has such a signature"
+        " (event:runtime or event:runtime:subject)."
+    )
 
 
 def _iter_long_mutes(facts: Facts, mutes: Collection[Mute]) -> Iterator[str]:
