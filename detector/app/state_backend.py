@@ -16,7 +16,7 @@ from detector.domain.run_memory import FIRST_RUN, build_lost_memory
 from detector.formats.errors import ExternalError, InputError
 from detector.settings import ARTIFACT_NAME, COLLECT_TIMEOUT_SEC, RUNTIME, Settings
 from detector.storage.memory_artifact import LoadedMemory
-from detector.storage.state_dir import StateDir, encode_runtime
+from detector.storage.state_dir import StateDir, encode_runtime, list_earlier_names
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -167,7 +167,7 @@ class _GitHubBackend(Struct):
             attempt=_parse_id(environ["GITHUB_RUN_ATTEMPT"]),
             name=get_artifact_name(self.settings),
             member=Path(self.artifact or _ARTIFACT).name,
-            earlier_name="" if self.settings[ARTIFACT_NAME] else _ARTIFACT_NAME,
+            earlier_names=_list_earlier_artifact_names(self.settings),
         )
 
     def store(self, text: str, runtime: str, generation: int) -> None:
@@ -178,6 +178,14 @@ def get_artifact_name(settings: Settings) -> str:
     """Return the name of the workflow's artifacts: that of the setting, else one that holds the runtime."""
     own: str = settings[ARTIFACT_NAME]
     return own or f"{_ARTIFACT_NAME}-{encode_runtime(settings[RUNTIME], safe='')}"
+
+
+def _list_earlier_artifact_names(settings: Settings) -> tuple[str, ...]:
+    """Return what older versions called the artifacts, where no setting names them."""
+    if settings[ARTIFACT_NAME]:
+        return ()
+    shortened = list_earlier_names(settings[RUNTIME], safe="")
+    return (*(f"{_ARTIFACT_NAME}-{name}" for name in shortened), _ARTIFACT_NAME)
 
 
 def _build_unread(why: str) -> LoadedMemory:

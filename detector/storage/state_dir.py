@@ -74,15 +74,17 @@ class StateDir(Struct, frozen=True):
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
         """Return the newest usable memory of this runtime; a first run where there is no file."""
+        names = (encode_runtime(expected.runtime), *list_earlier_names(expected.runtime))
         try:
-            files = self._list_files(expected.runtime)
+            files = [self._list_files(name) for name in names]
         except FileNotFoundError:
             return LoadedMemory()
         except OSError as error:
             why = f"{self.path} cannot be read ({error.strerror})"
             return LoadedMemory(build_lost_memory(why), unavailable=why)
-        documents = ((file.name, _read_document(file)) for file in files)
-        loaded = pick_newest(documents, expected) or LoadedMemory()
+        documents = [((file.name, _read_document(file)) for file in listed) for listed in files]
+        found = (pick_newest(entries, expected) for entries in documents)
+        loaded = next((memory for memory in found if memory is not None), LoadedMemory())
         return replace(
             loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored(expected.runtime))
         )
@@ -95,7 +97,8 @@ class StateDir(Struct, frozen=True):
         What stands there with a higher number could not be used, or this would not be the newest: it is kept
         aside as `.bad`, out of the way of the next run. What is of another runtime stays as it is.
         """
-        path = self.path / f"{_build_prefix(runtime)}{generation:08d}.json"
+        name = encode_runtime(runtime)
+        path = self.path / f"memory-{name}-{generation:08d}.json"
         if path.is_dir():
             _mark_bad(path)
         elif path.exists() and not overwrites:
@@ -109,11 +112,11 @@ class StateDir(Struct, frozen=True):
         with suppress(OSError):
             self._mark_unstored(runtime, 0)
         with suppress(OSError):  # surplus files are ignored by find(), and removed by a later run
-            files = self._list_files(runtime)
+            files = self._list_files(name)
             index = files.index(path)
             for file in files[:index]:
                 _mark_bad(file)
-            for file in (*files[index + KEPT :], *self._list_files(runtime, r"\.", r"\.[0-9]+\.tmp")):
+            for file in (*files[index + KEPT :], *self._list_files(name, r"\.", r"\.[0-9]+\.tmp")):
                 file.unlink()
 
     def _get_lock_path(self, runtime: str) -> Path:
@@ -129,9 +132,9 @@ class StateDir(Struct, frozen=True):
             return datetime.fromtimestamp(seconds, UTC) if seconds else None
         return None
 
-    def _list_files(self, runtime: str, before: str = "", after: str = "") -> list[Path]:
-        """Return the files of one runtime, the highest generation first; the patterns stand around a name."""
-        pattern = re.compile(rf"{before}{re.escape(_build_prefix(runtime))}([0-9]{{8,12}})\.json{after}")
+    def _list_files(self, name: str, before: str = "", after: str = "") -> list[Path]:
+        """Return the files of one encoded name, highest generation first; the patterns stand around it."""
+        pattern = re.compile(rf"{before}memory-{re.escape(name)}-([0-9]{{8,12}})\.json{after}")
         matches = {path: pattern.fullmatch(path.name) for path in self.path.iterdir()}
         numbered = [(int(match[1]), path) for path, match in matches.items() if match]
         return [path for _, path in sorted(numbered, reverse=True)]
@@ -149,8 +152,10 @@ def encode_runtime(runtime: str, safe: str = " ") -> str:
     return f"{name[: _MAX_NAME_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
 
 
-def _build_prefix(runtime: str) -> str:
-    return f"memory-{encode_runtime(runtime)}-"
+def list_earlier_names(runtime: str, safe: str = " ") -> tuple[str, ...]:
+    """Return what older versions made of the runtime's name: the first letters of one that is too long."""
+    name = quote(runtime, safe=safe, errors="replace")
+    return (name[:_MAX_NAME_LENGTH],) if len(name) > _MAX_NAME_LENGTH else ()
 
 
 def _mark_bad(file: Path) -> None:

@@ -25,7 +25,7 @@ class OwnRun(Struct, frozen=True):
     """The current run: its workflow's file, its id and attempt, and the naming of its artifacts.
 
     An artifact's name is `name`, the run's id and the attempt, joined by hyphens; `member` is its only file.
-    `earlier_name` is what an older version called it.
+    `earlier_names` are what older versions called it, the newest first.
     """
 
     workflow: str
@@ -33,7 +33,7 @@ class OwnRun(Struct, frozen=True):
     attempt: int
     name: str
     member: str
-    earlier_name: str = ""
+    earlier_names: tuple[str, ...] = ()
 
 
 class Repository(Struct, frozen=True):

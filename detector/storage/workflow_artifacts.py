@@ -57,16 +57,15 @@ class WorkflowArtifacts(Struct, frozen=True):
         Without a successful run it is a first run; otherwise a memory is expected, and a missing one is lost.
         Runs without an artifact are skipped, however many: the search covers the newest runs, then all
         artifacts of the repository, then the newest successful runs. Where all that finds nothing, it looks
-        under the earlier name.
+        under the earlier names, which this version replaced.
         """
         runs = self._runs.fetch_newest()
         successes: list[ListedRun] = []
         dated = replace(self, at=expected.taken_at)
         loaded = pick_newest(dated._iter_candidates(runs, successes), expected)  # noqa: SLF001 - itself
-        if loaded is None and self.own.earlier_name:
-            return replace(self, own=replace(self.own, name=self.own.earlier_name, earlier_name="")).find(
-                expected
-            )
+        if loaded is None and self.own.earlier_names:
+            name, *others = self.own.earlier_names
+            return replace(self, own=replace(self.own, name=name, earlier_names=tuple(others))).find(expected)
         if loaded is not None:
             looked_at = _find_newest_success(runs, self.own)
             return replace(loaded, memory=mark_missing_memory(loaded.memory, looked_at))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
@@ -582,6 +583,34 @@ def in_workflow(github, tmp_path, snapshot, run_id=9000, attempt=1, seconds=0.0,
 
 def owed(done) -> list[str]:
     return sorted(one["type"] for one in done.document["new_events"])
+
+
+LONG_RUNTIME = "東京取引所自動売買システム" + "二" * 20
+
+
+@pytest.mark.parametrize(
+    ("runtime", "earlier"),
+    [
+        ("aegis-pt-core", "pt-health-memory"),
+        (LONG_RUNTIME, "pt-health-memory"),
+        (LONG_RUNTIME, f"pt-health-memory-{quote(LONG_RUNTIME, safe='')[:100]}"),
+    ],
+    ids=["without the runtime", "a long one, without it", "a long one, cut"],
+)
+def test_the_first_run_after_an_upgrade_finds_the_memory_under_its_earlier_name(
+    github, slack, snapshot, tmp_path, runtime, earlier
+):
+    """Slack refused before the upgrade: nothing that the terminal had is repeated, nothing due is lost."""
+    environ = {"AEGIS_PT_RUNTIME": runtime}
+    refused = {"AEGIS_PT_SLACK_WEBHOOK_URL": f"http://127.0.0.1:{closed_port()}/services/T0/B0/x"}
+    in_workflow(github, tmp_path, snapshot, 9000, **environ, **refused)
+    github.artifacts[-1]["name"] = f"{earlier}-9000-1"
+    done = in_workflow(github, tmp_path, snapshot, 9001, seconds=600, **to_slack(slack, **environ))
+    assert done.code == 0
+    assert json.loads((tmp_path / "pt-health.json").read_text())["generation"] == 2
+    assert len(slack.posts) == 1
+    assert "memory_lost" not in everything(slack.posts[0])
+    assert "late: an earlier attempt" in everything(slack.posts[0])
 
 
 def test_runs_of_a_workflow_remember_each_other(github, slack, snapshot, tmp_path):

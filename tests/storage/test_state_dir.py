@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from detector.formats.errors import ExternalError
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
-from detector.storage.state_dir import KEPT, StateDir, encode_runtime
+from detector.storage.state_dir import KEPT, StateDir, encode_runtime, list_earlier_names
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, later
 
 RUNTIME = "aegis-pt-core"
@@ -262,6 +262,19 @@ def test_two_long_names_are_two_runtimes(folder, names):
         folder.path.mkdir(exist_ok=True)
         folder.store(text(number, number, name), name, number)
     assert [folder.find(ExpectedMemory(name, NOW, {})).memory.generation for name in names] == [1, 2]
+
+
+def test_a_memory_under_the_name_of_an_older_version_is_found_and_replaced(folder):
+    folder.path.mkdir()
+    long, other = f"{LONG}一号", f"{LONG}二号"
+    earlier = next(iter(list_earlier_names(long)))
+    assert list_earlier_names(other) == (earlier,)
+    (folder.path / f"memory-{earlier}-00000003.json").write_text(text(3, 3, long))
+    (folder.path / f"memory-{earlier}-00000004.json").write_text(text(4, 4, other))
+    assert folder.find(ExpectedMemory(long, NOW, {})).memory.generation == 3
+    assert folder.find(ExpectedMemory(other, NOW, {})).memory.generation == 4
+    folder.store(text(4, 5, long), long, 4)
+    assert folder.find(ExpectedMemory(long, NOW, {})).memory.generation == 4
 
 
 # --- what could not be read this time ----------------------------------------------------------------------
