@@ -1,6 +1,7 @@
 """A message independent of its channel: its kind, its items worst first, and its notes.
 
-The kinds differ in mark, label, colour and the first 40 characters, the part that a locked phone shows.
+The kinds differ in mark, label and colour. The first 40 characters, which a locked phone shows, are the mark,
+the decision or the label, and the event.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of al
 MAX_SHORT: Final = 12  # conditions in a line each; all further ones are named by their subjects
 MAX_FULL: Final = 3  # conditions in full: eight of them are two screens of a phone
 ESCALATE: Final = "ESCALATE"
+NOTIFY: Final = "NOTIFY"
 _ELLIPSIS = "…"
 _TWO = 2
 
@@ -119,6 +121,7 @@ class EarlierMessage(Struct, frozen=True):
 class Message(Struct, frozen=True):
     """The message of one run for one channel. `at` is the time of the snapshot in the configured time zones.
 
+    `action` is the decision's word, `decision` its sentence; both are empty in a test.
     `is_first`: the channel accepted none before. `no_signal`: the run observed no golden signal.
     """
 
@@ -128,6 +131,7 @@ class Message(Struct, frozen=True):
     delivery_id: str
     sent_at: datetime
     at: str
+    action: str = ""
     decision: str = ""
     coverage: str = ""
     notes: tuple[str, ...] = ()
@@ -141,21 +145,35 @@ class Message(Struct, frozen=True):
 
     @property
     def headline(self) -> str:
-        """The line of a notification: decision or kind, and type within 40 characters, then the sentence."""
-        style = STYLES[self.kind]
-        label = ESCALATE if self.items and self.items[0].escalates else style.label
+        """The line of a notification: decision, worst condition and kind, then its sentence."""
+        first = self.items[0] if self.items else None
+        lead, state = self.get_lead(first)
         page = f" [{self.page} of {self.pages}]" if self.pages > 1 else ""
-        return cut(f"{style.mark} {label}{page} {self._headline_text}", HEADLINE_MAX)
+        more = f"+{len(self.items) - 1}" if len(self.items) > 1 else ""
+        notes = ", ".join(text for text in (state, more) if text)
+        subject = first.type if first is not None else self.runtime
+        title = f"{STYLES[self.kind].mark} {lead}{page} {subject}{f' ({notes})' if notes else ''}"
+        return cut(f"{title}: {self._get_sentence(first)}", HEADLINE_MAX)
 
-    @property
-    def _headline_text(self) -> str:
+    def get_lead(self, item: MessageItem | None) -> tuple[str, str]:
+        """Return the first word about an item, or about the message without any, and what is added to it.
+
+        The decision comes first where it is about this item; otherwise the label, then the decision.
+        """
+        kind = self.kind if item is None else item.kind
+        label = STYLES[kind].label
+        if item is not None and item.escalates:
+            return ESCALATE, label
+        if kind in ("critical", "warning") and self.action not in ("", ESCALATE):
+            return NOTIFY, label
+        if not self.action or kind in ("test", "unchecked"):
+            return label, ""
+        return label, f"decision {self.action}"
+
+    def _get_sentence(self, first: MessageItem | None) -> str:
         if self.kind == "test":
-            return f"message of the detector of {self.runtime}: nothing is wrong, nothing needs to be done"
-        if not self.items:
-            return f"{self.runtime}: {(*self.days, *self.notes, self.coverage)[0]}"
-        first = self.items[0]
-        more = f" (+{len(self.items) - 1})" if len(self.items) > 1 else ""
-        return f"{first.type}{more}: {first.summary}"
+            return "a message of the detector, nothing is wrong, nothing needs to be done"
+        return first.summary if first is not None else (*self.days, *self.notes, self.coverage)[0]
 
     @property
     def body_days(self) -> tuple[str, ...]:

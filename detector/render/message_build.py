@@ -61,6 +61,7 @@ def build_message(
         delivery_id=_compute_delivery_id(report, notices, days, extra),
         sent_at=context.sent,
         at=context.snapshot_time,
+        action=_get_action(report),
         decision=_describe_decision(report),
         coverage=_describe_coverage(report),
         notes=tuple(context.to_safe_line(note, _NOTE_MAX) for note in notes),
@@ -136,8 +137,12 @@ def _compute_delivery_id(
     return sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
+def _get_action(report: Report) -> str:
+    return str(report.decision.action).upper()
+
+
 def _describe_decision(report: Report) -> str:
-    action = str(report.decision.action).upper()
+    action = _get_action(report)
     return f"{action}. {report.decision.note}" if report.decision.note else action
 
 
@@ -208,6 +213,7 @@ def _list_earlier(
                 runtime=context.to_safe_line(context.report.runtime, SHORT_MAX),
                 items=tuple(current),
                 delivery_id=_compute_delivery_id(context.report, (), ()),
+                action=_get_action(context.report),
                 sent_at=context.sent,
                 at=context.snapshot_time,
                 link=context.to_safe_url(context.link),

@@ -105,8 +105,10 @@ def _limit_key(key: str) -> str:
 
 
 def _build_item_trigger(message: Message, item: MessageItem, routing_key: str) -> dict[str, Any]:
+    lead, state = message.get_lead(item)
+    title = f"{lead} {item.short_title}{f' ({state})' if state else ''}"
     payload: dict[str, Any] = {
-        "summary": cut(f"{item.label} {item.line}", SUMMARY_MAX),
+        "summary": cut(f"{title}: {item.summary}", SUMMARY_MAX),
         "source": message.runtime,
         "severity": _SEVERITY[item.severity],
         "class": item.type,

@@ -83,8 +83,8 @@ class StateDir(Struct, frozen=True):
             why = f"{self.path} cannot be read ({error.strerror})"
             return LoadedMemory(build_lost_memory(why), unavailable=why)
         documents = [((file.name, _read_document(file)) for file in listed) for listed in files]
-        found = (pick_newest(entries, expected) for entries in documents)
-        loaded = next((memory for memory in found if memory is not None), LoadedMemory())
+        memories = (pick_newest(entries, expected) for entries in documents)
+        loaded = next((loaded for loaded in memories if loaded is not None), LoadedMemory())
         return replace(
             loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored(expected.runtime))
         )

@@ -131,7 +131,7 @@ def test_who_was_told_hears_of_the_end_and_who_was_not_of_what_he_missed():
             name: [str(one.mail["subject"]) for one in box.to(f"{name}@example.com")]
             for name in ("ann", "bob")
         }
-        assert [text.split()[1] for text in subjects["ann"]] == ["WARNING", "RESOLVED"]
+        assert [text.split()[1] for text in subjects["ann"]] == ["NOTIFY", "RESOLVED"]
         assert [text.split()[1] for text in subjects["bob"]] == ["MISSED"]
 
 
@@ -144,7 +144,7 @@ def test_the_messages_of_an_episode_make_one_thread():
         for patch, at in zip((TWO_ORDERS, THREE_ORDERS, {}, {}), AT, strict=False):
             job.run(patch, at)
         mails = [one.mail for one in box.mails]
-        assert [str(one["subject"]).split()[1] for one in mails] == ["WARNING", "CRITICAL", "RESOLVED"]
+        assert [str(one["subject"]).split()[1] for one in mails] == ["NOTIFY", "NOTIFY", "RESOLVED"]
         assert len({one["message-id"] for one in mails}) == 3
         assert len({one["references"] for one in mails}) == 1
         assert {one["in-reply-to"] for one in mails} == {mails[0]["references"]}
@@ -235,7 +235,7 @@ def test_a_dry_run_shows_the_mail_without_its_addresses():
         shown = Job(box.environ()).run(TWO_ORDERS, dry_run=True).previews
         (text,) = shown.values()
         assert box.mails == []
-        assert "Subject: 🟡 WARNING pending_orders_high: 2 orders are pending" in text
+        assert "Subject: 🟡 NOTIFY pending_orders_high (WARNING): 2 orders are pending" in text
         assert "First: " in text
         assert "ann@example.com" not in text
         assert "detector@example.org" not in text

@@ -111,7 +111,7 @@ def test_an_end_answers_in_the_thread_and_marks_the_message_that_told_of_it():
         text = everything(edit)
         assert "*RESOLVED*  *pending_orders_high*" in text, "what ended is marked"
         assert "*ESCALATE*  *stuck_exits*" in text, "what goes on stays what it was"
-        assert edit["text"].startswith("🔴 ESCALATE impossible_state (+2)"), "and leads"
+        assert edit["text"].startswith("🔴 ESCALATE impossible_state (CRITICAL, +2)"), "and leads"
         assert root["text"] == told["text"]
 
 
@@ -134,7 +134,7 @@ def test_each_end_answers_the_message_that_told_of_it_and_what_is_new_stands_alo
         job.run({"status_v3": {"unknown_fills": 1}}, AT[3])
         first, second, news, *answers = by_method(slack, "chat.postMessage")
         assert [one["text"][:22] for one in (first, second)] == [
-            "🔴 CRITICAL pending_ord",
+            "🔴 NOTIFY pending_order",
             "🔴 ESCALATE impossible_",
         ]
         assert "unknown_fill" in news["text"]
@@ -190,7 +190,7 @@ def test_all_ends_that_cannot_be_answered_are_one_message_of_their_own():
         slack.then(*[says({"ok": False, "error": "is_archived"})] * 2)
         delivery = job.run({}, AT[3])
         (post,) = slack.taken[before:]
-        assert post["text"].startswith("🟢 RESOLVED impossible_state (+2)")
+        assert post["text"].startswith("🟢 RESOLVED impossible_state (decision OBSERVE, +2)")
         assert (delivery.undelivered, "thread_ts" in post) == (False, False)
 
 
@@ -211,7 +211,7 @@ def test_a_bot_in_a_new_channel_whose_old_one_is_archived_tells_the_end_and_the_
         slack.archived.append(CHANNEL_ID)
         for clock in ("15:10", "21:05", "21:10", "21:15"):
             assert not job.run({}, f"2026-11-24T{clock}:00Z").undelivered
-        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "SESSION", "RESOLVED"]
+        assert [text.split()[1] for text in slack.texts] == ["NOTIFY", "SESSION", "RESOLVED"]
         assert not any("thread_ts" in one for one in slack.taken)
 
 
@@ -227,7 +227,7 @@ def test_a_session_is_told_once_though_the_end_beside_it_stays_owed(monkeypatch)
         (day,) = partial.report.sessions
         assert (partial.undelivered, day.told) == (True, ("slack",))
         assert not job.run({}, "2026-11-24T21:10:00Z").undelivered
-        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "SESSION", "RESOLVED"]
+        assert [text.split()[1] for text in slack.texts] == ["NOTIFY", "SESSION", "RESOLVED"]
 
 
 def _silent_in_threads(slack: Slack) -> Behaviour:
@@ -262,7 +262,7 @@ def test_a_new_machine_whose_thread_answer_hangs_tells_what_is_new_once(monkeypa
             slack.then(*[_silent_in_threads(slack)] * 3)
             assert job.run(EXIT, at).undelivered
             slack.answers.clear()
-        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "ESCALATE"]
+        assert [text.split()[1] for text in slack.texts] == ["NOTIFY", "ESCALATE"]
 
 
 def test_an_edit_that_fails_costs_nothing_that_was_told():
@@ -307,7 +307,7 @@ def test_what_was_taken_before_the_rest_failed_is_not_told_again():
         again = job.run(EXIT, AT[3])
         assert not again.undelivered
         texts = [one["text"] for one in by_method(slack, "chat.postMessage")]
-        assert [text.split()[1] for text in texts] == ["CRITICAL", "ESCALATE", "RESOLVED"]
+        assert [text.split()[1] for text in texts] == ["NOTIFY", "ESCALATE", "RESOLVED"]
 
 
 def test_a_receipt_knows_its_newest_places_and_no_more_than_three():
@@ -347,4 +347,4 @@ def test_a_webhook_tells_an_end_in_a_message_of_its_own():
         job = Job({"AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
         for patch, at in zip((ORDERS, {}, {}), AT, strict=False):
             job.run(patch, at)
-        assert [text.split()[1] for text in slack.texts] == ["CRITICAL", "RESOLVED"]
+        assert [text.split()[1] for text in slack.texts] == ["NOTIFY", "RESOLVED"]

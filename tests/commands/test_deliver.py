@@ -26,7 +26,8 @@ REFUSES = says(b"no_service", 404)
 
 
 def words(texts: list[str]) -> list[str]:
-    return [text.split()[1] for text in texts]
+    """The label of each title: behind the decision, or before it."""
+    return [re.findall(r"\b(?!NOTIFY|OBSERVE|TEST)[A-Z]{4,}\b", text)[0] for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,9 @@ def test_the_first_run_says_what_memory_starts_with_and_later_ones_are_silent():
         for at in AT[:3]:
             job.run({}, at)
         (text,) = slack.texts
-        assert text.startswith("🔵 WATCHING aegis-pt-core: First run: monitoring starts with nothing wrong")
+        assert text.startswith(
+            "🔵 WATCHING aegis-pt-core (decision OBSERVE): First run: monitoring starts with nothing wrong"
+        )
 
 
 def test_the_first_message_is_owed_until_it_is_taken():

@@ -1,7 +1,6 @@
 """Memories of runs that did not know each other, joined: no debt is lost and no receipt forgotten.
 
-The second half lets runs see some of the memories only, until one sees all, and asks of the channels alone what
-they were sent.
+The second half lets runs see some of the memories only, until one sees all, and asks the channels alone.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def test_no_kind_can_be_mistaken_for_another_in_mark_word_colour_or_the_first_fo
         assert len({part(STYLES[one.kind]) for one in made.values()}) == len(made)
     words = {one.label for one in STYLES.values()}
     for one in made.values():
-        start = one.headline[:SHOWN]
+        start = one.headline[: 2 * SHOWN]
         assert [word for word in words if word in start] == [STYLES[one.kind].label]
         assert start.startswith(STYLES[one.kind].mark)
 
@@ -78,15 +78,17 @@ def test_forty_characters_name_the_kind_and_the_event(name, kind):
     }.get(kind, lambda: one)()
     told = message(made)
     assert told.kind == kind
-    assert STYLES[told.kind].label in told.headline[:SHOWN]
-    assert name in told.headline[:SHOWN]
+    first = "NOTIFY" if kind in ("critical", "warning") else STYLES[told.kind].label
+    assert told.headline.startswith(f"{STYLES[told.kind].mark} {first} {name} ")
+    assert len(f"{STYLES[told.kind].mark} {first} {name}") <= SHOWN
+    assert STYLES[told.kind].label in told.headline
 
 
 def test_the_worst_comes_first_and_gives_the_message_its_kind():
     one, two, three = condition("a"), condition("b", "warning"), ended(condition("c"))
     made = message(three, two, one)
     assert [item.kind for item in made.items] == ["critical", "warning", "resolved"]
-    assert made.headline.startswith("🔴 CRITICAL a (+2): ")
+    assert made.headline.startswith("🔴 NOTIFY a (CRITICAL, +2): ")
     assert next(iter(ORDER)) == "test"
 
 
@@ -98,7 +100,7 @@ def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
     )
     assert [item.type for item in made.items] == ["stuck_exits", "impossible_state", "broker_disconnected"]
     assert [item.label for item in made.items] == ["ESCALATE", "CRITICAL", "CRITICAL"]
-    assert made.headline.startswith("🔴 ESCALATE stuck_exits (+2)")
+    assert made.headline.startswith("🔴 ESCALATE stuck_exits (CRITICAL, +2): ")
 
 
 def test_of_equals_a_cause_comes_first():
@@ -202,7 +204,7 @@ def test_a_channel_that_took_nothing_yet_is_told_what_memory_starts_with():
     assert made is not None
     assert (made.kind, made.is_first) == ("watching", True)
     assert made.notes[0].startswith("First run: monitoring starts with nothing wrong;")
-    assert made.headline[:SHOWN].startswith("🔵 WATCHING aegis-pt-core: First run")
+    assert made.headline.startswith("🔵 WATCHING aegis-pt-core (decision OBSERVE): First run")
     report = evaluated(healthy_at("2026-06-02T15:00:00Z", {"status_v3": {"pending_orders": 3}}), channels={})
     one = build_message(MessageContext(report, ZONES), "slack", ())
     assert one is not None
@@ -346,7 +348,7 @@ def test_a_channel_that_fails_the_third_time_is_a_message_of_its_own_to_the_othe
     assert build_message(MessageContext(report, ZONES), "email:12345678", ()) is None
     if made is not None:
         assert made.kind == "failing"
-        assert made.headline[:SHOWN].startswith("🔇 CHANNEL FAILS aegis-pt-core: Channel")
+        assert made.headline.startswith("🔇 CHANNEL FAILS aegis-pt-core (decision OBSERVE): Channel")
         later = replace(health, last_error=ChannelError(NOW + timedelta(days=9), "login", "no"))
         again = build_message(
             MessageContext(replace(report, channels={**KNOWN, "email:12345678": later}), ZONES), "slack", ()
@@ -454,15 +456,15 @@ def test_while_the_memory_cannot_be_read_the_message_is_short():
 def test_what_escalates_is_shown_first_while_the_memory_cannot_be_read():
     made = unread({"heartbeat_at": "2026-06-02T14:41:00Z"})
     assert [item.type for item in made.items] == ["heartbeat_stale"]
-    assert made.headline.startswith("🔴 ESCALATE heartbeat_stale: ")
+    assert made.headline.startswith("🔴 ESCALATE heartbeat_stale (CRITICAL): ")
 
 
 @pytest.mark.parametrize(
     ("orders", "headline"),
     [
-        (0, "🟡 WARNING aegis-pt-core: the memory cannot be read since 15:00Z: HTTP 503"),
-        (2, "🟡 WARNING aegis-pt-core: and 1 as before (pending_orders_high); the memory"),
-        (3, "🔴 CRITICAL aegis-pt-core: and 1 as before (pending_orders_high); the memory"),
+        (0, "🟡 NOTIFY aegis-pt-core (WARNING): the memory cannot be read since 15:00Z: HTTP 503"),
+        (2, "🟡 NOTIFY aegis-pt-core (WARNING): and 1 as before (pending_orders_high); the memory"),
+        (3, "🔴 NOTIFY aegis-pt-core (CRITICAL): and 1 as before (pending_orders_high); the memory"),
     ],
     ids=["all well", "a warning", "a critical one"],
 )

@@ -117,7 +117,7 @@ def test_nothing_from_the_data_pings_or_breaks_out(text):
 
 def test_the_text_of_a_notification_is_the_headline():
     payload = build_slack_payload(message(condition()))
-    assert payload["text"][:40] == "🔴 CRITICAL heartbeat_stale: No heartbeat"
+    assert payload["text"][:49] == "🔴 NOTIFY heartbeat_stale (CRITICAL): No heartbeat"
     assert payload["blocks"][0]["text"]["text"] == payload["text"]
 
 

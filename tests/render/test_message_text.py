@@ -93,7 +93,7 @@ def test_eight_conditions_at_once_are_at_most_two_screens_of_a_phone():
     lines = render_text(made).splitlines()
     shown = sum(max(1, ceil(len(line) / PHONE_COLUMNS)) for line in lines)
     assert shown <= 2 * PHONE_LINES, shown
-    assert lines[0].startswith("🔴 ESCALATE stuck_exits (+7): ")
+    assert lines[0].startswith("🔴 ESCALATE stuck_exits (CRITICAL, +7): ")
     assert sum(line.strip().startswith("First: ") for line in lines) == 3
 
 
