@@ -1,4 +1,4 @@
-"""Write what is generated: `schemas/`, `.env.example`, and the marked parts of RUNBOOK.md and docs/.
+"""Write what is generated: `schemas/`, `.env.example`, profiles as JSON, marked parts of RUNBOOK.md, docs/.
 
 `make docs` runs it; with `--check` it writes nothing, names every file that differs and exits 1. A marked
 part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; `looks` takes the names of the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,7 @@ from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
 from detector.gate.check import GateCheck
 from detector.gate.checks import CHECKS
+from detector.profiles import list_builtin_profiles, read_builtin_profile
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
 from detector.render.schemas import EVENT_FIELDS
 from detector.render.settings import format_default, render_env_example
@@ -319,6 +321,9 @@ def _list_looks(text: str, looks: Sequence[str], name: str) -> Iterator[str]:
 def files(root: Path) -> dict[str, str]:
     """Return every generated file's text as it should be, by its path below `root`."""
     made = {f"schemas/{name}.schema.json": format_document(schema()) for name, schema in SCHEMAS.items()}
+    for name in list_builtin_profiles():
+        document = tomllib.loads(read_builtin_profile(name) or "")
+        made[f"detector/profiles/{name}.json"] = format_document(document)
     made[".env.example"] = "".join(f"{line}\n" for line in render_env_example())
     for name in DOCUMENTS:
         text = (root / name).read_text(encoding="utf-8")

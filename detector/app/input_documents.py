@@ -28,7 +28,6 @@ from detector.formats.redaction import redact
 from detector.formats.serialize import compute_checksum, from_json, to_json, to_json_without_defaults
 from detector.formats.strict_json import MAX_BYTES, parse_document
 from detector.readers.previous import ExpectedMemory, read_previous
-from detector.render.rules import find_next_step
 from detector.settings import RUNTIME, Settings, list_secrets
 from detector.storage import artifact_file
 
@@ -171,6 +170,8 @@ def read_runbook() -> str:
 @lru_cache(maxsize=1)
 def list_next_steps() -> Mapping[str, str]:
     """Return by event type the first step of its runbook section, or the rule's first docstring line."""
+    from detector.render.rules import find_next_step
+
     text = read_runbook()
     return {rule.name: find_next_step(text, rule.name) or rule.doc for rule in load_rules()}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct, field
 
 from detector.domain.acknowledgement import Acknowledgement
 from detector.domain.rule import Kind, Severity
+from detector.formats.serialize import compute_digest
 
 Phase = Literal["firing", "held", "recovering", "ended"]
 Ending = Literal["resolved", "retired", "unwatched", "passed"]
@@ -129,7 +129,7 @@ class Condition(Struct, frozen=True):
     @property
     def episode_id(self) -> str:
         """The id of this episode, which all messages about it share."""
-        return sha256(f"{self.signature}|{self.generation}".encode()).hexdigest()[:16]
+        return compute_digest(f"{self.signature}|{self.generation}")[:16]
 
     def get_acknowledgement(self, moment: datetime) -> Acknowledgement | None:
         """Return the acknowledgement in force at that moment, or None."""

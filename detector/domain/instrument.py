@@ -24,6 +24,7 @@ from detector.domain.instrument_names import (
     is_known_expiry,
     is_known_type,
     is_month_of,
+    is_plain_name,
     normalize_currency,
     normalize_expiry,
     normalize_right,
@@ -122,7 +123,7 @@ def _normalize_cached(row: Instrument) -> Instrument:
     text = (row.symbol or "").strip().upper()
     symbol, noted_type, currency = split_notes(text)
     texts = (symbol, (row.local_symbol or "").strip().upper())
-    occ = next((match for match in map(_OCC.fullmatch, texts) if match), None)
+    occ = next((match for text in texts if not is_plain_name(text) and (match := _OCC.fullmatch(text))), None)
     instrument = replace(
         row,
         symbol=normalize_symbol(symbol or row.local_symbol),
@@ -170,7 +171,7 @@ def _parse_future_option(row: Instrument, *texts: str) -> dict[str, object]:
 @lru_cache(maxsize=4096)
 def _parse_option_text(text: str) -> dict[str, str | float | None] | None:
     """Return symbol, expiry, strike and right of an option in one text; None for any other symbol."""
-    for form in _OPTION_TEXTS:
+    for form in () if is_plain_name(text) else _OPTION_TEXTS:
         match = form.fullmatch(text)
         parts = match.groupdict() if match else {}
         day = f"{parts['year']}{parts['month']}{parts['day']}" if "year" in parts else parts.get("day")

@@ -138,8 +138,15 @@ class WrittenSymbol(NamedTuple):
     currency: str | None = None
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a text is empty or letters only: no form of a contract, for which a pattern is compiled."""
+    return not text or text.isalpha()
+
+
 def split_notes(text: str) -> WrittenSymbol:
     """Return a symbol in capitals without its venue, type and currency: AAPL of AAPL-STK-SMART."""
+    if is_plain_name(text):
+        return WrittenSymbol(text)
     rest, sec_type, currency = text, None, None
     while (match := _WITH_NOTES.fullmatch(rest)) and match[2] != rest:
         notes = [note for note in (match[1], match[3]) if note]
@@ -154,7 +161,7 @@ def split_notes(text: str) -> WrittenSymbol:
 
 def parse_continuous(symbol: str) -> str | None:
     """Return the root of a continuous future's name (`ES1!`, `ES=F`: ES); None for any other symbol."""
-    match = _CONTINUOUS.fullmatch(symbol)
+    match = None if is_plain_name(symbol) else _CONTINUOUS.fullmatch(symbol)
     return match[1] if match else None
 
 
@@ -235,7 +242,7 @@ def is_known_expiry(form: str | None) -> bool:
 
 def parse_future(symbol: str) -> tuple[str, str] | None:
     """Return root and month of a future's local symbol (`ESM6`: ES, 202606); None for any other symbol."""
-    match = _FUTURE.fullmatch(symbol)
+    match = None if is_plain_name(symbol) else _FUTURE.fullmatch(symbol)
     if not match:
         return None
     root, code, digits = match.groups()
@@ -249,7 +256,7 @@ def parse_future(symbol: str) -> tuple[str, str] | None:
 
 def parse_spaced_future(symbol: str) -> tuple[str, str] | None:
     """Return root and expiry of a future in two words (`ES JUN26`, `ES M26`); None for any other symbol."""
-    match = _SPACED_FUTURE.fullmatch(symbol)
+    match = None if is_plain_name(symbol) else _SPACED_FUTURE.fullmatch(symbol)
     if match and match[2]:
         return parse_future(f"{match[1]}{match[2]}")
     expiry = normalize_expiry(match[3]) if match and len(match[3]) >= len("JUN26") else None
@@ -261,7 +268,7 @@ def parse_future_option(text: str) -> dict[str, str | float] | None:
 
     The month of the name is the future's: the option may expire in one before.
     """
-    match = _FUTURE_OPTION.fullmatch(text)
+    match = None if is_plain_name(text) else _FUTURE_OPTION.fullmatch(text)
     if not match:
         return None
     future = parse_future(match["future"] or "")
@@ -281,6 +288,8 @@ def parse_future_option(text: str) -> dict[str, str | float] | None:
 def parse_local_expiry(local_symbol: str) -> str | None:
     """Return the day or month in a future's local symbol: `ESM6`, `FESX JUN 26`, `FESX 20260619 M`."""
     future = parse_future(local_symbol)
+    if future is None and is_plain_name(local_symbol):
+        return None
     if future:
         return future[1]
     day, month = _LOCAL_DAY.search(local_symbol), _LOCAL_MONTH.search(local_symbol)

@@ -105,9 +105,9 @@ def _iter_ends(item: Row) -> Iterator[Problem]:
     """Yield the cell by which the row is closed, where there is one that nothing reads."""
     for name, value in _strip_names(item).items():
         is_flag = name in _CLOSED_FLAGS and value in (True, False) and bool(value) is _CLOSED_FLAGS[name]
-        is_word = name in _STATE_NAMES and isinstance(value, str) and parse_status(value) is False
+        is_plain_name = name in _STATE_NAMES and isinstance(value, str) and parse_status(value) is False
         is_price = name in _END_PRICES and _is_price(value)
-        if is_flag or is_word or is_price or name in _END_NAMES:
+        if is_flag or is_plain_name or is_price or name in _END_NAMES:
             ours = "closed_at" if name in _END_NAMES else "is_open or status"
             yield _find_key(item, name), f"says closed, and nothing reads it: map it as {ours}", False
             return

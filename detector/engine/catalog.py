@@ -9,7 +9,7 @@ from types import ModuleType
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
 from detector.domain.shape import Shape
-from detector.formats.plugins import load_modules
+from detector.formats.plugins import find_module, load_modules
 
 Reader = Callable[..., None]
 
@@ -47,6 +47,11 @@ def load_readers() -> dict[str, Reader]:
         for section in module.SECTIONS:
             by_section[section] = module.read
     return by_section
+
+
+def find_reader(section: str) -> ModuleType | None:
+    """Return the module that reads the section, or None; as a rule no other reader is loaded."""
+    return find_module(readers, "SECTIONS", section)
 
 
 @cache

@@ -20,7 +20,7 @@ from detector.domain.section_summary import KeyComparison, SectionSummary
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
-from detector.engine.catalog import load_readers, load_shape_builders
+from detector.engine.catalog import find_reader
 from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
 from detector.engine.section_scope import (
@@ -253,13 +253,13 @@ def _has_visible_trouble(reading: Reading, given: _Input) -> bool:
 def _run_reader(
     section: str, raw: Any, reading: Reading, context: ReadContext, gathered: _GatheredSections
 ) -> None:
-    read, build_shape = load_readers().get(section), load_shape_builders().get(section)
-    if read is None:
+    module = find_reader(section)
+    if module is None:
         return
     try:
-        read(raw, reading, context)
-        if build_shape is not None:
-            shape = build_shape(section, context, raw)
+        module.read(raw, reading, context)
+        if hasattr(module, "build_shape"):
+            shape = module.build_shape(section, context, raw)
             comparison = KeyComparison(section, partial(_can_read, reading), context.profile.foreign)
             _compare_keys(raw, shape, comparison, reading, gathered)
         gathered.ran.add(f"reader of {section}")
@@ -300,5 +300,5 @@ def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
 
 def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sections of the snapshot that this version does not read."""
-    readable = {*load_readers(), *_NOT_READ}
-    return tuple(section for section in snapshot.sections if section not in readable)
+    given = (section for section in snapshot.sections if section not in _NOT_READ)
+    return tuple(section for section in given if find_reader(section) is None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from detector.domain.section_reading import Reading
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import OWN_TIMES
 from detector.formats.errors import InputError
-from detector.formats.serialize import format_canonical
+from detector.formats.serialize import compute_digest, format_canonical
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
 
 STATUS_SECTIONS = ("status_v3", "bot_status")
@@ -64,7 +63,7 @@ def get_content_key(section: str, settings: Settings) -> str:
 
 def update_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
     """Return the content of a section without a time, and since when the lane's runs have seen the same."""
-    digest = hashlib.sha256(format_canonical(raw).encode()).hexdigest()
+    digest = compute_digest(format_canonical(raw))
     before = context.previous_run.contents.get(get_content_key(section, context.settings))
     return before if before is not None and before.digest == digest else SectionContent(digest, taken_at)
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
 from typing import Any
 
 from msgspec import NODEFAULT, Struct, convert
@@ -68,7 +67,14 @@ def from_json(kind: Any, value: Any) -> Any:
 def compute_checksum(body: Mapping[str, Any]) -> str:
     """Return the checksum of an artifact's body, `sha256:` and 64 hex digits, itself left out."""
     bare = {key: value for key, value in body.items() if key != "checksum"}
-    return "sha256:" + sha256(format_canonical(bare).encode()).hexdigest()
+    return "sha256:" + compute_digest(format_canonical(bare))
+
+
+def compute_digest(text: str) -> str:
+    """Return the SHA-256 of a text as 64 hex digits."""
+    from hashlib import sha256  # noqa: PLC0415 - OpenSSL, which a run in which nothing is wrong does not need
+
+    return sha256(text.encode()).hexdigest()
 
 
 def format_document(value: Any) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from hashlib import sha256
 
 from msgspec.structs import replace
 
 from detector.domain.condition import MAX_PLACES, STDOUT, Condition, MessageRef, Notice, Reason, Receipt
 from detector.domain.rule import OCCURRENCE, RANK
+from detector.formats.serialize import compute_digest
 from detector.formats.times import compute_seconds
 from detector.ledger.transitions import RunContext
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC, Rung
@@ -116,7 +116,7 @@ def build_notice(condition: Condition, reason: Reason, channel: str) -> Notice:
     )
     if reason == "escalated":
         parts = (*parts, reason)
-    return Notice(condition, reason, sha256("|".join(map(str, parts)).encode()).hexdigest()[:16])
+    return Notice(condition, reason, compute_digest("|".join(map(str, parts)))[:16])
 
 
 def add_receipts(

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from string import digits
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -97,7 +96,7 @@ class _PairIndex:
 def _get_root(difference: Difference) -> str:
     """Return the symbol without what marks an old contract or the class of an option."""
     symbol = (difference.instrument.symbol or "").removesuffix(" OLD")
-    if symbol.strip(digits):
+    if symbol.strip("0123456789"):
         symbol = symbol[symbol[:1].isdigit() :]
         symbol = symbol[: len(symbol) - symbol[-1:].isdigit()]
     return symbol.removesuffix("W") if difference.instrument.is_option else symbol

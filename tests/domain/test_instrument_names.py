@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from detector.domain import instrument, instrument_names
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import find_side, get_sign, is_known_expiry, normalize_expiry
 from tests.support.broker_shapes import reading
@@ -98,3 +101,17 @@ def test_a_quantity_that_is_left_open_is_reported(written):
     assert [(fault.path, fault.problem) for fault in made.invalid] == [
         ("broker.positions.quantity", "is not given")
     ]
+
+
+@given(st.text(st.characters(categories=["L"]), min_size=1, max_size=12))
+def test_letters_alone_are_no_form_of_a_contract_and_are_compared_with_no_pattern(text):
+    noted = instrument_names._WITH_NOTES.fullmatch(text)
+    assert noted is not None
+    assert noted[2] == text
+    forms = (
+        instrument._OCC, *instrument._OPTION_TEXTS, instrument_names._AMERICAN, instrument_names._CONTINUOUS,
+        instrument_names._FUTURE, instrument_names._SPACED_FUTURE, instrument_names._FUTURE_OPTION,
+        instrument_names._LOCAL_DAY, instrument_names._LOCAL_MONTH,
+    )  # fmt: skip
+    assert not any(form.search(text) for form in forms)
+    assert instrument_names.is_plain_name(text)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.logs import events
-from detector.logs.parse import phrases_orders
+from detector.logs.parse import code_formats, phrases_account, phrases_orders, prefixes
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import parse_line
 from detector.logs.parse.vocabulary import has_any
-from tests.support.log_corpus import CORPUS, NAMES, QUIET
+from tests.support.log_corpus import CORPUS, NAMES, QUIET, labelled
 from tests.support.log_wrappers import LAYERS
 
 ORDERS = [
@@ -192,10 +192,40 @@ def test_whatever_a_state_of_an_order_can_match_has_an_unusual_text(concept):
     """The texts are looked for before the patterns are compiled: none of their forms may lack one."""
     pattern = re.compile(concept.state.pattern, re.ASCII)
 
+    check_texts(pattern, phrases_orders.UNUSUAL)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        pytest.param(code_formats._NATURAL, code_formats._PROGRAMS, id="a program that names a code"),
+        pytest.param(phrases_account._ENTITLED.pattern, phrases_account._ENTITLING, id="no subscription"),
+        pytest.param(phrases_account._LAPSED.state, phrases_account._ENTITLING, id="one that lapsed"),
+    ],
+)
+def test_whatever_a_pattern_can_match_has_one_of_the_texts_that_stand_before_it(pattern, texts):
+    check_texts(re.compile(pattern.pattern, re.ASCII), texts)
+
+
+def check_texts(pattern, texts):
+    """Assert that what the pattern matches has one of the texts."""
+
     @settings(max_examples=100)
     @given(st.from_regex(pattern, alphabet=st.characters(codec="ascii")))
     def check(text):
         hit = pattern.search(text)
-        assert hit is None or has_any(phrases_orders.UNUSUAL, hit[0])
+        assert hit is None or has_any(texts, hit[0])
 
     check()
+
+
+def test_a_piece_of_a_prefix_begins_as_its_form_says():
+    """Only the forms that can begin so are tried: at each word of each line no other one may match."""
+    forms = [(begins, re.compile(form, re.VERBOSE)) for begins, form in prefixes._PIECES]
+    wrong = []
+    for line in {row.text[:200] for row in labelled(CORPUS)} | {f"{layer} x" for layer in "[{<|;,-_$ é1²"}:
+        for at in {0, *(hit.end() for hit in re.finditer(r"[\s|:]", line))}:
+            first = line[at : at + 42].lstrip()[:1]
+            kind = "word" if first.isalpha() or first in "_$" else "sign"
+            wrong += [(line, at) for begins, form in forms if kind not in begins and form.match(line, at)]
+    assert wrong == []

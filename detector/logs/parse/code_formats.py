@@ -16,7 +16,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
 from detector.logs.parse.records import BROKER
-from detector.logs.parse.vocabulary import HYPOTHETICAL, UNREAL, is_confirmed
+from detector.logs.parse.vocabulary import HYPOTHETICAL, UNREAL, has_any, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (
@@ -47,6 +47,7 @@ _KEYED: Final = build_pattern(
 # What an own key of a code introduces in another language than English: the code proves it.
 _OTHER_LANGUAGE: Final = build_pattern(r"[\])\"']?\s{0,2}[,;:|–-]?[^=\n]{0,40}=?[^\n]{0,60}[^\x00-\x7f]{2}")
 # A sentence that names the broker, the word error or code, and the number: `TWS error 1100 received`.
+_PROGRAMS: Final = ("ib", "tws", "interactive brokers")  # of these the next pattern has one
 _NATURAL: Final = build_pattern(
     r"(?:\b(?:ib|ibkr|tws|interactive brokers|ib[ _-]?gateway|ib[ _-]?api)\b[^\w\n]{0,3}"
     r"(?:(?:api|server|notified|reports|reported|sent|says|answered|returned|raised)\b[^\w\n]{0,3}){0,2}"
@@ -147,7 +148,7 @@ def _find_proven(body: str) -> Iterator[CodeMatch]:
                 )
     if "code" in body and _REQUEST.search(body):
         yield from _find_keyed(body, proven=True)
-    for hit in _NATURAL.finditer(body):
+    for hit in _NATURAL.finditer(body) if has_any(_PROGRAMS, body) else ():
         if not _NOT_OURS.search(body, max(0, hit.start() - 12), hit.start()):
             yield CodeMatch(int(hit[1]), hit.start(), hit.start(1))
     bare = _ALONE.fullmatch(body) if len(body) <= _SHORTEST else None

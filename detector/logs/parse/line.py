@@ -6,7 +6,6 @@ bounded or cannot match the text after it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from typing import Final
 
@@ -94,6 +93,8 @@ def _normalize_text(text: str) -> str:
 def _parse_record(text: str) -> tuple[str, Record] | None:
     """Return the kind and content of the record that a text is or ends with, or None for other text."""
     if text[:1] == '"' and '","' in text:
+        import csv  # noqa: PLC0415 - few logs have it
+
         return "csv", build_record(
             {str(place): value for place, value in enumerate(next(csv.reader([text])))}
         )
@@ -119,7 +120,9 @@ def _open_list(text: str) -> str:
     """Return a text without the list that fluent-bit puts around a record with its time."""
     if '"=>' in text and text.rstrip().endswith("}]"):  # on its stdout: [tag: [time, {"log"=>"…"}]
         return text.rstrip().removesuffix("]").replace('"=>', '":')
-    return text.rstrip().removesuffix("]") if _TAGGED.match(text) else text  # [time, {"log": "…"}]
+    return (
+        text.rstrip().removesuffix("]") if text[:1] == "[" and _TAGGED.match(text) else text
+    )  # [time, {"log": "…"}]
 
 
 def is_traceback_part(line: ParsedLine) -> bool:

@@ -13,7 +13,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
+from detector.logs.parse.vocabulary import LineMatch, Phrase, has_any, is_asserted, match_phrases
 
 # In the languages of TWS, with those of the vocabulary.
 MARGIN_WORDS: Final = (
@@ -173,6 +173,8 @@ _RESTRICTIONS: Final = (
 _ALLOWED: Final = build_pattern(
     r"\bread-?only (?:api|mode)[^\n]{0,40}\b(?:set to:? ?false|(?:is )?disabled|unset)\b"
 )
+# Each way to say it has one of these; for lines with none of them no pattern is compiled.
+_ENTITLING: Final = ("subscri", "delayed", "entitle", "permission", "data type", "datatype")
 _ENTITLED: Final = Phrase(events.NOT_ENTITLED, "", "its words", build_pattern(
     r"\bmarket data\b[^.\n]{0,50}\bnot subscribed\b"
     r"|\bnot subscribed to\b[^.\n]{0,40}\b(?:market )?data\b"
@@ -352,6 +354,8 @@ def build_matcher(*phrases: Phrase) -> Callable[[ParsedLine], Iterator[LineMatch
 
 def match_entitlement(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield that market data is not subscribed, or delayed."""
+    if not has_any(_ENTITLING, line.body):
+        return
     matches = list(match_phrases((_ENTITLED,), line.body))
     yield from matches or (match for match, _, _ in match_concepts((_LAPSED,), line.body))
 

@@ -7,6 +7,7 @@ order is still understood piece by piece. Every repeat is bounded.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from detector.formats.patterns import build_pattern
@@ -22,45 +23,70 @@ _DATE = (
 _CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w{1,40}[._]\w{1,60})"
 _DENIALS = "no|not|any|zero|without|0|of|for|non"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_PIECE: Final = build_pattern(
-    rf"""\s{{0,40}}(?:
-      (?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))
-    | <\d{{1,3}}>(?:1(?=\s\d{{4}}-))?
-    | (?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\.\d{{1,6}})?\s(?P<host>[\w.-]{{1,80}})(?=\s\S)
-    | (?:{_MONTHS})\s\d{{1,2}},\s\d{{4}},?\s\d{{1,2}}:\d\d:\d\d(?:\s[AP]M)?
-        (?:\s[\w.$]{{1,120}}\s[\w$<>]{{1,60}}(?=\s{{1,3}}(?:{LEVELS}|CONFIG|FINE(?:R|ST)?):))?(?=\s)
-    | (?:stdout|stderr)\s[FP](?=\s)
-    | \d{{4}}[-/]\d\d[-/]\d\d(?=\s)
-    | \[?\d\d:\d\d:\d\d(?:[.,:]\d{{1,9}})?\]?(?![\d.])
-    | [\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))
-    | [\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)
-    | (?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{{1,3}}\d{{1,9}}(?:[,;]|$))
-    | \|(?P<piped>[DIWECF])\|
-    | [|;,]\s?(?P<column>(?i:{LEVELS}))\s?[|;,](?:\s?[\w.$]{{1,80}}\s?[|;,](?=\s?\S))?
-    | \[(?P<bracketed>[DIWECF])\](?=\s)
-    | (?P<logcat>[DIWEF])/[\w.$-]{{1,60}}(?:\(\s{{0,5}}\d{{1,7}}\))?:(?=\s)
-    | (?P<letter>[DIWECF])(?=\s{{1,2}}\d\d:\d\d:\d\d)
-    | (?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{{3,12}})["']?(?=\s)
-    | [A-Za-z][\w.@/-]{{0,60}}\s{{1,3}}\|(?=\s)
-    | \[(?!\s?-?\d{{3,5}}\s?\])(?![^\]\n]{{0,200}}(?:[cC]ode|[eE]rr|[rR]eq))[^\]\n]{{0,80}}\]
-    | (?:ts|time|timestamp)=["']?[\w.:+-]{{1,40}}["']?(?=\s)
-    | \{{'[^{{}}\n]{{0,300}}'\}}(?=\s)
-    | [0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}(?=\s)
-    | (?![\w$./-]{{1,120}}(?:Error|Exception|Warning)\b)
-        [A-Za-z_$][\w$-]*+(?:[./][\w$-]++){{1,8}}(?:\[\d{{1,7}}\])?
-        (?:[:.]\w{{1,40}}:\d{{1,6}}|:\d{{1,6}})?:?(?=\s)
-    | (?!(?i:severity|severities|levels?|at|of|as|is|to|the|all|every|each|max|min)\s)
-        [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)
-    | {_CLASS}\s{{1,3}}[-|](?=\s)
-    | [DIWEFA],(?=\s\[)
-    | \{{[\w./-]{{1,60}}:\d{{1,6}}\}}(?=\s)
-    | (?P<glog>[IWEF])\d{{4}}(?=\s\d\d:\d\d)
-    | [A-Za-z_][\w.()-]{{0,60}}\[[\w.]{{1,20}}\]:(?=\s)
-    | (?:root|main|__main__)(?=[:\s])
-    | [-|:>*·•–—!=~]{{1,10}}(?=\s)
-    )""",
-    re.VERBOSE,
+_SIGN, _WORD, _EITHER = "sign", "word", "sign word"
+# Each form of a piece, in the order in which they are tried, and what it begins with.
+_PIECES: Final = (
+    (_SIGN, rf"""(?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))"""),
+    (_SIGN, r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
+    (
+        _WORD,
+        rf"""(?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\.\d{{1,6}})?
+        \s(?P<host>[\w.-]{{1,80}})(?=\s\S)""",
+    ),
+    (
+        _WORD,
+        rf"""(?:{_MONTHS})\s\d{{1,2}},\s\d{{4}},?\s\d{{1,2}}:\d\d:\d\d(?:\s[AP]M)?
+        (?:\s[\w.$]{{1,120}}\s[\w$<>]{{1,60}}(?=\s{{1,3}}(?:{LEVELS}|CONFIG|FINE(?:R|ST)?):))?(?=\s)""",
+    ),
+    (_WORD, r"""(?:stdout|stderr)\s[FP](?=\s)"""),
+    (_SIGN, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
+    (_SIGN, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),
+    (_EITHER, rf"""[\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))"""),
+    (_SIGN, rf"""[\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)"""),
+    (
+        _WORD,
+        r"""(?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{1,3}\d{1,9}(?:[,;]|$))""",
+    ),
+    (_SIGN, r"""\|(?P<piped>[DIWECF])\|"""),
+    (_SIGN, rf"""[|;,]\s?(?P<column>(?i:{LEVELS}))\s?[|;,](?:\s?[\w.$]{{1,80}}\s?[|;,](?=\s?\S))?"""),
+    (_SIGN, r"""\[(?P<bracketed>[DIWECF])\](?=\s)"""),
+    (_WORD, r"""(?P<logcat>[DIWEF])/[\w.$-]{1,60}(?:\(\s{0,5}\d{1,7}\))?:(?=\s)"""),
+    (_WORD, r"""(?P<letter>[DIWECF])(?=\s{1,2}\d\d:\d\d:\d\d)"""),
+    (_WORD, r"""(?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{3,12})["']?(?=\s)"""),
+    (_WORD, r"""[A-Za-z][\w.@/-]{0,60}\s{1,3}\|(?=\s)"""),
+    (_SIGN, r"""\[(?!\s?-?\d{3,5}\s?\])(?![^\]\n]{0,200}(?:[cC]ode|[eE]rr|[rR]eq))[^\]\n]{0,80}\]"""),
+    (_WORD, r"""(?:ts|time|timestamp)=["']?[\w.:+-]{1,40}["']?(?=\s)"""),
+    (_SIGN, r"""\{'[^{}\n]{0,300}'\}(?=\s)"""),
+    (_EITHER, r"""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=\s)"""),
+    (
+        _WORD,
+        r"""(?![\w$./-]{1,120}(?:Error|Exception|Warning)\b)
+        [A-Za-z_$][\w$-]*+(?:[./][\w$-]++){1,8}(?:\[\d{1,7}\])?
+        (?:[:.]\w{1,40}:\d{1,6}|:\d{1,6})?:?(?=\s)""",
+    ),
+    (
+        _WORD,
+        rf"""(?!(?i:severity|severities|levels?|at|of|as|is|to|the|all|every|each|max|min)\s)
+        [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)""",
+    ),
+    (_EITHER, rf"""{_CLASS}\s{{1,3}}[-|](?=\s)"""),
+    (_WORD, r"""[DIWEFA],(?=\s\[)"""),
+    (_SIGN, r"""\{[\w./-]{1,60}:\d{1,6}\}(?=\s)"""),
+    (_WORD, r"""(?P<glog>[IWEF])\d{4}(?=\s\d\d:\d\d)"""),
+    (_WORD, r"""[A-Za-z_][\w.()-]{0,60}\[[\w.]{1,20}\]:(?=\s)"""),
+    (_WORD, r"""(?:root|main|__main__)(?=[:\s])"""),
+    (_SIGN, r"""[-|:>*·•–—!=~]{1,10}(?=\s)"""),
 )
+
+
+def _build_pieces(kind: str) -> re.Pattern[str]:
+    forms = "\n| ".join(form for begins, form in _PIECES if kind in begins)
+    return build_pattern(rf"\s{{0,40}}(?:{forms})", re.VERBOSE)
+
+
+# Most messages begin with a word, so that most runs compile the half of the forms.
+_SIGN_PIECE: Final = _build_pieces(_SIGN)
+_WORD_PIECE: Final = _build_pieces(_WORD)
 # RFC 5424 and the short form of journald: a host, a name and its process id after the time.
 _AFTER_TIME: Final = build_pattern(
     r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[(?![^\]\n]{0,200}(?:[cC]ode"
@@ -75,7 +101,8 @@ _COMMON: Final = build_pattern(
 _LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may begin
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
-_WITHIN: Final = 600
+_LETTERED: Final = ("piped", "letter", "bracketed", "logcat")
+_WITHIN, _MOST_SPACES = 600, 42
 _PRIORITY: Final = build_pattern(r"<(\d{1,3})>")
 _GREATEST_PRIORITY, _SEVERITIES, _CRITICAL = 191, 8, 2  # RFC 5424: 8 times the facility, plus the severity
 _NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
@@ -83,23 +110,25 @@ _NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
 
 def parse_prefix(text: str) -> tuple[int, str | None]:
     """Return the offset where the message begins, and the first level before it."""
-    common = _COMMON.match(text)
+    common = _COMMON.match(text) if text[:1] == "[" or text[:1].isdigit() else None
     at, level = (common.end(), common["level"]) if common else (0, None)
     is_new_layer = is_urgent = False
     while at < _WITHIN:
-        piece = _PIECE.match(text, at)
+        first = text[at : at + _MOST_SPACES].lstrip()[:1]
+        piece = (_WORD_PIECE if first.isalpha() or first in "_$" else _SIGN_PIECE).match(text, at)
         if piece is None or piece.end() == at:
             break
-        name = _read_level(piece)
+        groups = piece.groupdict()
+        name = _read_level(groups)
         is_urgent = is_urgent or has_urgent_priority(piece[0])
         if name and _NO_LEVEL_AFTER.search(text[:at]):
             break
-        is_new_layer = is_new_layer or any(piece[kind] for kind in _LAYER_ENDS)
-        if name and level is not None and not piece["keyed"] and not is_new_layer:
+        is_new_layer = is_new_layer or any(groups.get(kind) for kind in _LAYER_ENDS)
+        if name and level is not None and not groups.get("keyed") and not is_new_layer:
             break
-        is_new_layer = is_new_layer and (not name or piece["glog"] is not None)
+        is_new_layer = is_new_layer and (not name or groups.get("glog") is not None)
         level, at = (
-            (name.upper() if name and not piece["keyed"] else level or _normalize_level(name)),
+            (name.upper() if name and not groups.get("keyed") else level or _normalize_level(name)),
             piece.end(),
         )
         after = _AFTER_TIME.match(text, at) if text[at - 1].isdigit() or text[at - 1] == "Z" else None
@@ -117,8 +146,9 @@ def _normalize_level(name: str | None) -> str | None:
     return name.upper() if name else None
 
 
-def _read_level(piece: re.Match[str]) -> str | None:
-    if name := piece["level"] or piece["mixed"] or piece["bare"] or piece["keyed"] or piece["column"]:
-        return name
-    letter = piece["piped"] or piece["letter"] or piece["bracketed"] or piece["logcat"]
-    return _GLOG.get(piece["glog"]) or _LETTERS.get(letter)
+def _read_level(groups: Mapping[str, str | None]) -> str | None:
+    for kind in ("level", "mixed", "bare", "keyed", "column"):
+        if name := groups.get(kind):
+            return name
+    letter = next((letter for kind in _LETTERED if (letter := groups.get(kind))), "")
+    return _GLOG.get(groups.get("glog") or "") or _LETTERS.get(letter)
