@@ -297,6 +297,18 @@ def test_a_day_on_which_rows_come_and_go_beside_keys_that_nobody_listed_misses_n
     assert [text for text in told if text.startswith(("signal_lost", "reading"))] == []
 
 
+def test_a_column_that_only_some_rows_have_is_missed_by_nobody():
+    memory, told = MEMORY, []
+    position = FULL["status_v3"]["open_positions"][0]
+    bare = {key: value for key, value in position.items() if key != "exit_attempt_count"}
+    for number, rows in enumerate([[position, bare], [position], [position], [bare], [bare], [bare]], 3):
+        status = {**FULL["status_v3"], "open_positions": rows, "open_position_count": len(rows)}
+        report = evaluated(move(at_session({**FULL, "status_v3": status}), number * STEP), memory)
+        told += [str(event.subject) for event in report.new_events if event.type == "signal_lost"]
+        memory = remembered(report)
+    assert told == []
+
+
 def read_table() -> dict[str, str]:
     text = (
         (ROOT / "docs" / "evidence.md").read_text().partition("## Silent by right\n")[2].partition("\n## ")[0]
