@@ -22,18 +22,19 @@ _DIGEST = r"(?-i:[0-9a-f]{12,}+(?![A-Za-z0-9])|[0-9a-f]{8}-[0-9a-f]{4}-)"
 ACCOUNT = build_pattern(_START + rf"(?!{_DIGEST})(?:D[UFI][A-Z]?|[UFI])\d{{5,9}}(?!\d)", re.IGNORECASE)
 _HIDING = (
     r"passw|passphrase|pwd|secret|token|api[_-]?key|routing[_-]?key|integration[_-]?key"
-    r"|user[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
+    r"|user[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|credential|authorization"
     r"|x-amz-signature"
 )
 _OWNING = r"account|owner"
 _HIDING_SIGNS = tuple(
     b"passw passphrase pwd secret token api_key api-key apikey routing integration user_key user-key userkey"
-    b" access_key access-key accesskey private_key private-key privatekey credential authorization"
+    b" access_key access-key accesskey account_key account-key accountkey"
+    b" private_key private-key privatekey credential authorization"
     b" x-amz-signature".split()
 )
 _KEY_SIGNS = tuple(
     b"sk- k_live_ k_test_ aiza ya77. sg. npm_ pypi- _v7_ shp hf_ tk_ age-secret xkeysib dp.pt. key- lin_api_"
-    b" glsa_ hvs.".split()
+    b" glsa_ hvs. nrak- whsec_ gocspx-".split()
 )
 
 
@@ -69,6 +70,14 @@ _SECRETS: tuple[_Secret, ...] = (
         build_pattern(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"),
         r"\1[redacted]",
     ),
+    _Secret(
+        # The address of an incoming webhook is its secret: Teams, Mattermost, Rocket.Chat and their kin.
+        (b"/hook", b"/webhook", b"/workflows/"),
+        build_pattern(
+            r"(?i)(/(?:(?:incoming-?)?(?:web)?hooks?|webhookb2|workflows)/)(?!\[redacted)[\w@/+-]{16,}"
+        ),
+        r"\1[redacted]",
+    ),
     _Secret((b"777777:",), build_pattern(r"(?<![\w:])(?:bot)?\d{6,12}:[\w-]{30,60}(?![\w-])")),
     _Secret(
         (b"?", b"&"),
@@ -83,7 +92,8 @@ _SECRETS: tuple[_Secret, ...] = (
             r"|shp(?:at|ca|pa|ss)_\w{20,}"
             r"|hf_\w{20,}|tk_\w{20,}|AGE-SECRET-KEY-\w{20,}|xkeysib-[\w-]{16,}|dp\.pt\.\w{20,}"
             r"|key-[0-9a-f]{32}"
-            r"|lin_api_\w{20,}|glsa_\w{20,}|hvs\.[\w-]{20,})"
+            r"|lin_api_\w{20,}|glsa_\w{20,}|hvs\.[\w-]{20,}|NRAK-\w{16,}|whsec_[\w+/=-]{16,}"
+            r"|GOCSPX-[\w-]{16,})"
         ),
     ),
     _Secret((b"sk",), build_pattern(_START + r"SK[0-9a-f]{32}"), shape=build_pattern(rb"sk[7a-f]{32}")),
