@@ -43,7 +43,9 @@ def build_event(condition: Condition, reason: Reason | None = None) -> Event:
     """Return the event that reports a condition as it is now."""
     return Event(
         type=condition.type,
-        severity=condition.peak if reason == "missed" else condition.severity,
+        severity=condition.peak
+        if reason == "missed" or condition.phase == "recovering"
+        else condition.severity,
         signature=condition.signature,
         subject=condition.subject,
         reason=reason,
@@ -77,6 +79,9 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
         return (
             f"{reason.capitalize()} ({condition.held_why or 'its source or rule is gone'}); it was: {last}."
         )
+    if condition.phase == "recovering":
+        since = "not seen since" if condition.held_since else "its end not confirmed"
+        return f"Good {_format_time(condition.last_good)}, {since}; it was: {last}."
     if condition.phase == "held":
         return (
             f"Out of sight since {_format_time(condition.held_since)} ({condition.held_why});"

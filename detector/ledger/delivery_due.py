@@ -28,6 +28,8 @@ def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reas
     receipt = condition.get_receipt(channel)
     if condition.phase == "ended":
         return _find_ended_reason(condition, receipt, channel, run)
+    if condition.phase == "recovering" and channel in condition.owing:
+        return _find_active_reason(condition, receipt, channel, run)  # its end may be days away
     if not condition.is_active or not condition.confirmed or condition.deferred:
         return None
     if run.is_too_early(channel, condition.waiting_since):
@@ -145,7 +147,8 @@ def add_receipts(
 
 def _build_receipt(condition: Condition, taken: Notice, channel: str, at: datetime) -> Receipt:
     old = condition.get_receipt(channel)
-    severity = condition.peak if taken.reason in ("worse", "missed") else condition.severity
+    is_late = taken.reason in ("worse", "missed") or condition.phase == "recovering"
+    severity = condition.peak if is_late else condition.severity
     if old is not None and RANK[old.severity] > RANK[severity]:
         severity = old.severity
     was_notified = old is not None and bool(old.escalated)

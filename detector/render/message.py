@@ -164,7 +164,7 @@ class Message(Struct, frozen=True):
         label = STYLES[kind].label
         if item is not None and item.escalates:
             return ESCALATE, label
-        if kind in ("critical", "warning") and self.action not in ("", ESCALATE):
+        if kind in ("critical", "warning") and self.action == NOTIFY:
             return NOTIFY, label
         if not self.action or kind in ("test", "unchecked"):
             return label, ""

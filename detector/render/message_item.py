@@ -109,7 +109,8 @@ class MessageContext(Struct, frozen=True, dict=True):
 def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:
     """Return a notice as an item for the channel."""
     condition = notice.condition
-    kind: Kind = _KINDS.get(notice.reason, condition.severity)
+    late = condition.peak if condition.phase == "recovering" else condition.severity
+    kind: Kind = _KINDS.get(notice.reason, late)
     why = _REASON_TEXTS.get(notice.reason, "")
     receipt = condition.get_receipt(channel)
     if notice.reason == "reminder" and receipt is not None:

@@ -331,6 +331,6 @@ def test_a_return_that_no_channel_was_sent_is_missed_and_not_a_second_end():
     every = frozenset(FLOORS)
     for pending, refusing in ((True, frozenset()), (False, frozenset()), (False, frozenset()), (True, every)):
         runs.run(runs.memories[-1:], World(300, 0, pending, refusing))
-    for gap in (300, 300, 8000):
-        runs.run(runs.memories[-1:], World(gap, 0, False))
+    for gap, refusing in ((300, every), (300, every), (8000, frozenset())):
+        runs.run(runs.memories[-1:], World(gap, 0, False, refusing))
     assert [entry.reason for entry in runs.sent if entry.channel == "slack"] == ["new", "resolved", "missed"]

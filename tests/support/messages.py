@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelHealth, Report
 from detector.domain.rule import Severity
+from detector.engine.evaluate import decide
 from detector.ledger import list_due_notices
 from detector.ledger.transitions import RunContext
 from detector.render.message import Message
@@ -48,7 +49,8 @@ def report_of(conditions: Sequence[Condition] = (), **more: Any) -> Report:
     """Return the report of a later run with these conditions."""
     report = healthy_report()
     held = {one.signature: one for one in conditions}
-    return replace(report, **{"generation": 9, "conditions": held, "channels": KNOWN, **more})
+    shown = {"generation": 9, "conditions": held, "channels": KNOWN, "decision": decide(conditions)}
+    return replace(report, **{**shown, **more})
 
 
 def notices_of(conditions: Sequence[Condition], channel: str = "slack") -> tuple[Notice, ...]:
