@@ -20,7 +20,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if incident is None:
         return
     is_over = incident.key == UNSUPPORTED_NOW
-    state = "is no longer supported" if is_over else f"will not be supported any more ({incident.note})"
+    state = "is no longer supported" if is_over else f"will lose support {incident.note}"
     yield Finding(
         CRITICAL if is_over else WARNING,
         f"The version of the gateway {state}, as it said {describe_span(incident)}.",

@@ -17,7 +17,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for name in limits[REQUIRED]:
         if getattr(facts, name) is None and (collected or not limits.is_default(REQUIRED)):
             is_urgent = name == "heartbeat_at" and facts.market.is_open
-            source_note = f" though {format_list(collected)} answered" if collected else ""
+            source_note = f", though {format_list(collected)} answered" if collected else ""
             yield Finding(
                 CRITICAL if is_urgent else WARNING,
                 f"The required fact {name} was not seen{source_note}.",
