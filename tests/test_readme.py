@@ -112,7 +112,13 @@ def test_the_first_screen_says_what_it_is_shows_an_event_and_leads_every_reader_
     text = TEXTS["README.md"]
     places = [
         text.index(part)
-        for part in ("**read-only", "```console", "## Which reader are you?", "## Three promises")
+        for part in (
+            "**read-only",
+            "![An alert",
+            "## Which reader are you?",
+            "```console",
+            "## Three promises",
+        )
     ]
     assert places == sorted(places)
     assert len(text.encode()) <= 15_000
