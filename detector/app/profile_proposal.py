@@ -23,7 +23,9 @@ _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_F
 # `timestamp` and `updated_at` often mean another time. Of two facts the first that can hold the value counts.
 _ALSO_COLUMNS = {
     "qty": "quantity",
+    "shares": "quantity",
     "size": "quantity",
+    "ticker": "symbol",
     "avgcost": "avg_price",
     "entryprice": "avg_price",
 }
@@ -79,7 +81,23 @@ def render_proposal(payload: Mapping[str, Any], source: str, now: datetime) -> I
         yield from _render_rows(fact, rows)
     rest = [leaf for leaf in leaves if leaf not in chosen.values()]
     yield from ("", f"# Not mapped: {len(rest)}.")
-    yield from (f"# {leaf.path} = {_format_value(leaf.value)}" for leaf in rest)
+    yield from (
+        f"# {leaf.path} = {_format_value(leaf.value)}{_render_hint(leaf, chosen, now)}" for leaf in rest
+    )
+
+
+def _render_hint(leaf: Leaf, chosen: Mapping[str, Leaf], now: datetime) -> str:
+    """Return the fact that the leaf is by its name, and why its value cannot be read as that; or nothing."""
+    named = [fact for fact in _list_facts(leaf) if fact in _KINDS and fact not in chosen]
+    if not named or leaf.value is None:
+        return ""
+    fact, reader = named[0], ValueReader(now, 0)
+    if _KINDS[fact] == ROWS:
+        return f"  # perhaps {fact}: is not rows"
+    if isinstance(leaf.value, list) and "count" in _KINDS[fact]:
+        return f"  # perhaps {fact} = {json.dumps(f'length({leaf.path})')}"
+    reader.read_value(_KINDS[fact], leaf.path, leaf.value)
+    return f"  # perhaps {fact}: {reader.invalid[0].problem}" if reader.invalid else ""
 
 
 def _iter_leaves(value: Mapping[str, Any], prefix: str, parent: str) -> Iterator[Leaf]:
@@ -189,6 +207,8 @@ def _render_rows(fact: str, value: Any) -> Iterator[str]:
         yield f"key = {json.dumps(_KEYED_BY[fact])}  # each row stands under it"
     yield from (f"{column} = {json.dumps(key)}" for column, key in matched.items() if column != key)
     rest = [key for key in keys if key not in matched.values()]
+    if rest:
+        yield "# No column by its name; docs/snapshot.md names the columns, and a line is: column = key."
     yield from (f"# {json.dumps(key)} = {_format_value(keys[key])}" for key in rest)
 
 

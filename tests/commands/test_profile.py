@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.app.profile_document import parse_profile_text
+from detector.app.profile_proposal import _ALSO_NAMED
+from detector.domain.facts import STATUS_FACTS
 from detector.profiles import list_builtin_profiles
 from tests.domain.test_own_rules import EXAMPLES, RULE
 from tests.support.command_output import told
@@ -156,6 +158,25 @@ def test_camel_case_names_of_two_words_rows_by_symbol_and_numbers_in_text_are_pr
 )
 def test_a_name_of_two_facts_is_the_one_that_can_hold_the_value(payload, paths):
     assert parse_profile_text(propose(payload)).paths == paths
+
+
+@pytest.mark.parametrize(
+    ("payload", "line"),
+    [
+        ({"bot": {"heartbeat": "2026-06-02T15:00:00"}}, "perhaps heartbeat_at: names no offset from UTC"),
+        ({"pendingOrders": [{"id": 1}]}, 'perhaps pending_orders = "length(pendingOrders)"'),
+        ({"ib": {"connected": "yes"}}, "perhaps broker_connected: is text, not true or false"),
+        ({"recent_trades": 3}, "perhaps recent_trades: is not rows"),
+        ({"positions": [{"colour": "red"}]}, "# No column by its name; docs/snapshot.md names the columns, "),
+    ],
+)
+def test_what_is_a_fact_by_its_name_alone_says_why_it_is_not_mapped(payload, line):
+    assert line in propose(payload)
+
+
+@pytest.mark.parametrize("value", ["x\n[y", True, [], {}, [1], {"a": 1}, -1, 1e300, None, [{"a\nb": 1}]])
+def test_whatever_value_stands_under_a_name_of_a_fact_the_proposal_can_be_read(value):
+    parse_profile_text(propose(dict.fromkeys((*STATUS_FACTS, *_ALSO_NAMED), value)))
 
 
 def test_a_payload_without_text_numbers_is_not_proposed_to_have_them():
