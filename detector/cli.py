@@ -68,6 +68,8 @@ class Commands(click.Group):
         if args and args[0] not in (names := self.list_commands(ctx)):
             nearest = find_nearest_name(args[0], names)
             hint = f"Did you mean {nearest!r}?" if nearest else "`detector --help` lists them."
+            if "." in args[0] or "/" in args[0]:
+                hint = "A snapshot is read from standard input: detector < FILE"
             ctx.fail(f"No such command {redact_excerpt(args[0])!r}. {hint}")
         return super().resolve_command(ctx, args)
 

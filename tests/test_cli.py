@@ -615,7 +615,11 @@ def test_no_name_in_a_snapshot_moves_the_cursor_of_a_terminal(words):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["detekt"], "No such command 'detekt'"),
+        (["detekt"], "No such command 'detekt'. Did you mean 'detect'?"),
+        (
+            ["snapshot.json"],
+            "No such command 'snapshot.json'. A snapshot is read from standard input: detector <",
+        ),
         (["--nosuch"], "No such option"),
         (["--fail-on", "info"], "Invalid value for '--fail-on': 'info' is not one of 'warning', 'critical'."),
         (["--fail-on"], "Option '--fail-on' requires an argument."),
