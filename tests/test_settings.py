@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from detector.settings import (
     resolve_settings,
 )
 from tests.support.program import answer
-from tests.support.snapshots import settings_of
+from tests.support.snapshots import healthy, settings_of
 
 RUNBOOK = {
     "AEGIS_PT_HEARTBEAT_STALE_SEC": 300,
@@ -453,3 +454,29 @@ def test_a_setting_without_the_middle_of_its_prefix_is_a_doubt_and_in_our_own_fi
     (tmp_path / "x.env").write_text("AEGIS_RUNTIME=x\n")
     ran = answer("settings", "--env-file", str(tmp_path / "x.env"))
     assert (ran.code, "did you mean AEGIS_PT_RUNTIME?" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("AEGIS_PT_RUNTIME", "aegis_pt_runtime"),
+        ("AEGIS_PT_RUNTIME", "Aegis-Pt-Runtime"),
+        ("AEGIS_PT_HEARTBEAT_STALE_SEC", "aegis_pt_heartbeat_stale_sec"),
+        ("AEGIS_PT_HEARTBEAT_STALE_SEC", "AEGIS-PT-HEARTBEAT-STALE-SEC"),
+        ("AEGIS_PT_HEARTBEAT_STALE_SEC", "aegis_pt_heartbeat_stale_secs"),
+    ],
+)
+def test_a_name_in_small_letters_or_with_dashes_is_a_warning_and_in_our_own_file_a_fault(
+    tmp_path, setting, name
+):
+    page = tmp_path / "page.md"
+    job = ("run", "--stdout", "--state", str(tmp_path / "state"), "--summary", str(page))
+    for words in (("settings",), ("doctor",), ("report",), ("detect", "--report", "--offline"), job):
+        ran = answer(*words, stdin=healthy(), environ={name: "5"})
+        shown = ran.err + ran.out.decode() + (unescape(page.read_text()) if words is job else "")
+        assert f"{name} ({setting}?)" in shown, (words, ran.err)
+    assert "aegis_pt_db_path" not in answer("settings", environ={"aegis_pt_db_path": "x"}).err
+    if "-" not in name:
+        (tmp_path / "x.env").write_text(f"{name}=5\n")
+        ran = answer("settings", "--env-file", str(tmp_path / "x.env"))
+        assert (ran.code, f"did you mean {setting}?" in ran.err) == (2, True)

@@ -41,6 +41,7 @@ from detector.settings import (
     add_settings,
     find_doubts,
     find_unknown,
+    normalize_name,
     parse_env_file,
     resolve_settings,
 )
@@ -113,7 +114,8 @@ class AppContext(Struct, frozen=True):
         """
         # Bytes in the environment that are not UTF-8 arrive as lone surrogates, which no output can carry.
         # A name that is near enough to be meant as a setting is read too, so that it can be refused.
-        names = [name for name in self.environ if name.startswith("AEGIS") or "_PT_" in name]
+        plain = {name: normalize_name(name) for name in self.environ}
+        names = [name for name, text in plain.items() if text.startswith("AEGIS") or "_PT_" in text]
         texts = {name: replace_surrogates(self.environ[name]) for name in names}
         layers = [("environment", texts)]
         faults: list[str] = []

@@ -189,6 +189,7 @@ def _iter_remarks(history: RunHistory, inside: Sequence[RunRecord], blind: Seque
     yield from _describe_outside(history, inside)
     yield from describe_missing_snapshots(inside)
     yield from _describe_blind(blind)
+    yield from inside[-1].report.warnings if inside else ()
 
 
 def _describe_outside(history: RunHistory, inside: Sequence[RunRecord]) -> list[str]:

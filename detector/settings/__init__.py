@@ -15,6 +15,7 @@ from detector.settings.resolved import (
     encode_basic_auth as encode_basic_auth,
     find_doubts as find_doubts,
     find_unknown as find_unknown,
+    normalize_name as normalize_name,
     parse_env_file as parse_env_file,
     resolve_settings as resolve_settings,
     list_secrets as list_secrets,

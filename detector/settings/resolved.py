@@ -199,9 +199,10 @@ def find_unknown(
     told = set(_find_misspelt(origin, texts))
     for name in texts:
         is_told = any(fault.startswith(f"{name} ") for fault in told)
-        short = PREFIX + name.removeprefix(_SHORT_PREFIX)
-        if name not in known and not is_told and (name.startswith(PREFIX) or short in known):
-            resembled = short if short in known else _find_resembled(name)
+        plain = normalize_name(name)
+        short = PREFIX + plain.removeprefix(_SHORT_PREFIX)
+        if name not in known and not is_told and (plain.startswith(PREFIX) or short in known):
+            resembled = short if short in known else _find_resembled(plain)
             yield f"{name} ({origin}): unknown setting" + (
                 f"; did you mean {resembled}?" if resembled else ""
             )
@@ -210,12 +211,18 @@ def find_unknown(
 _SHORT_PREFIX = "AEGIS_"
 
 
+def normalize_name(name: str) -> str:
+    """Return a name as a setting would be written: in capitals, with underscores."""
+    return name.upper().replace("-", "_").replace(".", "_")
+
+
 def find_doubts(names: Collection[str]) -> Iterator[str]:
     """Yield one warning for the names that resemble a setting's: they may be the bot's, or meant for us."""
-    resembled = {name: _find_resembled(name) for name in sorted(set(names)) if name.startswith(PREFIX)}
+    plain = {name: normalize_name(name) for name in sorted(set(names))}
+    resembled = {name: _find_resembled(text) for name, text in plain.items() if text.startswith(PREFIX)}
     # The prefix without its PT is another program's, unless what follows is a setting's name to the letter.
-    short = {name: PREFIX + name.removeprefix(_SHORT_PREFIX) for name in names if name not in resembled}
-    resembled |= {name: meant for name, meant in sorted(short.items()) if meant in DECLARED}
+    short = {name: PREFIX + text.removeprefix(_SHORT_PREFIX) for name, text in plain.items()}
+    resembled |= {name: meant for name, meant in short.items() if name not in resembled and meant in DECLARED}
     pairs = [f"{name} ({setting}?)" for name, setting in resembled.items() if setting]
     if pairs:
         is_are = "is no setting" if len(pairs) == 1 else "are no settings"
