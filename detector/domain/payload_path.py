@@ -25,6 +25,7 @@ _ROOTED = (
     "pipe",
     "subexpression",
 )
+_PROJECTIONS = ("projection", "filter_projection")
 _PLAIN = build_pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
@@ -121,14 +122,18 @@ def list_key_paths(path: str) -> tuple[KeyPath, ...]:
 
 
 def _iter_root_keys(node: Mapping[str, Any]) -> Iterator[KeyPath]:
-    """Yield the chains of fields that begin at the root; a filter's and a projection's are of its rows."""
+    """Yield the chains of fields that begin at the root; what a filter needs is of its rows."""
     kind, children = node["type"], node.get("children", ())
     if kind == "field":
         yield (node["value"],)
     elif kind == "subexpression" and all(child["type"] == "field" for child in children):
         yield tuple(child["value"] for child in children)
     elif kind in _ROOTED:
-        yield from _iter_root_keys(children[0])
+        roots = _iter_root_keys(children[0])
+        # In `[object][?…].key` the rows are objects of the payload.
+        is_of_root = kind in _PROJECTIONS and children[0]["type"] == "multi_select_list"
+        inner = list(_iter_root_keys(children[1])) if is_of_root else []
+        yield from ((*root, *keys) for root in roots for keys in inner or ((),))
     else:
         for child in children:
             if isinstance(child, dict):

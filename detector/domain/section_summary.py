@@ -15,6 +15,7 @@ from detector.domain.runtime_rows import is_import_tag
 from detector.domain.seen_facts import MAY_BE_ABSENT, MAY_BE_NULL, ObjectKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.snapshot import ARRAY, get_kinds
+from detector.domain.trade_rows import Words, convert_label
 from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
 from detector.formats.numbers import is_unset
 from detector.formats.redaction import get_account_kind
@@ -99,7 +100,7 @@ class KeyComparison(Struct):
 
     `fits` returns whether a value can be of a kind. Of `faults`, each path has one; `partial` are the facts
     whose lists have rows that were not understood. `strange` are the values of a payload's own keys that
-    nobody knows, rows excepted.
+    nobody knows, rows excepted; `words` are the runtime's own for states and sides.
     """
 
     section: str
@@ -111,6 +112,7 @@ class KeyComparison(Struct):
     faults: dict[str, Fault] = field(default_factory=dict)
     partial: set[str] = field(default_factory=set)
     strange: dict[str, Any] = field(default_factory=dict)
+    words: Words = {}
     objects: dict[str, ObjectKeys] = field(default_factory=dict)
     unnamed: int = 0
     _sorted: dict[tuple[str, tuple[str, ...]], _Keys] = field(default_factory=dict)
@@ -332,7 +334,7 @@ class KeyComparison(Struct):
         if key.kind in (ANY, LIST, OBJECT):
             kinds = {ANY: object, LIST: list, OBJECT: dict}
             return isinstance(value, kinds[key.kind])
-        return self.fits(key.kind, value)
+        return self.fits(key.kind, convert_label(key.group or meant, value, self.words))
 
     def _add_fault(self, path: str, problem: str) -> None:
         self.faults.setdefault(path, Fault(path, problem))
@@ -379,17 +381,23 @@ def has_rows_of(value: Any, shape: Shape) -> bool:
 
 
 def _list_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> list[str]:
-    """Return missing short keys that the value shows to be meant: a list of rows, or paper and live."""
-    if shape.envelope or shape.vendor or not (isinstance(value, list) or value in _MODES):
+    """Return missing short keys that the value shows to be meant: rows, an object's keys, paper and live."""
+    if shape.envelope or shape.vendor or not (isinstance(value, list | dict) or value in _MODES):
         return []
     name = shape.normalize(key)
     return [
         known
         for known, spec in shape.reads.items()
-        if (spec.kind == LIST if isinstance(value, list) else spec.fact == "mode")
-        and shape.get_group(known) not in present
-        and is_mistyped(name, known)
+        if _has_value_of(spec, value) and shape.get_group(known) not in present and is_mistyped(name, known)
     ]
+
+
+def _has_value_of(spec: Key, value: Any) -> bool:
+    """Return whether the value could be that key's: rows, a mode, an object with one of its keys."""
+    if isinstance(value, dict):
+        inner = spec.inner if spec.kind == OBJECT else None
+        return inner is not None and any(inner.normalize(key) in inner.reads for key in value)
+    return spec.kind == LIST if isinstance(value, list) else spec.fact == "mode"
 
 
 def _iter_near(

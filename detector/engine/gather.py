@@ -260,7 +260,9 @@ def _run_reader(
         module.read(raw, reading, context)
         if hasattr(module, "build_shape"):
             shape = module.build_shape(section, context, raw)
-            comparison = KeyComparison(section, partial(_can_read, reading), context.profile.foreign)
+            comparison = KeyComparison(
+                section, partial(_can_read, reading), context.profile.foreign, words=reading.words
+            )
             _compare_keys(raw, shape, comparison, reading, gathered)
         gathered.ran.add(f"reader of {section}")
     except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
