@@ -795,7 +795,7 @@ class Half(io.RawIOBase):
         return len(data[:7])
 
 
-def test_what_cannot_be_encoded_is_shown_all_the_same():
+def test_what_cannot_be_encoded_is_visible_all_the_same():
     out = io.BytesIO()
     assert AppContext({}, lambda: NOW, io.BytesIO(), out, io.StringIO()).print_stdout("a\ud800b")
     assert out.getvalue() == b"a?b"

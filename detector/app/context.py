@@ -21,7 +21,13 @@ from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS, is_signal
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
-from detector.formats.strict_json import MAX_BYTES, redact_excerpt, replace_surrogates, to_one_line
+from detector.formats.strict_json import (
+    MAX_BYTES,
+    redact_excerpt,
+    replace_hidden,
+    replace_surrogates,
+    to_one_line,
+)
 from detector.formats.times import parse_run_time
 from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.profiles import is_profile_path, list_builtin_profiles, load_builtin_profile
@@ -89,13 +95,15 @@ class AppContext(Struct, frozen=True):
             self.stderr.flush()
 
     def print_stdout(self, text: str) -> bool:
-        """Print text on stdout; return whether stdout took it, and print on stderr why not.
+        """Print text on stdout without hidden characters; return whether stdout took it.
+
+        Stderr has the reason where it did not.
 
         `printed` records it: two documents on one stdout would be no document.
         """
         self.printed[:] = [True]
         try:
-            left = memoryview(text.encode("utf-8", "replace"))
+            left = memoryview(self.remove_hidden(text).encode("utf-8", "replace"))
             while left:  # an unbuffered stream may take only a part
                 left = left[self.stdout.write(left) :]
             self.stdout.flush()
@@ -104,6 +112,10 @@ class AppContext(Struct, frozen=True):
             self.print_stderr(f"detector: standard output could not be written ({why})")
             return False
         return True
+
+    def remove_hidden(self, text: str) -> str:
+        """Return a text for stdout: its lines, without characters that move the cursor or hide."""
+        return replace_hidden(text)
 
     def load_settings(
         self, env_file: str | None = None, changes: Mapping[str, str] | None = None

@@ -76,6 +76,10 @@ class WatchContext(AppContext, frozen=True, kw_only=True):
 
     tick_lines: TickLines
 
+    def remove_hidden(self, text: str) -> str:
+        """Return the screen as it is: it moves the cursor itself, and each text in it is a line."""
+        return text
+
     def print_stderr(self, line: str) -> None:
         """Print a line that the tick before did not print."""
         self.tick_lines.print_changed(line)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import NODEFAULT, Struct, convert
 from msgspec.structs import fields
 
+from detector.formats.strict_json import escape_hidden
 from detector.formats.times import format_time
 
 
@@ -78,8 +79,11 @@ def compute_digest(text: str) -> str:
 
 
 def format_document(value: Any) -> str:
-    """Return the document for stdout: two spaces, keys in their order, one newline at the end."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return the document for stdout: two spaces, keys in their order, one newline at the end.
+
+    Hidden characters are escaped, so that a terminal shows what the data has.
+    """
+    return escape_hidden(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def format_canonical(value: Any) -> str:

@@ -13,6 +13,8 @@ from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"  # letters and marks that show nothing
+
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 _DOUBLE_DIGITS = 300  # fewer digits than this always fit a double (largest: 1.797e308)
@@ -204,8 +206,28 @@ def redact_excerpt(text: str) -> str:
 
 
 def to_one_line(text: str) -> str:
-    """Return the text as one line that moves no cursor: every control character is a space."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    """Return the text as one line without hidden characters: each is a space.
+
+    Hidden are control characters, line ends, what changes the direction of writing, and what has no width.
+    """
+    return text if _is_visible(text) else "".join(char if _is_visible(char) else " " for char in text)
+
+
+def replace_hidden(text: str) -> str:
+    """Return the text with its line ends and tabs, and every other hidden character as a space."""
+    lines = text.split("\n")
+    return "\n".join("\t".join(map(to_one_line, line.split("\t"))) for line in lines)
+
+
+def escape_hidden(document: str) -> str:
+    """Return a JSON document of the same value in which every hidden character is an escape."""
+    if _is_visible(document.replace("\n", "")):
+        return document
+    return "".join(char if char == "\n" or _is_visible(char) else json.dumps(char)[1:-1] for char in document)
+
+
+def _is_visible(text: str) -> bool:
+    return text.isprintable() and (text.isascii() or not any(filler in text for filler in _FILLERS))
 
 
 def describe_kind(value: object) -> str:
