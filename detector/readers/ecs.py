@@ -218,6 +218,9 @@ def _read_task(item: Mapping[str, Any], path: str, reading: Reading, service: st
         return reading.read_value(kind, f"{path}.{key}", item.get(key))
 
     group = get_value("text", "group")
+    is_stopped = item.get("lastStatus") == "STOPPED" or ("lastStatus" not in item and "stopCode" in item)
+    if is_stopped and item.get("stoppedAt") is None and item.get("stoppingAt") is None:
+        reading.add_fault(f"{path}.stoppedAt", "is not given: whether it stopped just now is not known")
     return Task(
         task_id=(get_value("text", "taskArn") or "").rpartition("/")[2],
         of_service=None if group is None else group == f"service:{service}",

@@ -287,6 +287,23 @@ def test_a_task_that_is_stopping_stopped_then():
 
 
 @pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ({"lastStatus": "STOPPED"}, ["ecs.stopped_tasks.stoppedAt"]),
+        ({"lastStatus": "STOPPED", "stoppedAt": None}, ["ecs.stopped_tasks.stoppedAt"]),
+        ({"stopCode": "EssentialContainerExited"}, ["ecs.stopped_tasks.stoppedAt"]),
+        ({"lastStatus": "STOPPED", "stoppingAt": 1780412000}, []),
+        ({"lastStatus": "RUNNING", "desiredStatus": "STOPPED"}, []),
+        ({"lastStatus": "PENDING"}, []),
+    ],
+)
+@pytest.mark.parametrize("is_event", [False, True], ids=["row", "event"])
+def test_a_stopped_task_that_does_not_say_when_is_a_fault(row, path, is_event):
+    rows = [{"detail-type": "ECS Task State Change", "detail": {"taskArn": ARN, **row}} if is_event else row]
+    assert faults(reading({"stopped_tasks": rows})) == path
+
+
+@pytest.mark.parametrize(
     ("containers", "seen", "named"),
     [
         pytest.param(None, None, False, id="no list"),
