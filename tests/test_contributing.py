@@ -136,7 +136,7 @@ def test_the_rule_fires_and_every_law_holds(done):
 
 
 @pytest.mark.parametrize("done", ["setting"], indirect=True)
-def test_the_setting_is_visible_checked_and_documented(done):
+def test_the_setting_is_shown_checked_and_documented(done):
     name = "AEGIS_PT_RECONCILE_AGE_SEC"
     assert name in done.detector("settings")
     assert name in (done.root / ".env.example").read_text() + (done.root / "docs/settings.md").read_text()

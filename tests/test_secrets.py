@@ -248,7 +248,7 @@ def test_no_file_that_a_setting_names_lets_a_secret_out(setting, tmp_path):
      ["--previous", "SECRET"], ["--artifact", "/nowhere/SECRET"], ["detect", "SECRET"], ["explain", "SECRET"]],
     ids=" ".join,
 )  # fmt: skip
-def test_no_word_of_the_command_line_is_visible_as_it_was(words, secret):
+def test_no_word_of_the_command_line_is_shown_as_it_was(words, secret):
     assert leaks_of(*[word.replace("SECRET", secret) for word in words]) == []
 
 

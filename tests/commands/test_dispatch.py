@@ -291,7 +291,7 @@ def test_a_hang_for_ever_says_that_it_may_have_been_taken(monkeypatch):
     assert "may still have been accepted" in found.err
 
 
-def test_nothing_of_the_token_is_visible_by_a_whole_process():
+def test_nothing_of_the_token_is_shown_by_a_whole_process():
     with github_on_loopback() as github:
         github.fault = lambda asked: (401, {"message": f"Bad credentials {TOKEN}"}, {})
         done = subprocess.run(

@@ -13,7 +13,7 @@ MAIL = {
 }
 
 
-def test_what_is_configured_is_visible_and_nothing_is_sent():
+def test_what_is_configured_is_shown_and_nothing_is_sent():
     with slack_on_loopback() as slack:
         ran = told("doctor", "--json", environ={**MAIL, "AEGIS_PT_SLACK_WEBHOOK_URL": slack.hook})
         assert (ran.code, slack.served.requests) == (0, [])

@@ -319,7 +319,7 @@ def test_where_nothing_was_listed_a_lane_is_one_line_without_a_strip():
     assert not any("?" in line for line in lines if "unknown" not in line)
 
 
-def test_what_a_run_says_of_its_end_is_visible_on_one_line_without_escapes():
+def test_what_a_run_says_of_its_end_is_shown_on_one_line_without_escapes():
     hostile = item("2026-06-01T14:08:00Z", "\x1b[31mfail\n::error::x")
     found = gaps(runs=answered([hostile]), until="2026-06-01T14:10:00Z")
     lines = found.out.decode().splitlines()
@@ -581,7 +581,7 @@ def test_a_refusal_is_unknown_and_never_a_gap_and_says_what_to_mend(status, mend
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
 @pytest.mark.parametrize("token", [TOKEN, "gh-of-an-enterprise-with-no-known-beginning"])
-def test_what_github_says_is_visible_without_the_token_and_without_escapes(token, words):
+def test_what_github_says_is_shown_without_the_token_and_without_escapes(token, words):
     said = f"Bad credentials {'x' * 150} {token}\x1b[2J\n::error::{token}"
     with github_on_loopback() as github:
         github.fault = lambda asked: (401, {"message": said}, {})

@@ -448,7 +448,7 @@ def test_a_worker_that_is_new_may_take_a_moment():
         assert prove(github, served, timeout="10").code == 0
 
 
-def test_what_the_worker_says_is_visible_as_one_line_and_without_secrets():
+def test_what_the_worker_says_is_shown_as_one_line_and_without_secrets():
     hostile = {
         **HEALTH,
         "status": "failing",

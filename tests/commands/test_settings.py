@@ -70,7 +70,7 @@ def test_the_environment_wins_over_the_file(env_file):
     assert row(lines, "AEGIS_PT_GAP_SEC")[1:] == [str(env_file), "900 seconds (default 1500)"]
 
 
-def test_an_empty_value_is_visible_as_one():
+def test_an_empty_value_is_shown_as_one():
     assert row(told("settings").lines, "AEGIS_PT_MUTES")[2] == "-"
 
 

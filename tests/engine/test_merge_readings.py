@@ -112,7 +112,7 @@ def test_the_mode_is_the_first_ones():
         ("market_data_status", "ok", "OK"),
     ],
 )
-def test_of_two_that_are_as_bad_the_first_one_is_visible(fact, first, second):
+def test_of_two_that_are_as_bad_the_first_one_is_shown(fact, first, second):
     assert both({fact: first}, {fact: second})[0] == {fact: first}
 
 

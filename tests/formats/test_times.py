@@ -180,7 +180,7 @@ def test_seconds_between_are_never_less_than_none():
     ("number", "shown"),
     [(300.0, "300"), (300, "300"), (300.25, "300.25"), (0.1234567, "0.123"), (-2.0, "-2")],
 )
-def test_a_whole_number_is_visible_without_its_point(number, shown):
+def test_a_whole_number_is_shown_without_its_point(number, shown):
     assert str(normalize_number(number)) == shown
 
 

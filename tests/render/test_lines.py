@@ -84,5 +84,5 @@ def test_an_end_is_said_with_its_duration():
     ],
     ids=["the day where it differs", "an unknown zone is left out"],
 )
-def test_a_time_is_visible_in_each_zone(moment, zones, shown):
+def test_a_time_is_shown_in_each_zone(moment, zones, shown):
     assert format_in_zones(moment, zones) == shown

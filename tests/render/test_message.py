@@ -411,7 +411,7 @@ def test_the_plain_text_shows_three_in_full_and_every_other_one_in_a_line():
     assert all(item.delivery_id in text for item in made.items)
 
 
-def test_only_the_first_sentence_of_the_steps_is_visible():
+def test_only_the_first_sentence_of_the_steps_is_shown():
     step = "Compare both lists at the broker. Then call somebody. Do not restart."
     text = render_text(message(condition(), steps={"heartbeat_stale": step}))
     assert "First: Compare both lists at the broker.\n" in text
@@ -453,7 +453,7 @@ def test_while_the_memory_cannot_be_read_the_message_is_short():
     assert "sent again" not in render_text(made)
 
 
-def test_what_escalates_is_visible_first_while_the_memory_cannot_be_read():
+def test_what_escalates_is_shown_first_while_the_memory_cannot_be_read():
     made = unread({"heartbeat_at": "2026-06-02T14:41:00Z"})
     assert [item.type for item in made.items] == ["heartbeat_stale"]
     assert made.headline.startswith("🔴 ESCALATE heartbeat_stale (CRITICAL): ")

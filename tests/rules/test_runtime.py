@@ -178,7 +178,7 @@ def test_a_task_without_a_status_may_be_the_one_that_is_missing():
     assert report.coverage[0].why == "the containers or the status of a task were not seen"
 
 
-def test_a_count_that_was_not_seen_is_visible_as_unknown():
+def test_a_count_that_was_not_seen_is_shown_as_unknown():
     report = evaluated(apply_patch(healthy(), service(runningCount=0, pendingCount=None)))
     assert report.events[0].summary == "Service aegis-pt-core runs 0 of 1 tasks (desired 1, pending ?)."
 
