@@ -167,7 +167,7 @@ class KeyComparison(Struct):
         inner = {path.partition(".")[2]: keys.some for path, keys in self.objects.items()}
         own = inner.pop("", frozenset())
         rows = {self.section: own, **inner} if get_kinds(self.section) == ARRAY else inner
-        return {path: tuple(sorted(keys)) for path, keys in rows.items() if keys}
+        return {path: tuple(sorted(keys)) for path, keys in sorted(rows.items()) if keys}
 
     def list_missing_columns(self, shape: Shape) -> list[str]:
         """Return the columns of lists, by their paths, that rows must have and that no row has."""

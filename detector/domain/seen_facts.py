@@ -157,7 +157,7 @@ def _update_keys(
         runs = min(memory.runs + 1, _RUNS_TO_EXPECT)
         every = (keys.every | kept) - optional
         updated[path] = SeenKeys(at, tuple(sorted(every)), tuple(sorted(optional)), lost, runs)
-    return updated
+    return dict(sorted(updated.items()))
 
 
 def list_lost_keys(
