@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from detector import ledger
 from detector.app.context import AppContext
 from detector.app.input_documents import ParsedSnapshot, gather_document_facts, parse_report, parse_snapshot
+from detector.clients.local_file import read_file
 from detector.domain.facts import Facts
 from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
 from detector.domain.session_report import REPLAY
@@ -61,7 +62,7 @@ def load_records(
 def _iter_documents(path: Path, remarks: list[str]) -> Iterator[Located]:
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file in files:
-        if not file.is_file() or (path.is_dir() and file.suffix not in _SUFFIXES):
+        if path.is_dir() and not (file.is_file() and file.suffix in _SUFFIXES):
             continue
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
@@ -75,13 +76,13 @@ def _iter_documents(path: Path, remarks: list[str]) -> Iterator[Located]:
 
 
 def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
-    with file.open("rb") as opened:
-        if file.suffix in _LINES:
+    if file.suffix in _LINES and file.is_file():
+        with file.open("rb") as opened:
             for number, line in enumerate(opened, 1):
                 if line.strip():
                     yield f"{name} line {number}", line
-            return
-        data = opened.read(MAX_BYTES + 1)
+        return
+    data = read_file(file, MAX_BYTES + 1).data
     yield name, extract_only_member(data) if file.suffix == ".zip" else data
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from detector.clients.local_file import read_file
 from detector.formats.errors import InputError
 from detector.formats.strict_json import MAX_BYTES, parse_document
 
@@ -150,10 +151,10 @@ def _list_files(path: Path) -> list[Path]:
 
 
 def _read_documents(file: Path) -> Iterator[tuple[str, bytes]]:
+    if file.suffix not in _LINE_SUFFIXES or not file.is_file():
+        yield file.name, read_file(file, MAX_BYTES + 1).data
+        return
     with file.open("rb") as lines:
-        if file.suffix not in _LINE_SUFFIXES:
-            yield file.name, lines.read(MAX_BYTES + 1)
-            return
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{file.name} line {number}", line

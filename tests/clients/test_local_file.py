@@ -69,6 +69,9 @@ def test_a_device_has_no_end_and_a_folder_is_no_file(tmp_path):
         pytest.param(
             ("gaps", "--created-after", "2026-06-01T00:00:00Z", "--runs", "PIPE"), id="a list of runs"
         ),
+        pytest.param(("replay", "PIPE"), id="a recording"),
+        pytest.param(("profile", "check", "PIPE"), id="a profile"),
+        pytest.param(("schema", "snapshot", "--check", "PIPE"), id="a document"),
     ],
 )
 def test_a_command_does_not_wait_for_a_pipe_for_ever(words, pipe, monkeypatch):
@@ -77,3 +80,8 @@ def test_a_command_does_not_wait_for_a_pipe_for_ever(words, pipe, monkeypatch):
     done = answer(*(str(pipe) if word == "PIPE" else word for word in words))
     assert done.code == 2
     assert "came to no end in time" in done.err
+
+
+def test_a_report_says_that_a_pipe_is_left_out(pipe, monkeypatch):
+    monkeypatch.setattr(read_file, "__defaults__", (0.2,))
+    assert "is left out: it is no file" in answer("report", str(pipe)).out.decode()
