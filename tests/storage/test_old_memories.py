@@ -7,17 +7,21 @@ and e-mail, or not yet delivered to one of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from detector.domain.report import Report
 from detector.domain.run_memory import Memory
 from detector.engine.catalog import load_rules
 from detector.formats.times import parse_rfc3339
+from detector.ledger import add_receipts
 from detector.readers.previous import ExpectedMemory, read_previous
-from tests.support.snapshots import ROOT, evaluated, later, remembered, settings_of
+from detector.settings import Rung
+from tests.support.snapshots import ROOT, evaluated, healthy_at, later, remembered, settings_of
 
 FILES = sorted((ROOT / "tests" / "fixtures" / "memories").glob("*.json"))
 KINDS = {rule.name: rule.declaration.kind for rule in load_rules()}
@@ -96,3 +100,55 @@ def test_what_escalates_in_the_first_run_after_the_upgrade_counts_as_told():
     report = run_again(document_of("stuck_exits"), {}, 0)
     assert str(report.decision.action) == "escalate"
     assert report.new_events == ()
+
+
+# --- memories of three earlier versions, delivered to Slack, e-mail and a pager ----------------------------
+
+MAIL = "email:c12c6545"
+RUNGS = {"slack": Rung("warning"), MAIL: Rung("warning"), "pagerduty": Rung("escalated")}
+VERSIONS = ("without-escalated", "with-pager", "later")
+by_version = pytest.mark.parametrize("version", VERSIONS)
+
+
+def run_after(version: str, name: str, steps: Iterable[tuple[int, dict[str, int]]]) -> list[tuple[str, ...]]:
+    """Run after that version's memory; return second, channel, reason and type of what each is sent."""
+    artifact, told = document_of(f"of-channels/{version}-{name}"), list[tuple[str, ...]]()
+    memory, start = memory_of(artifact), parse_rfc3339(artifact["taken_at"])
+    for seconds, status in steps:
+        at = (start + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+        document = healthy_at(at, {"status_v3": {"orders": [], **status}})
+        report = evaluated(document, memory, channels=RUNGS)
+        for channel in RUNGS:
+            due = report.owed[channel]
+            told += [(str(seconds), channel, str(one.reason), one.condition.type) for one in due]
+            after = add_receipts(report.conditions, due, channel, report.taken_at)
+            report = replace(report, conditions=after)
+        memory = remembered(report, printed=False)
+    return told
+
+
+@by_version
+def test_an_upgrade_repeats_nothing_and_sends_what_escalates_once(version):
+    wrong = {"pending_orders": 3, "stuck_exits": 1}
+    told = run_after(version, "open", [(seconds, wrong) for seconds in (60, 300, 600, 900, 1200)])
+    new_pager = [("60", "pagerduty", "new", "stuck_exits"), ("60", "pagerduty", "new", "impossible_state")]
+    known = [one for one in told if one not in new_pager]
+    assert [one for one in told if one in new_pager] == [] or version == "without-escalated"
+    assert {one[1:] for one in known} == {
+        ("slack", "escalated", "pending_orders_high"),
+        (MAIL, "escalated", "pending_orders_high"),
+        ("pagerduty", "new", "pending_orders_high"),
+    }
+    assert len(known) == len(RUNGS)
+
+
+@by_version
+@pytest.mark.parametrize("unknown_fills", [1, 0], ids=["goes on", "good again"])
+def test_an_upgrade_sends_the_debt_and_the_end_to_those_who_were_told(version, unknown_fills):
+    status = {"pending_orders": 0, "unknown_fills": unknown_fills}
+    told = run_after(version, "debt", [(300, status)])
+    assert [one[1:] for one in told if one[1] != "pagerduty"] == [
+        ("slack", "resolved", "pending_orders_high"),
+        (MAIL, "owed", "unknown_fill"),
+        (MAIL, "resolved", "pending_orders_high"),
+    ]
