@@ -359,7 +359,7 @@ def test_two_runs_on_the_same_memory_lose_nothing_in_either_order(artifact, tmp_
 
 def test_a_plugin_line_is_no_receipt_for_it_shows_only_the_worst(tmp_path):
     path = str(tmp_path / "last.json")
-    detect(FIRING, "--nagios", "--artifact", path)
+    detect(FIRING, "--nagios", "--artifact", path, "--now", "2026-06-02T15:00:00Z")
     assert told(detect({**FIRING, "taken_at": "2026-06-02T15:01:00Z"}, "--previous", path)) == NAMES
 
 
