@@ -160,6 +160,9 @@ ROWS: dict[str, Row] = {
     "a row lacks what its source always gives": lambda job: job.run(
         at(0, broker={"as_of": "2026-06-02T14:59:50Z", "connected": True, "positions": [{"symbol": "COIN"}]})
     ),
+    "tasks that stopped do not say when": lambda job: job.run(
+        at(0, ecs={**at(0)["ecs"], "stopped_tasks": [{"group": "x", "lastStatus": "STOPPED"}] * 3})
+    ),
     "a word that nobody knows": lambda job: job.run(with_status(0, mode="zorp")),
     "a row's side names no side": lambda job: job.run(with_position(quantity=3, side="CALL")),
     "everything lies in one object more": lambda job: job.run(
