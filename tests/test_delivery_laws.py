@@ -194,6 +194,17 @@ def test_a_healthy_session_tells_of_nothing_but_its_schedule_and_once(times, pos
     assert len(told) <= 1, "no recorded schedule doubles its own gap within a session"
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from([5, 14, 27, 47, 60, 220]), st.integers(0, 219), st.sampled_from([0, 1]))
+def test_a_healthy_day_at_any_phase_tells_only_the_gaps_of_the_contract(gap, phase, positions):
+    """A whole day of runs that begins up to a gap after 04:00 in New York."""
+    begins = OPENS - timedelta(minutes=330 - phase % gap)
+    times = [begins + timedelta(minutes=gap * k) for k in range(16 * 60 // gap)]
+    expected = expect_gaps(times, OPENS, OPENS + timedelta(minutes=390))
+    assert run_healthy(times, positions) == [(moment, "watch_gap") for moment in expected]
+    assert len(expected) <= (2 if gap > 25 else 0), "a first gap that the open cuts may be half the next"
+
+
 @pytest.mark.parametrize("name", SERIES)
 def test_a_recorded_series_at_its_own_times_tells_at_most_once_a_session(name):
     times = [datetime.fromisoformat(text) for text in SERIES[name]]
