@@ -72,9 +72,10 @@ _SECRETS: tuple[_Secret, ...] = (
     ),
     _Secret(
         # The address of an incoming webhook is its secret: Teams, Mattermost, Rocket.Chat and their kin.
-        (b"/hook", b"/webhook", b"/workflows/"),
+        (b"/hook", b"/webhook", b"logic.azure"),
         build_pattern(
-            r"(?i)(/(?:(?:incoming-?)?(?:web)?hooks?|webhookb2|workflows)/)(?!\[redacted)[\w@/+-]{16,}"
+            r"(?i)((?:/(?:incoming-?)?(?:web)?hooks?|/webhookb2|logic\.azure\.com(?::\d{1,5})?/workflows)/)"
+            r"(?!\[redacted)[\w@/+-]{16,}"
         ),
         r"\1[redacted]",
     ),

@@ -27,7 +27,7 @@ def test_every_channel_gets_a_test_and_the_results_are_printed():
         assert all("delivered" in line for line in results)
         assert ran.lines[len(results) + 1].split()[:2] == ["channel", "warning"], "who is told of what"
         (post,) = slack.posts
-        assert post["text"].startswith("🧪 TEST message of the detector of aegis-pt-core: nothing is wrong")
+        assert post["text"].startswith("🧪 TEST aegis-pt-core: a message of the detector, nothing is wrong")
         assert "This is a test. Alerts that are at least warning arrive here the same way." in everything(
             post
         )

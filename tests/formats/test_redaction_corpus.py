@@ -111,7 +111,7 @@ def test_no_secret_survives(text):
         "https://x.example/y?page=2&limit=10",
         "SPY 2026-06-02 727C: 39 open internally as trade #162",
         "secd 12345",
-        ".github/workflows/pt-health.yml and /hooks/pre-push",
+        ".github/workflows/notify-aws-ibkr-pt-health.yml and /hooks/pre-push",
         "id 9216954d84464aeb",
     ],
 )
