@@ -434,6 +434,16 @@ def test_a_fact_that_is_lost_after_three_runs_is_told_within_two_where_a_critica
     assert told[5:] == [[], []]
 
 
+@pytest.mark.parametrize(("seen", "is_told"), [(1, False), (2, False), (3, True)])
+def test_a_key_that_came_later_is_missed_once_three_runs_saw_it(seen, is_told):
+    full, later = at_session(deepcopy(FULL)), at_session(deepcopy(FULL))
+    for row in later["status_v3"]["open_positions"]:
+        row["signal_id"] = "s1"
+    told = run_on([full] * 3 + [later] * seen + [full] * 3)
+    assert told[: 3 + seen] == [[]] * (3 + seen)
+    assert any(told[3 + seen :]) is is_told
+
+
 # --- healthy days -------------------------------------------------------------------------------------------
 
 

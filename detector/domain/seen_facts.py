@@ -68,13 +68,15 @@ class SeenKeys(Struct, frozen=True):
     """What `runs` (counted up to three) saw of the objects at one path, the last time `at`.
 
     `every` are keys that all objects had, `optional` those that only some had; `lost` are keys of every
-    object that then none had, each with the last time it was there.
+    object that then none had, each with the last time it was there. `recent` counts the runs that saw a key
+    in every object before so many have that it is expected.
     """
 
     at: datetime
     every: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     lost: Mapping[str, datetime] = field(default_factory=dict)
+    recent: Mapping[str, int] = field(default_factory=dict)
     runs: int = 0
 
     @property
@@ -155,8 +157,12 @@ def _update_keys(
         # What belongs to a part that no object has now is neither there nor lost.
         kept = {key for key in memory.every if key not in keys.some and not keys.is_missing(key)}
         runs = min(memory.runs + 1, _RUNS_TO_EXPECT)
-        every = (keys.every | kept) - optional
-        updated[path] = SeenKeys(at, tuple(sorted(every)), tuple(sorted(optional)), lost, runs)
+        new = sorted(keys.every - optional - set(memory.every))
+        counts = {key: memory.recent.get(key, 0) + 1 for key in new}
+        usual = {key for key, count in counts.items() if count >= _RUNS_TO_EXPECT}
+        every = ((keys.every & set(memory.every)) | kept | usual) - optional
+        recent = {key: count for key, count in counts.items() if key not in usual}
+        updated[path] = SeenKeys(at, tuple(sorted(every)), tuple(sorted(optional)), lost, recent, runs)
     return dict(sorted(updated.items()))
 
 
