@@ -219,7 +219,13 @@ def containers(gateway: Any, trader: Any = ("RUNNING", "UNKNOWN")) -> list[dict[
             {"containers": containers(("RUNNING", None))}, ["warning gateway_unhealthy"], id="no health"
         ),
         pytest.param(
-            {"lastStatus": "STOPPED", "containers": containers(("STOPPED", "HEALTHY"))}, [TASKS], id="ended"
+            {
+                "lastStatus": "STOPPED",
+                "stoppedAt": "2026-06-02T14:59:00Z",
+                "containers": containers(("STOPPED", "HEALTHY")),
+            },
+            [TASKS],
+            id="ended",
         ),
     ],
 )
