@@ -73,7 +73,7 @@ def written_texts() -> tuple[str, ...]:
         texts += [line for path in beside.glob("*.[ty]*") for line in path.read_text("utf-8").splitlines()]
     texts += (ROOT / "RUNBOOK.md").read_text("utf-8").split("\n\n")
     texts += (ROOT / "docs" / "other-bots.md").read_text("utf-8").splitlines()  # its transcripts are run
-    for words in ([], *([name] for name in commands.list_commands(None))):  # type: ignore[arg-type]
+    for words in ([], *([name] for name in commands.list_commands(None))):  # type: ignore[arg-type]  # the names need no context
         texts.append(answer(*words, "--help").out.decode())
     return tuple(dict.fromkeys(" ".join(text.split()) for text in texts if " " in text))
 
