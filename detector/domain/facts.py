@@ -36,9 +36,8 @@ from detector.domain.columns import (
     get_declarations,
 )
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.provenance import Fault, Provenance, SourceStatus
+from detector.domain.provenance import Fault, Provenance, SectionSummary, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
-from detector.domain.section_summary import SectionSummary
 from detector.domain.seen_facts import (
     LostFact,
     ObjectKeys,

@@ -1,4 +1,4 @@
-"""Where facts come from: the state of each source, the sections of each fact, and unreadable values."""
+"""Where facts come from: the state of each source, what a run made of each section, and unreadable values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from detector.domain.shape import Shape
+from detector.logs.events import LineCounts
 
 
 class Fault(Struct, frozen=True):
@@ -31,6 +32,29 @@ class SourceStatus(Struct, frozen=True):
     as_of: datetime | None = None
     reason: str | None = None
     detail: str | None = None
+
+
+class SectionSummary(Struct, frozen=True):
+    """What a run made of one section.
+
+    `facts` were seen, `missing` are mapped and were not, columns that no row of a list has among them.
+    `columns` are the keys with a value in at least one row, by the path of the list. `recognised`, `foreign`
+    and `unknown` count keys by their paths; `unnamed` counts rows that do not say what they are about.
+    `unread` names keys that nobody knows. `age_sec` is the age of the section by its own time. `lines` counts
+    the lines of a log.
+    """
+
+    section: str
+    facts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = {}
+    recognised: int = 0
+    foreign: int = 0
+    unknown: int = 0
+    unnamed: int = 0
+    unread: tuple[str, ...] = ()
+    age_sec: float | None = None
+    lines: LineCounts | None = None
 
 
 class Provenance(Struct, frozen=True):

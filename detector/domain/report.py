@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from detector.domain.condition import Condition, Notice
 from detector.domain.event import Event
 from detector.domain.previous_run import PreviousRun
-from detector.domain.provenance import SourceStatus
+from detector.domain.provenance import SectionSummary, SourceStatus
 from detector.domain.rule import Severity
-from detector.domain.section_summary import SectionSummary
 from detector.formats.times import compute_seconds, format_time
 
 

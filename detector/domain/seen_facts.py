@@ -1,11 +1,16 @@
-"""Which facts earlier runs of a lane saw, and which of them are lost now."""
+"""What earlier runs of a lane saw, facts and the keys of objects, and what of it is lost now."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct, field
+
+from detector.domain.shape import Need, Shape
+from detector.domain.snapshot import ARRAY, get_kinds
+from detector.formats.numbers import is_unset
 
 KEPT_FOR = timedelta(days=7)
 HEARTBEAT, POSITIONS = "heartbeat_at", "open_positions"
@@ -62,6 +67,53 @@ class ObjectKeys(Struct, frozen=True):
         """Return whether no object has the key although one has what it belongs to."""
         parts = _PARTS_OF.get(key)
         return key not in self.some and (parts is None or bool((parts - {key}) & self.some))
+
+
+class SectionKeys(Struct, frozen=True):
+    """The keys of the objects of one section, by their path, as they are counted while it is read."""
+
+    objects: dict[str, ObjectKeys] = field(default_factory=dict)
+
+    def add_object(self, path: str, item: Mapping[str, Any], keys: Iterable[tuple[str, str]]) -> None:
+        """Note which of these keys, each with its group, the object has among those at its path."""
+        given = frozenset(group for key, group in keys if _is_answered(group, item[key]))
+        before = self.objects.get(path)
+        if before is None:
+            self.objects[path] = ObjectKeys(given, given)
+        elif given != before.every or given != before.some:
+            self.objects[path] = ObjectKeys(before.every & given, before.some | given)
+
+    def list_columns(self, section: str) -> dict[str, tuple[str, ...]]:
+        """Return by the path of a list, within the section or the section itself, the keys of its rows."""
+        inner = {path.partition(".")[2]: keys.some for path, keys in self.objects.items()}
+        own = inner.pop("", frozenset())
+        rows = {section: own, **inner} if get_kinds(section) == ARRAY else inner
+        return {path: tuple(sorted(keys)) for path, keys in sorted(rows.items()) if keys}
+
+    def list_missing(self, shape: Shape) -> list[str]:
+        """Return the columns of lists, by their paths, that rows must have and that no row has."""
+        missing = []
+        for path, keys in self.objects.items():
+            nested = (other.some for name, other in self.objects.items() if name.startswith(f"{path}."))
+            parents = path.split(".")[1:]
+            inner = shape.find_shape(parents)
+            for need in inner.needs if inner is not None and inner.named_by else ():
+                if not need.is_met_by(keys.some.union(*nested)) and not _is_elsewhere(need):
+                    missing.append(".".join((*parents, need.groups[0])))
+        return missing
+
+
+def _is_elsewhere(need: Need) -> bool:
+    """Return whether a row may lack it by right: its section names the account, its quantity has the sign."""
+    return need.groups[0] == "account" or need.kind == "sign"
+
+
+def _is_answered(group: str, value: Any) -> bool:
+    """Return whether a value says something; a stock's strike of 0 does not, an order's missing id does."""
+    if group == "strike":
+        return value not in (None, "", 0, "0")
+    is_blank = value is None or value == "" or (isinstance(value, float | str) and is_unset(value))
+    return group in MAY_BE_NULL or not is_blank
 
 
 class SeenKeys(Struct, frozen=True):

@@ -5,12 +5,15 @@ Readers declare the shape of their section; the account of the reading compares 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
+from detector.formats.numbers import is_unset
+
 OBJECT, LIST, ANY, CELL = "object", "list", "any", "cell"  # a cell is anything but an object
+_MOST_ROWS, _FEWEST_COLUMNS = 500, 2  # of a list, by which a row is recognised
 OWN_TIMES = ("as_of", "generated_at")  # of a section: when its content was true
 
 
@@ -95,6 +98,39 @@ class Shape(Struct, frozen=True, eq=False):
                 return None if spec is None else spec.fact
             shape = spec.inner
         return None
+
+    def iter_given(self, item: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the groups that have a value in the object or in an object of it; unset is none."""
+        for key, value in item.items():
+            name = self.normalize(key)
+            if name not in self.reads:
+                continue
+            spec = self.reads[name]
+            if not (value is None or is_unset(value)):
+                yield spec.group or name
+            if spec.inner is not None and isinstance(value, dict):
+                yield from spec.inner.iter_given(value)
+
+    def has_rows(self, value: Any) -> bool:
+        """Return whether a value is a list of rows of this shape: two known keys in one of them."""
+        rows = value[:_MOST_ROWS] if isinstance(value, list) else ()
+        return any(
+            isinstance(row, dict) and sum(self.normalize(key) in self.reads for key in row) >= _FEWEST_COLUMNS
+            for row in rows
+        )
+
+    def is_named(self, row: Mapping[str, Any], named_by: tuple[str, ...]) -> bool:
+        """Return whether one of the groups that name the row has a value, in it or in an object of it."""
+        for key, value in row.items():
+            spec = self.reads.get(self.normalize(key))
+            if spec is None or value in (None, ""):
+                continue
+            if self.get_group(self.normalize(key)) in named_by:
+                return True
+            is_object = spec.kind == OBJECT and isinstance(value, dict)
+            if is_object and spec.inner is not None and spec.inner.is_named(value, named_by):
+                return True
+        return False
 
 
 TIME_KEYS: Mapping[str, Key] = {name: Key("time", "as_of") for name in OWN_TIMES}

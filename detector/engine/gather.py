@@ -12,11 +12,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts, has_trouble
+from detector.domain.key_comparison import KeyComparison
 from detector.domain.log_evidence import find_announced_restart
 from detector.domain.profile import ReadContext
-from detector.domain.provenance import Fault, SourceStatus
+from detector.domain.provenance import Fault, SectionSummary, SourceStatus
 from detector.domain.section_reading import Reading
-from detector.domain.section_summary import KeyComparison, SectionSummary
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
@@ -112,7 +112,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
         section_summaries=tuple(gathered.section_summaries),
-        objects={path: keys for part in gathered.comparisons.values() for path, keys in part.objects.items()},
+        objects=dict(item for part in gathered.comparisons.values() for item in part.seen.objects.items()),
         sources=sources,
         sections=frozenset(snapshot.sections),
         carriers=_find_carriers(context),

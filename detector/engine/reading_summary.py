@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from detector.domain.columns import MODE, TEXT
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
+from detector.domain.key_comparison import MOST_NAMES, KeyComparison
 from detector.domain.key_names import is_other_fact_of
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext
-from detector.domain.provenance import Fault
+from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
-from detector.domain.section_summary import MOST_NAMES, KeyComparison, SectionSummary, has_rows_of
 from detector.domain.shape import LIST, Key, Need, Shape
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
@@ -48,8 +48,8 @@ def build_summary(
     comparison, shape = compared
     return replace(
         account,
-        missing=(*account.missing, *sorted(comparison.list_missing_columns(shape))),
-        columns=comparison.list_columns(),
+        missing=(*account.missing, *sorted(comparison.seen.list_missing(shape))),
+        columns=comparison.seen.list_columns(reading.section),
         recognised=len(comparison.recognised),
         foreign=len(comparison.foreign),
         unknown=len(comparison.unknown) + len(comparison.faults),
@@ -133,7 +133,7 @@ def _can_be(
     if holder != fact.holder or any(is_other_fact_of(key, name) for name in fact.names):
         return False
     if fact.key.kind == LIST:
-        return fact.key.inner is not None and has_rows_of(value, fact.key.inner)
+        return fact.key.inner is not None and fact.key.inner.has_rows(value)
     is_due = fact.name in expected or fact.key.kind == MODE
     return is_due and comparison.can_be(Need((fact.name,), fact.key.kind), value)
 

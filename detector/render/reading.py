@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from detector.domain.facts import Facts
+from detector.domain.provenance import SectionSummary
 from detector.domain.runtime_rows import Position
-from detector.domain.section_summary import SectionSummary
 from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration
 from detector.logs.events import LineCounts

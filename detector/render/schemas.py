@@ -11,9 +11,8 @@ from detector.domain.condition import Condition
 from detector.domain.event import Event
 from detector.domain.gate_report import GATE_VERSION, GateReport
 from detector.domain.previous_run import PreviousRun
-from detector.domain.provenance import SourceStatus
+from detector.domain.provenance import SectionSummary, SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
-from detector.domain.section_summary import SectionSummary
 from detector.domain.session_report import REPORT_VERSION, SessionReport
 from detector.formats.serialize import to_json
 from detector.render.message_webhook import WebhookBody

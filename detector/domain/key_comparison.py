@@ -1,4 +1,4 @@
-"""The account of one section's reading: what was recognised, what is foreign, and what was not understood."""
+"""The keys of one section against its shape: what is recognised, what is foreign, what is not understood."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from detector.domain.instrument_names import get_sign, is_known_expiry, normaliz
 from detector.domain.key_names import is_mistyped, is_nearly, is_wrapped
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
-from detector.domain.seen_facts import MAY_BE_ABSENT, MAY_BE_NULL, ObjectKeys
+from detector.domain.seen_facts import MAY_BE_ABSENT, SectionKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
-from detector.domain.snapshot import ARRAY, get_kinds
 from detector.domain.trade_rows import Words, convert_label
 from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
-from detector.formats.numbers import is_unset
 from detector.formats.redaction import get_account_kind
 from detector.formats.strict_json import redact_excerpt
-from detector.logs.events import LineCounts
 
 _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
 MOST_NAMES = 10  # of keys that are not understood, by name
 _EARLIEST_EPOCH = 1e9  # seconds: September 2001
-_FEWEST_COLUMNS = 2  # by which a row is recognised
 _MOST_CANDIDATES = 3  # keys that may be a missing one, by name
 _SHORTEST_SIDE = 3  # letters: B and S are many things
 _TEXTS = ("text", "id")  # any value fits: `account_type` is no account
@@ -57,29 +53,6 @@ def _has_import_tag(value: Any) -> bool:
 _SIGNS: Mapping[str, Callable[[Any], bool]] = {
     "expiry": _is_expiry, "side": _is_side, "account": _is_account, "tags": _has_import_tag
 }  # fmt: skip
-
-
-class SectionSummary(Struct, frozen=True):
-    """What a run made of one section.
-
-    `facts` were seen, `missing` are mapped and were not, columns that no row of a list has among them.
-    `columns` are the keys with a value in at least one row, by the path of the list. `recognised`, `foreign`
-    and `unknown` count keys by their paths; `unnamed` counts rows that do not say what they are about.
-    `unread` names keys that nobody knows. `age_sec` is the age of the section by its own time. `lines` counts
-    the lines of a log.
-    """
-
-    section: str
-    facts: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    columns: Mapping[str, tuple[str, ...]] = {}
-    recognised: int = 0
-    foreign: int = 0
-    unknown: int = 0
-    unnamed: int = 0
-    unread: tuple[str, ...] = ()
-    age_sec: float | None = None
-    lines: LineCounts | None = None
 
 
 class _Keys(Struct, frozen=True):
@@ -113,7 +86,7 @@ class KeyComparison(Struct):
     partial: set[str] = field(default_factory=set)
     strange: dict[str, Any] = field(default_factory=dict)
     words: Words = {}
-    objects: dict[str, ObjectKeys] = field(default_factory=dict)
+    seen: SectionKeys = field(default_factory=SectionKeys)
     unnamed: int = 0
     _sorted: dict[tuple[str, tuple[str, ...]], _Keys] = field(default_factory=dict)
     _near: dict[tuple[Any, ...], Mapping[str, list[str]]] = field(default_factory=dict)
@@ -140,7 +113,7 @@ class KeyComparison(Struct):
             if not isinstance(row, dict):
                 continue
             is_known = self._compare_object(path, row, shape)
-            is_named = not shape.named_by or _is_named(row, shape, shape.named_by)
+            is_named = not shape.named_by or shape.is_named(row, shape.named_by)
             if row and (not is_known or not is_named):
                 self.unnamed += 1
                 self._add_fault(path, _describe_row(shape, is_known))
@@ -150,7 +123,7 @@ class KeyComparison(Struct):
     def _compare_object(self, path: str, item: Mapping[str, Any], shape: Shape) -> bool:
         """Examine the keys of one object; return whether it has a key that is read."""
         keys = self._sort_keys(path, tuple(item), shape)
-        self._count_keys(path, item, keys)
+        self.seen.add_object(path, item, keys.named)
         for key, spec in keys.nested:
             self._compare_value(f"{path}.{key}", item[key], spec)
         for key in keys.cells:
@@ -162,38 +135,10 @@ class KeyComparison(Struct):
             self._compare_needs(path, item, shape)
         return bool(keys.groups)
 
-    def list_columns(self) -> dict[str, tuple[str, ...]]:
-        """Return by the path of a list, within the section or the section itself, the keys of its rows."""
-        inner = {path.partition(".")[2]: keys.some for path, keys in self.objects.items()}
-        own = inner.pop("", frozenset())
-        rows = {self.section: own, **inner} if get_kinds(self.section) == ARRAY else inner
-        return {path: tuple(sorted(keys)) for path, keys in sorted(rows.items()) if keys}
-
-    def list_missing_columns(self, shape: Shape) -> list[str]:
-        """Return the columns of lists, by their paths, that rows must have and that no row has."""
-        missing = []
-        for path, keys in self.objects.items():
-            nested = (other.some for name, other in self.objects.items() if name.startswith(f"{path}."))
-            parents = path.split(".")[1:]
-            inner = shape.find_shape(parents)
-            for need in inner.needs if inner is not None and inner.named_by else ():
-                if not need.is_met_by(keys.some.union(*nested)) and not _is_elsewhere(need):
-                    missing.append(".".join((*parents, need.groups[0])))
-        return missing
-
-    def _count_keys(self, path: str, item: Mapping[str, Any], keys: _Keys) -> None:
-        """Note the keys of one object among those of every and of some object at its path."""
-        given = frozenset(group for key, group in keys.named if _is_answered(group, item[key]))
-        before = self.objects.get(path)
-        if before is None:
-            self.objects[path] = ObjectKeys(given, given)
-        elif given != before.every or given != before.some:
-            self.objects[path] = ObjectKeys(before.every & given, before.some | given)
-
     def _compare_needs(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
         """Examine whether an object lacks what it must have: always, or while a strange key could be it."""
         groups, strange = self._list_parts(path, item, shape)
-        given = set(_iter_given(item, shape))
+        given = set(shape.iter_given(item))
         for need in shape.needs:
             is_met = need.is_met_by(given if need.always else groups)
             candidates = () if is_met else self._list_candidates(need, strange)
@@ -340,44 +285,9 @@ class KeyComparison(Struct):
         self.faults.setdefault(path, Fault(path, problem))
 
 
-def _is_elsewhere(need: Need) -> bool:
-    """Return whether a row may lack it by right: its section names the account, its quantity has the sign."""
-    return need.groups[0] == "account" or need.kind == "sign"
-
-
-def _is_answered(group: str, value: Any) -> bool:
-    """Return whether a value says something; a stock's strike of 0 does not, an order's missing id does."""
-    if group == "strike":
-        return value not in (None, "", 0, "0")
-    is_blank = value is None or value == "" or (isinstance(value, float | str) and is_unset(value))
-    return group in MAY_BE_NULL or not is_blank
-
-
 def _describe_candidates(names: Sequence[str]) -> str:
     """Return what is said of a missing fact that one of these keys may be."""
     return f"is not there, and {', '.join(names[:_MOST_CANDIDATES])} may be it"
-
-
-def _iter_given(item: Mapping[str, Any], shape: Shape) -> Iterator[str]:
-    """Yield the groups that have a value in the object or in an object of it; unset is none."""
-    for key, value in item.items():
-        name = shape.normalize(key)
-        if name not in shape.reads:
-            continue
-        spec = shape.reads[name]
-        if not (value is None or is_unset(value)):
-            yield spec.group or name
-        if spec.inner is not None and isinstance(value, dict):
-            yield from _iter_given(value, spec.inner)
-
-
-def has_rows_of(value: Any, shape: Shape) -> bool:
-    """Return whether a value is a list of rows of that shape: two known keys in one of them."""
-    rows = value[:_MOST_KEYS] if isinstance(value, list) else ()
-    return any(
-        isinstance(row, dict) and sum(shape.normalize(key) in shape.reads for key in row) >= _FEWEST_COLUMNS
-        for row in rows
-    )
 
 
 def _list_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> list[str]:
@@ -423,20 +333,6 @@ def _is_plural(name: str, shape: Shape) -> bool:
 
 def _has_content(value: Any) -> bool:
     return value not in (None, "", [], {})
-
-
-def _is_named(row: Mapping[str, Any], shape: Shape, named_by: tuple[str, ...]) -> bool:
-    """Return whether one of the groups that name the row has a value, in it or in an object of it."""
-    for key, value in row.items():
-        spec = shape.reads.get(shape.normalize(key))
-        if spec is None or value in (None, ""):
-            continue
-        if shape.get_group(shape.normalize(key)) in named_by:
-            return True
-        is_object = spec.kind == OBJECT and isinstance(value, dict)
-        if is_object and spec.inner is not None and _is_named(value, spec.inner, named_by):
-            return True
-    return False
 
 
 def _describe_row(shape: Shape, is_known: bool) -> str:
