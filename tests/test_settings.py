@@ -456,6 +456,46 @@ def test_a_setting_without_the_middle_of_its_prefix_is_a_doubt_and_in_our_own_fi
     assert (ran.code, "did you mean AEGIS_PT_RUNTIME?" in ran.err) == (2, True)
 
 
+LIMITS = [setting for setting in DECLARED.values() if setting.unit in ("seconds", "count", "share")]
+BOUNDED = {"SOURCE_TIMEOUT_SEC", "COLLECT_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "TWS_CLIENT_ID"}
+
+
+def test_every_limit_has_a_sensible_range_around_its_default_or_is_bounded_by_its_reader():
+    without = {setting.name.removeprefix(PREFIX) for setting in LIMITS if setting.sensible is None}
+    assert without == BOUNDED
+    ranges = [(setting, setting.sensible) for setting in LIMITS if setting.sensible]
+    assert [setting for setting, (low, high) in ranges if not low <= setting.default <= high] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_told"),
+    [
+        ("SOURCE_STALE_SEC", "999999999", True), ("SOURCE_STALE_SEC", "23400", False),
+        ("SOURCE_STALE_SEC", "23401", True), ("SOURCE_STALE_SEC", "0", False),
+        ("RESTART_WINDOW_SEC", "0", True), ("ENTRY_BURST_WINDOW_SEC", "0", True), ("UPS_RUNTIME_SEC", "0", True),
+        ("CUSHION_CRITICAL", "0", True), ("CUSHION_WARN", "1", False), ("ESCALATION_REMIND_SEC", "0", False),
+        ("PENDING_ORDER_CRITICAL", "1000", False), ("PENDING_ORDER_CRITICAL", "1001", True),
+        ("ACK_FOR_SEC", "86401", True), ("EXPECTED_TASKS", "0", False), ("TRUTH_MAX_AGE_SEC", "604800", True),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_so_far_out_that_it_watches_nothing_is_one_warning(name, value, is_told):
+    ran = answer("settings", environ={PREFIX + name: value})
+    assert (ran.code, ran.err.count(f"{PREFIX}{name}=")) == (0, int(is_told)), ran.err
+
+
+def test_a_senseless_limit_is_told_wherever_a_reader_looks_and_in_a_file_of_settings_too(tmp_path):
+    page, file = tmp_path / "page.md", tmp_path / "x.env"
+    file.write_text("AEGIS_PT_GAP_SEC=99999999\n")
+    text = (
+        f'AEGIS_PT_GAP_SEC=99999999 ({file}) is above 23 400 (seconds), beyond which the limit has no use: "'
+    )
+    job = ("run", "--stdout", "--state", str(tmp_path / "state"), "--summary", str(page))
+    for words in (("settings",), ("doctor",), ("report",), ("detect", "--report", "--offline"), job):
+        ran = answer(*words, stdin=healthy(), environ={"AEGIS_PT_ENV_FILE": str(file)})
+        shown = ran.err + ran.out.decode() + (unescape(page.read_text()) if words is job else "")
+        assert text in shown.replace('\\"', '"'), (words, ran.err)
+
+
 @pytest.mark.parametrize(
     ("setting", "name"),
     [

@@ -46,6 +46,7 @@ from detector.settings import (
     Settings,
     add_settings,
     find_doubts,
+    find_senseless,
     find_unknown,
     normalize_name,
     parse_env_file,
@@ -151,9 +152,8 @@ class AppContext(Struct, frozen=True):
         unknown = list(find_unknown(path, written, settings.values))
         if unknown:
             raise InputError(*unknown)
-        return replace(
-            settings, doubts=tuple(find_doubts([name for name in texts if name not in settings.values]))
-        )
+        others = [name for name in texts if name not in settings.values]
+        return replace(settings, doubts=(*find_doubts(others), *find_senseless(settings)))
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:

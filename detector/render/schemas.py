@@ -59,7 +59,7 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     " and how many keys were recognised, are foreign, or are not understood",
     "checked": "how many rules were judged on facts of this run; 0 means that nothing was checked",
     "overrides": "closures that the owner announced for today's session",
-    "warnings": "mutes that are not in force, and settings of the environment that nobody reads",
+    "warnings": "mutes that are not in force, settings that nobody reads, and limits that have no use",
     "gap": "the time since the previous run",
     "channels": "when each channel took its first and its latest message, and its latest error",
     "sessions": "the latest sessions as the runs saw them, and which channels took their summary",

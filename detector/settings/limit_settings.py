@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from detector.settings.setting import (
+    DAY,
+    HOUR,
     add_count,
     add_seconds,
     add_setting,
@@ -19,9 +21,15 @@ DEPLOY_GRACE_SEC = add_seconds(
 START_GRACE_SEC = add_seconds(
     "START_GRACE_SEC", 240, "A task's containers may take this long to become healthy."
 )
-RESTART_WINDOW_SEC = add_seconds("RESTART_WINDOW_SEC", 3600, "Window in which restarts are counted.")
-RESTART_CRITICAL = add_count("RESTART_CRITICAL", 3, "Stops or starts within the window that make a loop.")
-CLOCK_SKEW_SEC = add_seconds("CLOCK_SKEW_SEC", 120, "A time further in the future than this is ignored.")
+RESTART_WINDOW_SEC = add_seconds(
+    "RESTART_WINDOW_SEC", 3600, "Window in which restarts are counted.", least=60, most=DAY
+)
+RESTART_CRITICAL = add_count(
+    "RESTART_CRITICAL", 3, "Stops or starts within the window that make a loop.", most=60
+)
+CLOCK_SKEW_SEC = add_seconds(
+    "CLOCK_SKEW_SEC", 120, "A time further in the future than this is ignored.", most=HOUR
+)
 PENDING_ORDER_STALE_SEC = add_seconds(
     "PENDING_ORDER_STALE_SEC", 300, "A working order older than this is stale."
 )
@@ -64,7 +72,10 @@ FILL_LAG_SEC = add_seconds(
     "FILL_LAG_SEC", 120, "A fill at the broker must stand in the runtime's trades within this."
 )
 ENTRY_BURST_WINDOW_SEC = add_seconds(
-    "ENTRY_BURST_WINDOW_SEC", 600, "Window in which filled entries in one instrument are counted."
+    "ENTRY_BURST_WINDOW_SEC",
+    600,
+    "Window in which filled entries in one instrument are counted.",
+    least=1,
 )
 ENTRY_BURST_CRITICAL = add_count(
     "ENTRY_BURST_CRITICAL",
@@ -76,7 +87,7 @@ CLOSE_WAIT_CRITICAL = add_count(
     "CLOSE_WAIT_CRITICAL", 3, "Half-closed connections at which the gateway's API counts as blocked."
 )
 UPS_RUNTIME_SEC = add_seconds(
-    "UPS_RUNTIME_SEC", 300, "On battery with less than this left, the machine is about to go dark."
+    "UPS_RUNTIME_SEC", 300, "On battery with less than this left, the machine is about to go dark.", least=1
 )
 FEED_FROZEN_SEC = add_seconds(
     "FEED_FROZEN_SEC",
@@ -84,7 +95,10 @@ FEED_FROZEN_SEC = add_seconds(
     "Ticks older than this, or prices that stand still for so long, are a frozen feed.",
 )
 TRUTH_MAX_AGE_SEC = add_seconds(
-    "TRUTH_MAX_AGE_SEC", 60, "What the broker said is no ground for a close order once it is older than this."
+    "TRUTH_MAX_AGE_SEC",
+    60,
+    "What the broker said is no ground for a close order once it is older than this.",
+    most=HOUR,
 )
 
 
@@ -99,6 +113,7 @@ FOREIGN_POSITIONS = add_setting(
 
 
 _NO_CLIENT_IDS: tuple[str, ...] = ()
+_SHARES = (0.001, 1)
 CLIENT_IDS = add_setting(
     "CLIENT_IDS",
     _NO_CLIENT_IDS,
@@ -107,24 +122,39 @@ CLIENT_IDS = add_setting(
     parse_client_ids,
 )
 CUSHION_WARN = add_setting(
-    "CUSHION_WARN", 0.10, "share", "A cushion of the account below this share is a warning.", parse_share
+    "CUSHION_WARN",
+    0.10,
+    "share",
+    "A cushion of the account below this share is a warning.",
+    parse_share,
+    sensible=_SHARES,
 )
 CUSHION_CRITICAL = add_setting(
-    "CUSHION_CRITICAL", 0.05, "share", "A cushion of the account below this share is critical.", parse_share
+    "CUSHION_CRITICAL",
+    0.05,
+    "share",
+    "A cushion of the account below this share is critical.",
+    parse_share,
+    sensible=_SHARES,
 )
 
 
 GAP_SEC = add_seconds("GAP_SEC", 1500, "A longer time between two runs is a gap: nobody looked.")
 OBSERVATION_SEC = add_seconds(
-    "OBSERVATION_SEC", 240, "Verdicts closer together than this are one observation."
+    "OBSERVATION_SEC", 240, "Verdicts closer together than this are one observation.", most=HOUR
 )
 REOPEN_WITHIN_SEC = add_seconds(
-    "REOPEN_WITHIN_SEC", 7200, "A condition that returns within this time continues its episode."
+    "REOPEN_WITHIN_SEC", 7200, "A condition that returns within this time continues its episode.", most=DAY
 )
 ESCALATION_REMIND_SEC = add_seconds(
-    "ESCALATION_REMIND_SEC", 3600, "First reminder of what escalates; doubles up to a day; 0 is off."
+    "ESCALATION_REMIND_SEC",
+    3600,
+    "First reminder of what escalates; doubles up to a day; 0 is off.",
+    most=DAY,
 )
-REMIND_AFTER_SEC = add_seconds("REMIND_AFTER_SEC", 0, "First reminder of everything else; 0 is off.")
+REMIND_AFTER_SEC = add_seconds(
+    "REMIND_AFTER_SEC", 0, "First reminder of everything else; 0 is off.", most=DAY
+)
 MUTES = add_setting("MUTES", "", "path", "TOML file of mutes, each with an end and a reason.", parse_optional)
 ARTIFACT = add_setting(
     "ARTIFACT",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from detector.formats.patterns import build_pattern
 from detector.settings.escalation import Rung, add_rung
 from detector.settings.setting import (
+    DAY,
     Setting,
     add_setting,
     build_url_parser,
@@ -178,4 +179,5 @@ ACK_FOR_SEC: Setting[float] = add_setting(
     "seconds",
     "How long an acknowledgement by a button, a reaction or a pager lasts, at most a day.",
     parse_seconds,
+    sensible=(0, DAY),
 )

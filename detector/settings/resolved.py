@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True, eq=False):
     """The settings in force: a value per declared setting, and where each came from.
 
     `files` holds the parsed content of the files that settings name, by setting; the app reads them. `doubts`
-    are names of the environment that resemble a setting's and are none.
+    are warnings: names of the environment that resemble a setting's and are none, limits without use.
     """
 
     values: Mapping[str, Any]
@@ -227,6 +227,20 @@ def find_doubts(names: Collection[str]) -> Iterator[str]:
     if pairs:
         is_are = "is no setting" if len(pairs) == 1 else "are no settings"
         yield f"{', '.join(pairs)} {is_are} of this program, and nothing here reads what resembles one."
+
+
+def find_senseless(settings: Settings) -> Iterator[str]:
+    """Yield one warning for each limit that is set so far out that what it watches is watched no more."""
+    for name, setting in DECLARED.items():
+        value, origin = settings[setting], settings.origins.get(name)
+        if setting.sensible is None or setting.sensible[0] <= value <= setting.sensible[1]:
+            continue
+        least, most = (f"{bound:,}".replace(",", " ") for bound in setting.sensible)
+        bound = f"above {most}" if value > setting.sensible[1] else f"below {least}"
+        yield (
+            f"{name}={value} ({origin}) is {bound} ({setting.unit}), beyond which the limit has no use:"
+            f' "{setting.help}"'
+        )
 
 
 @lru_cache(maxsize=256)

@@ -227,11 +227,12 @@ TWS_ADDRESS = add_setting(
     parse_address,
     source=True,
 )
-TWS_CLIENT_ID = add_count(
+TWS_CLIENT_ID = add_setting(
     "TWS_CLIENT_ID",
     7417,
+    "count",
     "The API client id of this program: its own, never 0 and never the bot's.",
-    maximum=2**31 - 1,
+    build_int_parser(1, 2**31 - 1),
 )
 GATEWAY_PORT = add_setting(
     "GATEWAY_PORT",

@@ -14,6 +14,7 @@ from detector.formats.patterns import build_pattern
 
 T = TypeVar("T")
 LARGEST = 1_000_000_000
+SESSION, HOUR, DAY = 23_400, 3_600, 86_400  # seconds; the first is the regular session
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.1, 600
 _NUMBER = build_pattern(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 # Of RFC 5321's addresses the ones that people have: dot-atom at a host name.
@@ -269,7 +270,8 @@ PREFIX = "AEGIS_PT_"
 class Setting(Struct, Generic[T], frozen=True, eq=False):
     """One declared setting: `parse` turns its text into a value or raises ValueError with what is wrong.
 
-    A setting with `source` switches a source on.
+    A setting with `source` switches a source on. Outside `sensible` a limit reports nothing any more, or
+    never stops: such a value is accepted, with a warning.
     """
 
     name: str
@@ -279,6 +281,7 @@ class Setting(Struct, Generic[T], frozen=True, eq=False):
     parse: Callable[[str], T]
     secret: bool = False
     source: bool = False
+    sensible: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -288,19 +291,22 @@ DECLARED: dict[str, Setting[Any]] = {}
 
 
 def add_setting(
-    name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **flags: bool
+    name: str, default: T, unit: str, help_: str, parse: Callable[[str], T], **flags: Any
 ) -> Setting[T]:
-    """Declare one setting; `flags` are `secret` and `source`."""
+    """Declare one setting; `flags` are `secret`, `source` and `sensible`."""
     setting = Setting(PREFIX + name, default, unit, help_, parse, **flags)
     DECLARED[setting.name] = setting
     return setting
 
 
-def add_count(name: str, default: int, help_: str, minimum: int = 1, maximum: int = LARGEST) -> Setting[int]:
-    """Declare a setting that is a count."""
-    return add_setting(name, default, "count", help_, build_int_parser(minimum, maximum))
+def add_count(name: str, default: int, help_: str, minimum: int = 1, most: int = 1_000) -> Setting[int]:
+    """Declare a setting that is a count; sensible are up to `most`."""
+    parse = build_int_parser(minimum, LARGEST)
+    return add_setting(name, default, "count", help_, parse, sensible=(minimum, most))
 
 
-def add_seconds(name: str, default: int, help_: str) -> Setting[float]:
-    """Declare a setting that is a time in seconds."""
-    return add_setting(name, default, "seconds", help_, parse_seconds)
+def add_seconds(
+    name: str, default: int, help_: str, least: float = 0, most: float = SESSION
+) -> Setting[float]:
+    """Declare a setting that is a time in seconds; sensible are `least` to `most`, a session by default."""
+    return add_setting(name, default, "seconds", help_, parse_seconds, sensible=(least, most))
