@@ -68,13 +68,21 @@ def redact_document(
     document: Mapping[str, Any], settings: Settings, ids: Mapping[str, str | None]
 ) -> tuple[dict[str, Any], Settings, dict[str, str | None]]:
     """Return the three, redacted together: an account that stands in several of them has one alias."""
-    texts = {name: value for name, value in settings.values.items() if isinstance(value, str)}
+    names, secrets = _list_hidden(settings)
     # Numbers instead of the names of sections and settings: a secret may be an ordinary word.
-    parts = [*document.values(), list(texts.values()), dict(ids)]
-    redacted = redact({str(number): part for number, part in enumerate(parts)}, list_secrets(settings))
-    *sections, redacted_texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))
-    values = {**settings.values, **dict(zip(texts, redacted_texts, strict=True))}
+    parts = [*document.values(), [settings.values[name] for name in names], dict(ids)]
+    redacted = redact({str(number): part for number, part in enumerate(parts)}, secrets)
+    *sections, texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))
+    values = {**settings.values, **dict(zip(names, texts, strict=True))}
     return dict(zip(document, sections, strict=True)), replace(settings, values=values), redacted_ids
+
+
+@lru_cache(maxsize=16)
+def _list_hidden(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the settings whose text holds an account or a secret, and all secrets."""
+    secrets = tuple(list_secrets(settings))
+    texts = ((name, value) for name, value in settings.values.items() if isinstance(value, str))
+    return tuple(name for name, text in texts if redact(text, secrets) != text), secrets
 
 
 def check_document(document: Mapping[str, Any], now: datetime, settings: Settings) -> Snapshot:

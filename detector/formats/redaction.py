@@ -12,6 +12,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from msgspec import json
+
 from detector.formats.patterns import build_pattern
 
 # A line end that JSON escaped is a letter too: what follows it begins a word.
@@ -175,6 +177,9 @@ _FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")
 # Whether a text of that mask can hold an account or a secret, of those that this process searched before.
 _SEARCHED: dict[bytes | None, bool] = {}
 _MOST_SEARCHED, _LONGEST_REMEMBERED = 8192, 256
+# The masks of values that this process searched before and that hold neither.
+_CLEAN: set[bytes] = set()
+_MOST_CLEAN, _LONGEST_CLEAN = 256, 16_384
 _SHORTEST_SECRET = 4
 _TOGETHER, _MAX_PASSES = 256, 8
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
@@ -222,8 +227,12 @@ def get_account_kind(alias: str) -> str | None:
 def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
     """Return the texts that can hold an account or a secret, and the keys whose value can be one.
 
-    Texts that differ in their digits only are searched once.
+    Texts that differ in their digits only are searched once, and so are values that do.
     """
+    text = _encode(value)
+    mask = None if text is None else text.lower().translate(_MASKED)
+    if text is not None and mask in _CLEAN and not any(_can_hold(text, secret) for secret in secrets):
+        return set()
     texts: list[str] = []
     keys: set[str] = set()
     _collect_texts(value, texts, keys)
@@ -231,10 +240,29 @@ def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
     masks = [_mask(text) for text in texts]
     suspicious = _find_suspicious(dict.fromkeys(masks))
     suspects = {text for text, mask in zip(texts, masks, strict=True) if mask in suspicious}
+    suspects.update(key for key in keys if _is_owner_key(key))
+    if mask is not None and not suspects:
+        if len(_CLEAN) >= _MOST_CLEAN:
+            _CLEAN.clear()
+        _CLEAN.add(mask)
     for secret in secrets:
         suspects.update(text for text in texts if secret in text)
-    suspects.update(key for key in keys if _is_owner_key(key))
     return suspects
+
+
+def _encode(value: Any) -> bytes | None:
+    """Return the JSON of a value, by whose mask the masks of all its texts are known; else None."""
+    try:
+        text = json.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    is_short = len(text) <= _LONGEST_CLEAN
+    return text if is_short and (text.isascii() or not _FOLDED.search(text.decode())) else None
+
+
+def _can_hold(text: bytes, secret: str) -> bool:
+    encoded = _encode(secret)
+    return encoded is None or encoded[1:-1] in text
 
 
 def _find_suspicious(masks: Iterable[bytes | None]) -> set[bytes | None]:

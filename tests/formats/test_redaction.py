@@ -6,6 +6,7 @@ Every secret in here is made up; several are the examples of the vendors' own do
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.formats.redaction import (
+    _CLEAN,
     _SECRETS,
     ACCOUNT,
     _find_suspects,
@@ -409,6 +411,19 @@ def test_the_quick_look_never_misses_what_the_patterns_find(text):
     """The signs of a secret may be careful, never careless: each text that a pattern matches is a suspect."""
     if ACCOUNT.search(text) or any(row.pattern.search(text) for row in _SECRETS):
         assert text in _find_suspects(["nothing", text, "nor here 12"], ())
+
+
+@given(document=DOCUMENTS, secret=st.sampled_from(["", "plain", 'with " and \\', "tab\t\x01", "né"]))
+@example(document={"a": "\x11u1234567"}, secret="")
+@example(document={"K": "\u017fk-1234567890123456"}, secret="")
+def test_what_differs_in_its_digits_from_something_clean_is_redacted_as_by_itself(document: Any, secret: str):
+    """A value whose mask was seen before is not searched again."""
+    document = {"found": document, "text": f"a {secret} b"}
+    _CLEAN.clear()
+    alone = redact(document, [secret])
+    digits = str.maketrans("0123456789", "1234567891")
+    redact(json.loads(re.sub(r"\\u....|[0-9]", lambda m: m[0].translate(digits), json.dumps(document))))
+    assert redact(document, [secret]) == alone
 
 
 def test_what_was_searched_before_is_redacted_like_the_first_time(monkeypatch):
