@@ -16,11 +16,11 @@ from detector.domain.instrument_names import STOCK
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
-    UNCLEAR,
     Answer,
     compare,
     compare_accounts,
     compare_combo,
+    compare_parts,
     get_days,
     get_names,
     is_nameless,
@@ -32,29 +32,46 @@ from detector.reconciliation.instrument_index import (
     get_bond_kind,
     get_mere_kind,
 )
-from detector.reconciliation.position_pairs import BROKER, FLAT, INTERNAL, Lot, PositionPair, Side
+from detector.reconciliation.position_pairs import (
+    BROKER,
+    FLAT,
+    INTERNAL,
+    Lot,
+    PositionPair,
+    Side,
+    merge_instruments,
+)
 
 
 class PositionBook(Struct):
     """The positions of both sides, by account.
 
     `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal
-    lots of several contracts, which the broker lists by leg: their legs are not compared.
+    lots of several contracts, which the broker lists by leg: their legs are not compared. `contracts` are
+    those with an id, under all the names that rows of any account give it.
     """
 
     account: str | None = None
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
+    contracts: dict[str, Instrument] = field(default_factory=dict)
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
     _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
-        key = normalize(instrument), account or self.account
+        key = self.complete(instrument), account or self.account
         if key not in self._lookups:  # a runtime may list one instrument in many rows
             self._lookups[key] = self._find(*key)
         return self._lookups[key]
+
+    def complete(self, instrument: Instrument) -> Instrument:
+        """Return the instrument in its normal form with every name that another row of its id gives."""
+        named = normalize(instrument)
+        contract = self.contracts.get(named.con_id or "")
+        is_other = contract is None or compare_parts(named, contract) == DIFFERENT
+        return named if contract is None or is_other else merge_instruments(named, contract)
 
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
         positions = [
@@ -152,8 +169,11 @@ def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[Po
     same = [position for position, answer in matches if answer == SAME]
     if len(same) != 1:
         return [position for position, _ in matches]
-    mere_ids = [position for position, _ in matches if is_nameless(position.instrument)]
-    return same + [row for row in mere_ids if compare(row.instrument, same[0].instrument) == UNCLEAR]
+    return same + [
+        row
+        for row, _ in matches
+        if row is not same[0] and compare(row.instrument, same[0].instrument) != DIFFERENT
+    ]
 
 
 def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:
@@ -234,16 +254,28 @@ def build_position_book(
     sides: tuple[tuple[Side, list[Lot]], ...] = ((BROKER, list(broker)), (INTERNAL, list(internal)))
     accounts = {account} - {None} or {lot.account for _, lots in sides for lot in lots if lot.account}
     accounts = accounts if account is not None else accounts | set(named_accounts)
-    book = PositionBook(account)
+    book = PositionBook(account, contracts=_merge_by_id(lot for _, lots in sides for lot in lots))
     groups: dict[tuple[Instrument, str | None, Side], list[Lot]] = {}
     for side, lots in sides:
         for lot in lots:
             owner = next(iter(accounts)) if lot.account is None and len(accounts) == 1 else lot.account
             if account is None or compare_accounts(owner, account) != DIFFERENT:
-                own_lot = lot if owner == lot.account else replace(lot, account=owner)
-                groups.setdefault((lot.instrument, owner, side), []).append(own_lot)
+                own_lot = replace(lot, account=owner, instrument=book.complete(lot.instrument))
+                groups.setdefault((own_lot.instrument, owner, side), []).append(own_lot)
     for instrument, owner, _ in groups:
         book.add_listed(instrument, owner)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     return book
+
+
+def _merge_by_id(lots: Iterable[Lot]) -> dict[str, Instrument]:
+    """Return each contract id with all the names of its rows; none where two of them contradict."""
+    contracts: dict[str, Instrument] = {}
+    contrary: set[str] = set()
+    for instrument in {lot.instrument: None for lot in sorted(lots, key=lambda lot: lot.detail)}:
+        if (con_id := instrument.con_id) is not None:
+            known = contracts.setdefault(con_id, instrument)
+            contrary |= {con_id} if compare_parts(known, instrument) == DIFFERENT else set()
+            contracts[con_id] = merge_instruments(known, instrument)
+    return {con_id: contract for con_id, contract in contracts.items() if con_id not in contrary}

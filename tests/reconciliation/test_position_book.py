@@ -195,6 +195,23 @@ def test_a_share_beside_an_option_is_no_part_of_it():
     assert (difference.name, difference.kind, difference.internal) == ("SPY", "phantom", Decimal(100))
 
 
+def test_a_contract_id_has_the_names_that_another_account_gives_it():
+    by_id, euro = Instrument("SAN", "851"), Instrument("SAN", currency="EUR", local_symbol="SAN1")
+    dollar = Instrument("SAN", "851", "STK", currency="USD")
+    held = [build_lot(row, Decimal(200), "DU1") for row in (by_id, euro)]
+    book = build_position_book([*held, build_lot(dollar, Decimal(200), "DU2")], [])
+    assert [len(book.find(row, "DU1")) for row in (by_id, euro)] == [1, 1]
+    assert {row.internal for row in list_differences(book)} == {Decimal(200)}
+    contrary = build_lot(Instrument("SAN", "851", currency="GBP"), Decimal(1), "DU3")
+    assert build_position_book([*held, contrary, build_lot(dollar, Decimal(1), "DU2")], []).contracts == {}
+
+
+def test_a_row_without_the_id_beside_the_one_that_has_it_may_be_more_of_it():
+    named, bare = Instrument("SPY", "756733", "STK"), Instrument("SPY", None, "STK", currency="USD")
+    book = build_position_book([], [of(None, 1, named), of(None, 4, bare)])
+    assert len(book.find(Instrument(con_id="756733"))) == 2
+
+
 def test_two_unclear_rows_that_touch_are_compared_as_one():
     later_call = Instrument("SPY", None, "OPT", "20260507", 727, "C", 100)
     unclear = Instrument("SPY", None, "OPT", None, 727, "C")

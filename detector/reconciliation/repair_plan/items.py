@@ -11,7 +11,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, normalize
+from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.reconciliation.expiry import LIVE, get_expiry_state
@@ -113,7 +113,9 @@ class ReportedDifferences:
 
     def find_certain(self, instrument: Instrument, account: str | None, title: str) -> Difference | None:
         """Return the reported difference in that very instrument, or in the trade of that title."""
-        named = normalize(instrument)
+        if self.comparison is None:
+            return None
+        named = self.comparison.book.complete(instrument)
         same = (
             row for row in self._by_instrument.find(named, account) if compare(row.instrument, named) == SAME
         )
