@@ -339,6 +339,10 @@ def get_sign(side: str | None) -> int | None:
     return 1 if label in _BUYS else -1 if label in _SELLS else None
 
 
+UNKNOWN_SIDE = "unknown"
+"""The side of a quantity that may or may not bear its sign."""
+
+
 def apply_sign(quantity: Decimal | float | None, side: str | None) -> Decimal | None:
     """Return a quantity with the sign of its side, where it bears none; None where that side is unknown."""
     number, sign = to_exact_decimal(quantity), get_sign(side)

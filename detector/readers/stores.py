@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
+from detector.domain.instrument_names import UNKNOWN_SIDE, apply_sign
 from detector.domain.profile import (
     FILLS,
     HISTORY,
@@ -32,6 +33,7 @@ from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
+from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 
@@ -90,13 +92,24 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         is_filled = context.profile.position_rows == FILLS
         get_position = _build_column_getter(stores, POSITION_STATE, _STATES if is_filled else ())
         rows = _read_positions(position_items, context.profile.position_rows, get_position, reading)
-        completed = _merge_rows(rows, trades, (*_NAMES, *_IDS, "side"))
-        trades = _merge_rows(trades, rows, (*_NAMES, *_IDS))
-        reading.values["store_positions"] = completed
-        if any(position.is_effectively_open is not False and not position.is_named for position in completed):
-            reading.partial.add("store_positions")
+        reading.values["store_positions"], trades = _join_rows(rows, trades, reading)
     if trade_items is not None:
         reading.values["store_trades"] = trades
+
+
+def _join_rows(
+    rows: tuple[StoredPosition, ...], trades: tuple[Trade, ...], reading: Reading
+) -> tuple[tuple[StoredPosition, ...], tuple[Trade, ...]]:
+    """Return the rows of both stores, each with what the other one gives of its trade."""
+    positions = _merge_rows(rows, trades, (*_NAMES, *_IDS, "side"))
+    trades = _merge_rows(trades, rows, (*_NAMES, *_IDS))
+    positions, trades = _mark_unknown_sides(positions, trades), _mark_unknown_sides(trades, positions)
+    if any(row.is_effectively_open is not False and not row.is_named for row in positions):
+        reading.partial.add("store_positions")
+    if doubtful := [row.title for row in positions if row.side == UNKNOWN_SIDE]:
+        problem = f"of {format_list(doubtful)} is not given, and {TRADES} has it short"
+        reading.add_fault(f"stores.{POSITION_STATE}.side", problem)
+    return positions, trades
 
 
 def _read_documents(
@@ -230,3 +243,20 @@ def _merge_row(row: R, other_row: Any, columns: tuple[str, ...]) -> R:
         if getattr(row, name) is None and getattr(other_row, name) is not None
     }
     return replace(row, **missing) if missing else row
+
+
+def _mark_unknown_sides(rows: tuple[R, ...], other_rows: Iterable[Any]) -> tuple[R, ...]:
+    """Return the rows, of unknown side where nothing shows a quantity to be long.
+
+    Such a row gives no side, its list has no negative quantity, and the other store has its trade short.
+    """
+    bare = [row for row in rows if row.side is None and row.quantity is not None]
+    if any((row.quantity or 0) < 0 for row in bare):
+        return rows
+    shorts = {row.trade_id for row in other_rows if row.trade_id and _is_short(row)}
+    doubtful = {id(row) for row in bare if row.trade_id in shorts}
+    return tuple(replace(row, side=UNKNOWN_SIDE) if id(row) in doubtful else row for row in rows)
+
+
+def _is_short(row: StoredPosition | Trade) -> bool:
+    return (apply_sign(row.quantity, row.side) or 0) < 0

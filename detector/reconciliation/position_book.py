@@ -61,12 +61,12 @@ class PositionBook(Struct):
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
-        key = self.complete(instrument), account or self.account
+        key = self.add_names(instrument), account or self.account
         if key not in self._lookups:  # a runtime may list one instrument in many rows
             self._lookups[key] = self._find(*key)
         return self._lookups[key]
 
-    def complete(self, instrument: Instrument) -> Instrument:
+    def add_names(self, instrument: Instrument) -> Instrument:
         """Return the instrument in its normal form with every name that another row of its id gives."""
         named = normalize(instrument)
         contract = self.contracts.get(named.con_id or "")
@@ -260,7 +260,7 @@ def build_position_book(
         for lot in lots:
             owner = next(iter(accounts)) if lot.account is None and len(accounts) == 1 else lot.account
             if account is None or compare_accounts(owner, account) != DIFFERENT:
-                own_lot = replace(lot, account=owner, instrument=book.complete(lot.instrument))
+                own_lot = replace(lot, account=owner, instrument=book.add_names(lot.instrument))
                 groups.setdefault((own_lot.instrument, owner, side), []).append(own_lot)
     for instrument, owner, _ in groups:
         book.add_listed(instrument, owner)

@@ -122,6 +122,27 @@ def test_what_a_trade_says_is_open(row, held):
     assert trade.is_effectively_open is held
 
 
+@pytest.mark.parametrize(
+    ("position", "trade", "sides"),
+    [
+        ({"contracts_remaining": 5, "side": "SHORT"}, [5], (-5, None)),
+        ({"contracts_remaining": -5}, [5], (-5, None)),
+        ({"contracts_remaining": 5}, [-5], (None, -5)),
+        ({"contracts_remaining": 5}, [5], (5, 5)),
+        ({"contracts_remaining": -5}, [5, -1], (-5, 5)),  # that store writes signs: one of the two is wrong
+        ({"contracts_remaining": -5, "is_open": 0}, [5], (0, None)),
+    ],
+)
+def test_a_quantity_without_a_side_is_not_long_where_the_other_store_has_its_trade_short(
+    position, trade, sides
+):
+    trades = [{"id": 162 + n, "quantity": quantity} for n, quantity in enumerate(trade)]
+    made = reading({"position_state": [{"trade_id": 162, "symbol": "SPY", **position}], "trades": trades})
+    rows = made.values["store_positions"][0], made.values["store_trades"][0]
+    assert tuple(row.signed_quantity for row in rows) == sides
+    assert [fault.path for fault in made.invalid] == ["stores.position_state.side"][: sides[0] is None]
+
+
 ROW = {"symbol": "SPY", "contracts_remaining": 39}
 
 

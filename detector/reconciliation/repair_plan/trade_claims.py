@@ -12,7 +12,7 @@ from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
-from detector.formats.numbers import format_list, format_quantity, normalize_number
+from detector.formats.numbers import format_list, format_quantity, normalize_number, to_exact_decimal
 from detector.formats.times import format_duration
 from detector.reconciliation.position_pairs import describe_held
 
@@ -26,7 +26,8 @@ Column = tuple[str, str, str]
 class TradeClaim(Struct, frozen=True):
     """A trade by one source: whether it is open, its quantity and instrument, and how it ended.
 
-    `quantity` is signed; `is_unsigned`: the row itself has it without a sign, beside its side.
+    `quantity` is signed; `is_unsigned`: the row itself has it without a sign, beside its side. `size`: the
+    row's, of an unknown side.
     """
 
     origin: str
@@ -37,6 +38,7 @@ class TradeClaim(Struct, frozen=True):
     realized_pnl: float | None = None
     exit_reason: str | None = None
     is_unsigned: bool = False
+    size: Decimal | None = None
 
     def build_correction(self, target: Decimal) -> Column:
         """Return the change of the quantity to the target, in the row's own form."""
@@ -49,6 +51,8 @@ class TradeClaim(Struct, frozen=True):
         parts = [state]
         if self.is_open is not False and self.quantity is not None:
             parts.append(describe_held(self.quantity))
+        elif self.is_open is not False and self.size:
+            parts.append(f"{format_quantity(self.size)}, long or short is not given")
         if self.exit_price is not None:
             parts.append(f"exit {normalize_number(self.exit_price)}")
         if self.realized_pnl is not None:
@@ -111,16 +115,16 @@ class TradeRows:
 
 
 def _build_claim(origin: str, row: TradeRow) -> TradeClaim:
+    signed = row.signed_quantity
+    size = to_exact_decimal(row.quantity) if signed is None else None
     if isinstance(row, Trade):
         is_open = row.is_effectively_open if origin == TRADES else row.closed_at is None
-        return TradeClaim(
-            origin, is_open, row.signed_quantity, row, row.exit_price, row.realized_pnl, row.exit_reason
-        )
+        ends = row.exit_price, row.realized_pnl, row.exit_reason
+        return TradeClaim(origin, is_open, signed, row, *ends, size=size)
     if isinstance(row, StoredPosition):
-        return TradeClaim(
-            origin, row.is_effectively_open, row.signed_quantity, row, is_unsigned=is_unsigned(row)
-        )
-    return TradeClaim(origin, True, row.signed_quantity, row)
+        state = row.is_effectively_open
+        return TradeClaim(origin, state, signed, row, is_unsigned=is_unsigned(row), size=size)
+    return TradeClaim(origin, True, signed, row, size=size)
 
 
 def explain_incomplete_stores(facts: Facts) -> str | None:
