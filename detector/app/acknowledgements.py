@@ -29,7 +29,7 @@ from detector.settings import (
     Settings,
     list_secrets,
 )
-from detector.storage.ack_folder import read_acks
+from detector.storage.state_dir import read_acks
 
 if TYPE_CHECKING:
     from detector.channels.ack_source import AckQuery, FetchedAcks

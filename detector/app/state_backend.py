@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from detector.readers.previous import ExpectedMemory
-    from detector.storage.trusted_runs import OwnRun
+    from detector.storage.workflow_artifacts import OwnRun
 
     MemoryLock = AbstractContextManager[str | None]
 
@@ -147,8 +147,7 @@ class _GitHubBackend(Struct):
             return _build_unread(f"GitHub could not be asked for it: {error}")
 
     def _fetch(self, expected: ExpectedMemory) -> LoadedMemory:
-        from detector.storage.trusted_runs import fetch_repository
-        from detector.storage.workflow_artifacts import WorkflowArtifacts
+        from detector.storage.workflow_artifacts import WorkflowArtifacts, fetch_repository
 
         repository = find_repository(self.app, None) or ""
         github = build_github_client(self.app, self.settings, repository, _GITHUB_SEC)
@@ -157,7 +156,7 @@ class _GitHubBackend(Struct):
         return WorkflowArtifacts(github, home, self._build_own_run()).find(expected)
 
     def _build_own_run(self) -> OwnRun:
-        from detector.storage.trusted_runs import OwnRun
+        from detector.storage.workflow_artifacts import OwnRun
 
         environ = self.app.environ
         return OwnRun(

@@ -22,8 +22,7 @@ from detector.formats.serialize import to_json
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
 from detector.settings import RUNTIME, Settings
-from detector.storage.ack_folder import write_ack
-from detector.storage.state_dir import StateDir
+from detector.storage.state_dir import StateDir, write_ack
 
 _TIMEOUT_SEC = 40.0
 _DURATION = build_pattern(r"([0-9]{1,5})(s|m|h)", re.ASCII)

@@ -34,8 +34,8 @@ from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_stdout_document
 from detector.render.github_output import escape_commands, escape_commands_in_json
 from detector.settings import RUN_LANE, RUN_SOURCE
-from detector.storage.ack_folder import remove_acks
 from detector.storage.memory_artifact import LoadedMemory
+from detector.storage.state_dir import remove_acks
 
 
 class RunOptions(Struct, frozen=True):

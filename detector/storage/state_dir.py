@@ -1,4 +1,7 @@
-"""The memory as files in one folder: a few generations, each written atomically, by one run at a time."""
+"""The state folder: generations of the memory, written by one run at a time, and acknowledgements that wait.
+
+Each is a file, written atomically.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,21 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError
 from msgspec.structs import replace
 
+from detector.domain.acknowledgement import AckDocument
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import TIMEOUT, ExternalError, InputError
+from detector.formats.patterns import build_pattern
+from detector.formats.serialize import format_document, from_json, to_json
 from detector.formats.times import parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage import artifact_file
@@ -27,6 +34,8 @@ from detector.storage.memory_artifact import MOST_READ, LoadedMemory, pick_newes
 KEPT = MOST_READ
 _MAX_NAME_LENGTH, _DIGEST_LENGTH = 100, 16  # of a runtime's name in a file's name
 _RETRY_SEC = 0.1
+_MOST_FILES = 200
+_FILE: Final = build_pattern(r"ack-.+-[0-9a-f-]{8,64}\.json")
 
 
 class StateDir(Struct, frozen=True):
@@ -169,3 +178,30 @@ def _mark_bad(file: Path) -> None:
 def _read_document(file: Path) -> object:
     document = artifact_file.read_document(file)
     return InputError("it is gone") if document is artifact_file.ABSENT else document
+
+
+def write_ack(folder: Path, document: AckDocument) -> Path:
+    """Write one acknowledgement; raises OSError."""
+    path = folder / f"ack-{encode_runtime(document.runtime)}-{document.id}.json"
+    artifact_file.write_atomically(path, format_document(to_json(document)))
+    return path
+
+
+def read_acks(folder: Path) -> Iterator[tuple[Path, AckDocument | None]]:
+    """Yield each waiting file, at most 200, with its acknowledgement, or None where it cannot be one."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+    except OSError:
+        return
+    for path in paths[:_MOST_FILES]:
+        try:
+            yield path, from_json(AckDocument, artifact_file.read_document(path))
+        except ValidationError:
+            yield path, None
+
+
+def remove_acks(paths: Iterable[Path]) -> None:
+    """Remove files whose acknowledgements are stored; one that stays is known by its id and does nothing."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()

@@ -1,7 +1,8 @@
 """The memory as a workflow's artifact: found by GitHub's REST API, trusted only from this workflow's runs.
 
-Anybody who can open a pull request can upload an artifact of any name, and forks share the ids. Therefore the
-trusted runs are listed first, and of each only the artifact with its own id and attempt is read.
+Anybody who can open a pull request can run a workflow and upload an artifact of any name, and forks share the
+ids. Trusted are only runs on the default branch of this repository that were started by the events that start
+this workflow; they are listed first, and of each only the artifact with its own id and attempt is read.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from msgspec.structs import replace
 
 from detector.clients.github_api import GitHub
 from detector.domain.run_memory import build_lost_memory, mark_missing_memory
-from detector.formats.errors import MISSING, ExternalError, InputError
+from detector.formats.errors import MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.strict_json import parse_document
 from detector.formats.times import format_duration, parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage.artifact_file import UnavailableError
 from detector.storage.memory_artifact import LoadedMemory, pick_newest
-from detector.storage.trusted_runs import ListedRun, OwnRun, Repository, TrustedRuns, list_attempts
 from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 
+STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
+_NOT_BEGUN = ("queued", "requested", "waiting", "pending")
+_MOST_ATTEMPTS = 3  # of one run: the latest ones
+
+ListedRun = Mapping[str, Any]
 # Limits of requests, so that a day of runs without artifacts cannot use up the token's hourly quota.
 _MOST_REQUESTED = 8  # artifacts of one name, of each list of runs
 _MOST_PAGES = 3  # of all artifacts that the repository has
@@ -35,8 +40,83 @@ _DOWNLOADS = 2  # a damaged download is tried once more
 _LONGEST_UNREAD = timedelta(
     hours=6
 )  # after that an artifact is broken: it must not freeze the memory for ever
-
 Artifact = Mapping[str, Any]
+
+
+class OwnRun(Struct, frozen=True):
+    """The current run: its workflow's file, its id and attempt, and the naming of its artifacts.
+
+    An artifact's name is `name`, the run's id and the attempt, joined by hyphens; `member` is its only file.
+    `earlier_names` are what older versions called it, the newest first.
+    """
+
+    workflow: str
+    run_id: int
+    attempt: int
+    name: str
+    member: str
+    earlier_names: tuple[str, ...] = ()
+
+
+class Repository(Struct, frozen=True):
+    """The repository on GitHub: its id, its default branch, and whether it is public."""
+
+    id: int
+    branch: str
+    public: bool
+
+
+def fetch_repository(github: GitHub) -> Repository:
+    """Return the repository's data from GitHub; raises ExternalError."""
+    answer = github.get("")
+    try:
+        return Repository(int(answer["id"]), str(answer["default_branch"]), answer["private"] is not True)
+    except (KeyError, TypeError, ValueError):
+        raise ExternalError("its answer is no repository", reason=UNREADABLE) from None
+
+
+class TrustedRuns(Struct, frozen=True):
+    """The trusted runs of one workflow."""
+
+    github: GitHub
+    repository: Repository
+    workflow: str
+
+    def fetch_newest(self, **filters: str) -> list[ListedRun]:
+        """Return the newest trusted runs of this workflow, ordered by their start, the latest first.
+
+        One page of 100: the runs of a whole weekday of both schedules. A re-run counts from its own start.
+        """
+        params = {"branch": self.repository.branch, "exclude_pull_requests": "true", **filters}
+        path = f"/actions/workflows/{self.workflow}/runs"
+        _, items = next(self.github.list_pages(path, "workflow_runs", params))
+        trusted = [run for run in items if isinstance(run, dict) and self._is_trusted(run)]
+        if "status" in filters:
+            trusted = [run for run in trusted if run.get("conclusion") == filters["status"]]
+        return sorted(trusted, key=lambda run: (str(run.get("run_started_at")), run["id"]), reverse=True)
+
+    def _is_trusted(self, run: ListedRun) -> bool:
+        return (
+            isinstance(run.get("id"), int)
+            and run.get("event") in STARTED_BY
+            and run.get("head_branch") == self.repository.branch
+            and str(run.get("path")).partition("@")[0].endswith(f"/{self.workflow}")
+            and _get_id(run.get("repository")) == _get_id(run.get("head_repository")) == self.repository.id
+            and run.get("status") not in _NOT_BEGUN
+        )
+
+
+def list_attempts(run: ListedRun, own: OwnRun) -> Iterator[int]:
+    """Yield the attempts of a run that can have artifacts, the latest first; never the current one."""
+    latest = run.get("run_attempt")
+    latest = latest if isinstance(latest, int) and latest > 0 else 1
+    if run["id"] == own.run_id:
+        latest = own.attempt - 1
+    yield from range(latest, max(0, latest - _MOST_ATTEMPTS), -1)
+
+
+def _get_id(repository: Any) -> Any:
+    return repository.get("id") if isinstance(repository, dict) else None
 
 
 class WorkflowArtifacts(Struct, frozen=True):

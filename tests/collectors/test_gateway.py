@@ -18,15 +18,16 @@ import pytest
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.gateway_handshake import check_handshake
 from detector.clients.process import ProcessResult
-from detector.collectors._port_tables import (
+from detector.collectors.collector import SourceContext
+from detector.collectors.gateway import (
     PortState,
+    build_sources,
     parse_kernel_tables,
     parse_lsof,
     parse_netstat,
     parse_ss,
+    read_port_state,
 )
-from detector.collectors.collector import SourceContext
-from detector.collectors.gateway import build_sources, read_port_state
 from detector.formats.errors import MISSING, ExternalError
 from tests.support.api_gateway import api_gateway
 from tests.support.loopback import PATIENCE_SEC

@@ -14,15 +14,15 @@ import pytest
 from msgspec.structs import replace
 
 from detector.clients.process import ProcessResult
-from detector.collectors._supervisors import (
+from detector.collectors.collector import SourceContext
+from detector.collectors.processes import (
     ProcessState,
+    _read_processes,
     parse_job,
     parse_process_list,
     parse_unit,
     read_process,
 )
-from detector.collectors.collector import SourceContext
-from detector.collectors.processes import _read_processes
 from detector.formats.errors import MISSING, UNREADABLE, ExternalError
 from tests.support.program import answer
 from tests.support.snapshots import NOW, settings_of

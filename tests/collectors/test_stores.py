@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from detector.collectors._store_tables import MAX_ROWS, NEWEST_ROWS
 from detector.collectors.collector import list_unused_source_options
+from detector.collectors.stores import MAX_ROWS, NEWEST_ROWS
 from detector.formats import errors
 from detector.settings import STORES_DB
 from tests.support.program import answer

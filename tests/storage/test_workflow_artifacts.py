@@ -16,8 +16,7 @@ from detector.formats.errors import ExternalError
 from detector.formats.serialize import compute_checksum
 from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document
-from detector.storage.trusted_runs import OwnRun, fetch_repository
-from detector.storage.workflow_artifacts import WorkflowArtifacts
+from detector.storage.workflow_artifacts import OwnRun, WorkflowArtifacts, fetch_repository
 from detector.storage.zip_archive import MOST_COMPRESSED
 from tests.support.github_memory import (
     FORK_ID,
