@@ -988,6 +988,18 @@ def test_a_file_that_a_person_wrote_is_checked_with_pydantic(tmp_path, setting, 
     assert list_loaded(("pydantic",), {f"AEGIS_PT_{setting}": str(path)}) == ["pydantic"]
 
 
+def test_at_its_exit_the_process_searches_nothing_for_cycles():
+    code = (
+        "import atexit, gc, runpy, sys\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000 > len(gc.get_objects()), file=sys.stderr))\n"
+        "runpy.run_module('detector', run_name='__main__')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], input="{}", capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (ran.returncode, ran.stderr.splitlines()[-1:]) == (0, ["True"])
+
+
 def test_without_its_packages_the_program_says_so_in_one_line(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-S", "-m", "detector"],
