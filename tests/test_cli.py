@@ -943,6 +943,8 @@ HEAVY = (
     "pkgutil",
     "tempfile",
     "zipfile",
+    "hashlib",
+    "base64",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -73,16 +73,29 @@ SERVICE_STATUS, TASK_STATUS, STOP_CODE, HEALTH, ROLLOUT, CONTAINER_STATE = (
 )  # fmt: skip
 
 
-class TermList(Struct, frozen=True, eq=False):
-    """The known words of one kind, by their letters and digits alone, with the form of each.
+class TermList(Struct, frozen=True, eq=False, dict=True):
+    """The known words of one kind.
 
-    `may_be_blank`: empty text says that there is nothing to say. `signs` are the forms that show which kind a
-    word is of without its key; empty for any.
+    `words` are texts of words with a comma between them, `others` by a form its other words. `may_be_blank`:
+    empty text says that there is nothing to say. `signs` are the forms that show which kind a word is of
+    without its key; empty for any.
     """
 
-    forms: Mapping[str, str]
+    words: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
     may_be_blank: bool = False
     signs: frozenset[str] = frozenset()
+
+    @cached_property
+    def forms(self) -> Mapping[str, str]:
+        """Return the form of each word by its letters and digits alone; most kinds are never asked for."""
+        listed = [word.strip() for text in self.words for word in text.split(",")]
+        known = {
+            _strip_label(word): form
+            for form, others in self.others.items()
+            for word in (form, *others.split(","))
+        }
+        return known | {_strip_label(word): word for word in listed}
 
     def find(self, text: str) -> str | None:
         """Return the form of a word in any case and punctuation; None where it is unknown."""
@@ -97,12 +110,7 @@ def _strip_label(text: str) -> str:
 
 def _build_terms(*words: str, blank: bool = False, signs: str = "", **forms: str) -> TermList:
     """Return the list of words, separated by a comma; those of `forms` have another word's form."""
-    listed = [word.strip() for text in words for word in text.split(",")]
-    known = {
-        _strip_label(word): form for form, others in forms.items() for word in (form, *others.split(","))
-    }
-    known |= {_strip_label(word): word for word in listed}
-    return TermList(known, blank, frozenset(word.strip() for word in signs.split(",") if signs))
+    return TermList(words, forms, blank, frozenset(word.strip() for word in signs.split(",") if signs))
 
 
 VOCABULARIES: Mapping[str, TermList] = {
@@ -155,7 +163,7 @@ VOCABULARIES: Mapping[str, TermList] = {
         blank=True,
         signs="MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MIT, LIT, MOC, LOC, Limit, Market, Stop Limit",
     ),
-    SECURITY_TYPE: TermList({}, may_be_blank=True, signs=TYPES),
+    SECURITY_TYPE: TermList(may_be_blank=True, signs=TYPES),
     RIGHT: _build_terms("C, P, CALL, PUT, 0, N, NONE, NA", blank=True, signs="C, P, CALL, PUT"),
     OPENING: _build_terms("O, C, C;O, O;C, CO, OC, open, close, SAME, N, NA, -", blank=True),
     SCOPE: _build_terms("all, client, cache"),

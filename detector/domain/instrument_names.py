@@ -121,7 +121,7 @@ _ENUMERATION = build_pattern(r"<?(?:[A-Za-z_]\w*\.)+([A-Za-z_]\w*)(?:: [^>]*>)?"
 def normalize_label(text: str | None) -> str:
     """Return a word in capitals; of the text of an enumeration its name: LONG of `<Side.LONG: 1>`."""
     word = (text or "").strip()
-    match = _ENUMERATION.fullmatch(word)
+    match = _ENUMERATION.fullmatch(word) if "." in word else None
     return (match[1] if match else word).upper()
 
 

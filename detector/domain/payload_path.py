@@ -6,12 +6,10 @@ where a profile needs it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from detector.formats.errors import InputError
-from detector.formats.patterns import build_pattern
 
 Extractor = Callable[[Any], Any]
 KeyPath = tuple[str, ...]
@@ -26,7 +24,6 @@ _ROOTED = (
     "subexpression",
 )
 _PROJECTIONS = ("projection", "filter_projection")
-_PLAIN = build_pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 class _Missing:
@@ -38,7 +35,7 @@ MISSING = _Missing()
 
 def is_plain_path(path: str) -> bool:
     """Return whether the path is a dotted name."""
-    return bool(_PLAIN.fullmatch(path))
+    return path.isascii() and all(name.isidentifier() for name in path.split("."))
 
 
 def build_extractor(path: str, location: str = "") -> Extractor:

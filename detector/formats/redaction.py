@@ -68,7 +68,7 @@ _SECRETS: tuple[_Secret, ...] = (
         r"\1[redacted]",
     ),
     _Secret(
-        (b"hc-ping", b"pagerduty"),
+        (b"hc-ping.com/", b"pagerduty.com/integration/"),
         build_pattern(r"(?i)\b(hc-ping\.com/|events\.pagerduty\.com/integration/)[\w/+-]+"),
         r"\1[redacted]",
     ),
@@ -113,7 +113,7 @@ _SECRETS: tuple[_Secret, ...] = (
         r"\1[redacted]",
     ),
     _Secret(
-        (b"://",),
+        (b"@",),
         # A password may hold spaces and @. Digits before a path are a port, and so are those before several
         # words where the scheme is a browser's: `http://localhost:8080 refused by ann@host`.
         build_pattern(
@@ -162,7 +162,11 @@ _SECRETS: tuple[_Secret, ...] = (
     _Secret(
         (b"7" * 12,), build_pattern(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"
     ),
-    _Secret((b"7" * 12,), build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"), "[aws-account]"),
+    _Secret(
+        (b".dkr.ecr.", b".signin.aws."),
+        build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"),
+        "[aws-account]",
+    ),
     _Secret(
         (b"7" * 12,),
         build_pattern(rf"(?i)((?:{_OWNING})[\W_]{{0,6}}(?:id[\W_]{{0,4}})?)\d{{12}}(?!\d)"),
@@ -200,7 +204,8 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
         return value
     aliases = _assign_aliases(hidden.values())
     cleared = {
-        text: ACCOUNT.sub(lambda match: aliases[match[0].upper()], rest) for text, rest in hidden.items()
+        text: ACCOUNT.sub(lambda match: aliases[match[0].upper()], rest) if aliases else rest
+        for text, rest in hidden.items()
     }
 
     def replace_text(text: str) -> str:
@@ -342,7 +347,8 @@ def _collect_texts(value: Any, texts: list[str], keys: set[str]) -> None:
 
 
 def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
-    accounts = sorted({match.upper() for text in texts for match in ACCOUNT.findall(text)})
+    suspects = [text for text in texts if (mask := _mask(text)) is None or _has_account(mask, _ACCOUNT_SIGNS)]
+    accounts = sorted({match.upper() for text in suspects for match in ACCOUNT.findall(text)})
     aliases: dict[str, str] = {}
     for kind in ("paper", "live"):
         of_kind = [account for account in accounts if account.startswith("D") == (kind == "paper")]

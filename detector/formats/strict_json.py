@@ -53,7 +53,7 @@ def parse_value(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     if not text.strip(" \t\r\n"):
         raise InputError("the document is empty; an object such as {} was expected")
     value = _load(text)
-    return _replace_in_value(value) if _SURROGATE.search(text) else value
+    return _replace_in_value(value) if "\\u" in text and _SURROGATE.search(text) else value
 
 
 def _decode(data: bytes) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 from detector.domain.condition import MessageRef
 from detector.domain.event import Event
 from detector.domain.rule import Severity
+from detector.formats.serialize import compute_digest
 
 Kind = Literal[
     "test", "critical", "warning", "missed", "resolved",
@@ -218,7 +218,7 @@ class Message(Struct, frozen=True):
 
 
 def _compute_part_id(delivery_id: str, page: int) -> str:
-    return sha256(f"{delivery_id}|{page}".encode()).hexdigest()[:16]
+    return compute_digest(f"{delivery_id}|{page}")[:16]
 
 
 def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:

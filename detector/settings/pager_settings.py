@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Callable
 
 from detector.formats.patterns import build_pattern
@@ -40,6 +39,8 @@ def _parse_signing_secret(text: str) -> str:
     if not text.isascii() or not text.isprintable() or not _SHORTEST_KEY <= len(text) <= _LONGEST_KEY:
         raise ValueError(f"must be {_SHORTEST_KEY} to {_LONGEST_KEY} printable ASCII characters")
     if text.startswith("whsec_"):
+        from base64 import b64decode  # noqa: PLC0415 - few runs need it
+
         try:
             b64decode(text.removeprefix("whsec_"), validate=True)
         except ValueError:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
 from detector.logs.parse.code_formats import find_codes
@@ -30,7 +30,6 @@ from detector.logs.parse.vocabulary import (
     DATA_LOST,
     OTHER_ADDRESS,
     LineMatch,
-    has_any,
     is_asserted,
 )
 
@@ -39,7 +38,7 @@ _LINK_MATCHERS: Final = (*GATEWAY_MATCHERS, *LOGIN_MATCHERS)  # a code whose pla
 
 
 def _list_candidates() -> tuple[str, ...]:
-    """Return the texts of which a line without a code must have one, without those that hold another."""
+    """Return the texts of which a line without a code must have one."""
     texts = {text for triggers, _ in (*_TEXT_MATCHERS, *_LINK_MATCHERS) for text in triggers} | {
         "connectivity", "connection", "connected", "link ", "farm connection",
         "fatal", "ftl", "crit", "severe", "emerg", "panic", "traceback", "exception in thread",
@@ -50,20 +49,7 @@ def _list_candidates() -> tuple[str, ...]:
         50)) for space in ("", " ")),
         "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
     }  # fmt: skip
-    return tuple(sorted(texts - _list_longer(texts)))
-
-
-def _list_longer(texts: set[str]) -> set[str]:
-    """Return the texts that hold another one: each is searched in all of them at once, every start counts."""
-    joined, longer = "\n".join(["", *texts, ""]), set()
-    for text in texts:
-        at = joined.find(text)
-        while at != -1:
-            start, end = joined.rfind("\n", 0, at) + 1, joined.find("\n", at)
-            if end - start > len(text):
-                longer.add(joined[start:end])
-            at = joined.find(text, at + 1)
-    return longer
+    return tuple(sorted(texts))
 
 
 # A line is classified where its lowered text contains one of these, or any letter that is not ASCII.

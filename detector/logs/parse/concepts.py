@@ -97,14 +97,14 @@ class Concept(Struct, frozen=True):
 
 def match_concepts(concepts: Iterable[Concept], body: str) -> Iterator[tuple[LineMatch, int, int]]:
     """Yield a match for each concept that the line reports, and where its words begin and end."""
-    if UNREAL.search(body):
-        return
     for concept in concepts:
         if concept.subject is not None and not concept.subject.search(body):
             continue  # a state has far more forms than its subject, and is compiled only for such lines
         for hit in islice(concept.state.finditer(body), _MOST_HITS):
             start = _find_start(concept, body, hit)
             if start is not None and _is_reported(body, start, hit, concept.subject is None):
+                if UNREAL.search(body):
+                    return
                 yield LineMatch(concept.kind, concept.key, concept.note), start, hit.end()
                 break
 

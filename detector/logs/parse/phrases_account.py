@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, has_any, is_asserted, match_phrases
+from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
 
 # In the languages of TWS, with those of the vocabulary.
 MARGIN_WORDS: Final = (

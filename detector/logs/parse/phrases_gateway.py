@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.codes import IBC_EXITS, find_ibc_exit
 from detector.logs.parse.line import ParsedLine
@@ -23,7 +23,6 @@ from detector.logs.parse.vocabulary import (
     OTHER_ADDRESS,
     RESTORED,
     LineMatch,
-    has_any,
     is_asserted,
 )
 

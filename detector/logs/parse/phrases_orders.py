@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.parse.concepts import OVER, Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, has_any, is_asserted
+from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, is_asserted
 
 _SEND: Final = build_pattern(
     r"\border(?!book|ing|ed\b)\w{0,12}|\b(?:place|submit|send|new|create|modify|replace)_?orders?\b"
@@ -483,6 +483,6 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
         ),
         match_rejection,
     ),
-    (("cancel",), match_early_fill),
+    (("fill", "execut", "too late"), match_early_fill),
 )  # fmt: skip
 """The matchers of lines on orders, each with texts of which the line must contain one."""

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
-from detector.formats.patterns import build_pattern
+from msgspec import Struct
 
-LEVELS: Final = (
-    "TRACE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|WARN(?:ING)?|WRN|ERROR|ERR|ALERT"
-    "|FATAL|FTL|CRITICAL|CRIT|SEVERE|EMERG(?:ENCY)?|PANIC"
-)
+from detector.formats.patterns import build_pattern, has_any
+
+_LEVEL_NAMES: Final = (
+    "TRACE", "DEBUG", "DBG", "INFO", "INF", "INFORMATION", "NOTICE", "WARN(?:ING)?", "WRN", "ERROR", "ERR",
+    "ALERT", "FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG(?:ENCY)?", "PANIC",
+)  # fmt: skip
+LEVELS: Final = "|".join(_LEVEL_NAMES)
 _DATE = (
     r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
     r"\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
@@ -23,70 +27,117 @@ _DATE = (
 _CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w{1,40}[._]\w{1,60})"
 _DENIALS = "no|not|any|zero|without|0|of|for|non"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_SIGN, _WORD, _EITHER = "sign", "word", "sign word"
-# Each form of a piece, in the order in which they are tried, and what it begins with.
+# What a form may begin with.
+_ALPHA, _DIGITS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+_NAME = _ALPHA + "_$"
+_WORD = ""  # any letter, digit or underscore of any script
+_LEVEL = "".join(dict.fromkeys(name[0] for name in _LEVEL_NAMES))
+_STEMS: Final = tuple(name.partition("(")[0] for name in _LEVEL_NAMES)
+
+
+class _Piece(Struct, frozen=True):
+    """One form of a piece: what its first letter may be, and texts of which it or what follows has one."""
+
+    begins: str
+    form: re.Pattern[str]
+    needs: tuple[str, ...] = ()
+
+
+def _build_piece(begins: str, form: str, *needs: str) -> _Piece:
+    return _Piece(begins, build_pattern(form, re.VERBOSE), needs)
+
+
+# Each form of a piece, in the order in which they are tried; a line compiles only those that it can have.
 _PIECES: Final = (
-    (_SIGN, rf"""(?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))"""),
-    (_SIGN, r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
-    (
-        _WORD,
+    _build_piece("[" + _DIGITS, rf"""(?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))"""),
+    _build_piece("<", r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
+    _build_piece(
+        "JFMASOND",
         rf"""(?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\.\d{{1,6}})?
         \s(?P<host>[\w.-]{{1,80}})(?=\s\S)""",
+        ":",
     ),
-    (
-        _WORD,
+    _build_piece(
+        "JFMASOND",
         rf"""(?:{_MONTHS})\s\d{{1,2}},\s\d{{4}},?\s\d{{1,2}}:\d\d:\d\d(?:\s[AP]M)?
         (?:\s[\w.$]{{1,120}}\s[\w$<>]{{1,60}}(?=\s{{1,3}}(?:{LEVELS}|CONFIG|FINE(?:R|ST)?):))?(?=\s)""",
+        ":",
     ),
-    (_WORD, r"""(?:stdout|stderr)\s[FP](?=\s)"""),
-    (_SIGN, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
-    (_SIGN, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),
-    (_EITHER, rf"""[\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))"""),
-    (_SIGN, rf"""[\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)"""),
-    (
-        _WORD,
+    _build_piece("s", r"""(?:stdout|stderr)\s[FP](?=\s)"""),
+    _build_piece(_DIGITS, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
+    _build_piece("[" + _DIGITS, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),
+    _build_piece(
+        "[(<{" + _LEVEL,
+        rf"""[\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))""",
+    ),
+    _build_piece("[(<{", rf"""[\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)"""),
+    _build_piece(
+        "fcsFCS\u017f",
         r"""(?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{1,3}\d{1,9}(?:[,;]|$))""",
     ),
-    (_SIGN, r"""\|(?P<piped>[DIWECF])\|"""),
-    (_SIGN, rf"""[|;,]\s?(?P<column>(?i:{LEVELS}))\s?[|;,](?:\s?[\w.$]{{1,80}}\s?[|;,](?=\s?\S))?"""),
-    (_SIGN, r"""\[(?P<bracketed>[DIWECF])\](?=\s)"""),
-    (_WORD, r"""(?P<logcat>[DIWEF])/[\w.$-]{1,60}(?:\(\s{0,5}\d{1,7}\))?:(?=\s)"""),
-    (_WORD, r"""(?P<letter>[DIWECF])(?=\s{1,2}\d\d:\d\d:\d\d)"""),
-    (_WORD, r"""(?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{3,12})["']?(?=\s)"""),
-    (_WORD, r"""[A-Za-z][\w.@/-]{0,60}\s{1,3}\|(?=\s)"""),
-    (_SIGN, r"""\[(?!\s?-?\d{3,5}\s?\])(?![^\]\n]{0,200}(?:[cC]ode|[eE]rr|[rR]eq))[^\]\n]{0,80}\]"""),
-    (_WORD, r"""(?:ts|time|timestamp)=["']?[\w.:+-]{1,40}["']?(?=\s)"""),
-    (_SIGN, r"""\{'[^{}\n]{0,300}'\}(?=\s)"""),
-    (_EITHER, r"""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=\s)"""),
-    (
-        _WORD,
+    _build_piece("|", r"""\|(?P<piped>[DIWECF])\|"""),
+    _build_piece(
+        "|;,", rf"""[|;,]\s?(?P<column>(?i:{LEVELS}))\s?[|;,](?:\s?[\w.$]{{1,80}}\s?[|;,](?=\s?\S))?"""
+    ),
+    _build_piece("[", r"""\[(?P<bracketed>[DIWECF])\](?=\s)"""),
+    _build_piece("DIWEF", r"""(?P<logcat>[DIWEF])/[\w.$-]{1,60}(?:\(\s{0,5}\d{1,7}\))?:(?=\s)"""),
+    _build_piece("DIWECF", r"""(?P<letter>[DIWECF])(?=\s{1,2}\d\d:\d\d:\d\d)"""),
+    _build_piece("ls", r"""(?:level|lvl|severity|levelname)=["']?(?P<keyed>[A-Za-z]{3,12})["']?(?=\s)"""),
+    _build_piece(_ALPHA, r"""[A-Za-z][\w.@/-]{0,60}\s{1,3}\|(?=\s)""", "|"),
+    _build_piece(
+        "[", r"""\[(?!\s?-?\d{3,5}\s?\])(?![^\]\n]{0,200}(?:[cC]ode|[eE]rr|[rR]eq))[^\]\n]{0,80}\]"""
+    ),
+    _build_piece("t", r"""(?:ts|time|timestamp)=["']?[\w.:+-]{1,40}["']?(?=\s)"""),
+    _build_piece("{", r"""\{'[^{}\n]{0,300}'\}(?=\s)"""),
+    _build_piece(
+        "0123456789abcdef", r"""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=\s)""", "-"
+    ),
+    _build_piece(
+        _NAME,
         r"""(?![\w$./-]{1,120}(?:Error|Exception|Warning)\b)
         [A-Za-z_$][\w$-]*+(?:[./][\w$-]++){1,8}(?:\[\d{1,7}\])?
         (?:[:.]\w{1,40}:\d{1,6}|:\d{1,6})?:?(?=\s)""",
+        ".",
+        "/",
     ),
-    (
-        _WORD,
+    _build_piece(
+        _NAME,
         rf"""(?!(?i:severity|severities|levels?|at|of|as|is|to|the|all|every|each|max|min)\s)
         [A-Za-z_$][\w$-]{{0,40}}(?:\[\d{{1,7}}\])?(?=(?:\s{{1,3}}|:|\s[-|]\s)(?:{LEVELS})\b)""",
+        *_STEMS,
     ),
-    (_EITHER, rf"""{_CLASS}\s{{1,3}}[-|](?=\s)"""),
-    (_WORD, r"""[DIWEFA],(?=\s\[)"""),
-    (_SIGN, r"""\{[\w./-]{1,60}:\d{1,6}\}(?=\s)"""),
-    (_WORD, r"""(?P<glog>[IWEF])\d{4}(?=\s\d\d:\d\d)"""),
-    (_WORD, r"""[A-Za-z_][\w.()-]{0,60}\[[\w.]{1,20}\]:(?=\s)"""),
-    (_WORD, r"""(?:root|main|__main__)(?=[:\s])"""),
-    (_SIGN, r"""[-|:>*·•–—!=~]{1,10}(?=\s)"""),
+    _build_piece(_WORD, rf"""{_CLASS}\s{{1,3}}[-|](?=\s)""", "-", "|"),
+    _build_piece("DIWEFA", r"""[DIWEFA],(?=\s\[)"""),
+    _build_piece("{", r"""\{[\w./-]{1,60}:\d{1,6}\}(?=\s)"""),
+    _build_piece("IWEF", r"""(?P<glog>[IWEF])\d{4}(?=\s\d\d:\d\d)"""),
+    _build_piece(_ALPHA + "_", r"""[A-Za-z_][\w.()-]{0,60}\[[\w.]{1,20}\]:(?=\s)""", "]:"),
+    _build_piece("rm_", r"""(?:root|main|__main__)(?=[:\s])"""),
+    _build_piece("-|:>*·•–—!=~", r"""[-|:>*·•–—!=~]{1,10}(?=\s)"""),
 )
 
 
-def _build_pieces(kind: str) -> re.Pattern[str]:
-    forms = "\n| ".join(form for begins, form in _PIECES if kind in begins)
-    return build_pattern(rf"\s{{0,40}}(?:{forms})", re.VERBOSE)
+@lru_cache(maxsize=256)
+def _list_pieces(first: str) -> tuple[_Piece, ...]:
+    """Return the forms that can begin with that letter."""
+    is_word = first.isalnum() or first == "_"
+    return tuple(piece for piece in _PIECES if (first in piece.begins if piece.begins else is_word))
 
 
-# Most messages begin with a word, so that most runs compile the half of the forms.
-_SIGN_PIECE: Final = _build_pieces(_SIGN)
-_WORD_PIECE: Final = _build_pieces(_WORD)
+def _match_piece(text: str, at: int) -> re.Match[str] | None:
+    """Return the piece of a prefix behind the spaces at the offset, or None where the message begins."""
+    head = text[at : at + _MOST_SPACES]
+    start = at + len(head) - len(head.lstrip())
+    if start == len(text):
+        return None
+    rest = text[start:]
+    for piece in _list_pieces(rest[0]):
+        if not piece.needs or has_any(piece.needs, rest):
+            hit = piece.form.match(text, start)
+            if hit:
+                return hit
+    return None
+
+
 # RFC 5424 and the short form of journald: a host, a name and its process id after the time.
 _AFTER_TIME: Final = build_pattern(
     r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[(?![^\]\n]{0,200}(?:[cC]ode"
@@ -102,7 +153,7 @@ _LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
 _LETTERED: Final = ("piped", "letter", "bracketed", "logcat")
-_WITHIN, _MOST_SPACES = 600, 42
+_WITHIN, _MOST_SPACES = 600, 40
 _PRIORITY: Final = build_pattern(r"<(\d{1,3})>")
 _GREATEST_PRIORITY, _SEVERITIES, _CRITICAL = 191, 8, 2  # RFC 5424: 8 times the facility, plus the severity
 _NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
@@ -114,13 +165,12 @@ def parse_prefix(text: str) -> tuple[int, str | None]:
     at, level = (common.end(), common["level"]) if common else (0, None)
     is_new_layer = is_urgent = False
     while at < _WITHIN:
-        first = text[at : at + _MOST_SPACES].lstrip()[:1]
-        piece = (_WORD_PIECE if first.isalpha() or first in "_$" else _SIGN_PIECE).match(text, at)
-        if piece is None or piece.end() == at:
+        piece = _match_piece(text, at)
+        if piece is None:
             break
         groups = piece.groupdict()
         name = _read_level(groups)
-        is_urgent = is_urgent or has_urgent_priority(piece[0])
+        is_urgent = is_urgent or has_urgent_priority(text[at : piece.end()])
         if name and _NO_LEVEL_AFTER.search(text[:at]):
             break
         is_new_layer = is_new_layer or any(groups.get(kind) for kind in _LAYER_ENDS)
