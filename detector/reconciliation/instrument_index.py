@@ -27,6 +27,7 @@ from detector.reconciliation.identity import (
 
 T = TypeVar("T")
 _Bucket = float | int | None
+_Matches = dict[int, tuple[T, Answer]]
 _OF_ANY_NAME = ""
 _MereKind = tuple[bool, frozenset[str], Instrument]
 _BondKind = tuple[frozenset[str], frozenset[str], bool, Instrument]
@@ -43,7 +44,7 @@ class InstrumentIndex(Generic[T]):
         self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
         self._nameless: dict[_MereKind, dict[Instrument, None]] = {}
-        self._of_any: dict[object, list[tuple[T, Answer]]] = {}
+        self._of_any: dict[object, _Matches[T]] = {}
         self._bonds: dict[str | None, dict[_BondKind, dict[Instrument, None]]] = {}
         for instrument, entry in entries:
             self.add(instrument, entry)
@@ -69,13 +70,14 @@ class InstrumentIndex(Generic[T]):
         Of entries with a mere id that may be it, two stand for all, and so of bonds named in another way.
         """
         named = self.find_named(instrument)
-        ids = {id(entry) for entry, _ in named}
-        others = [*self._iter_nameless(instrument), *self.find_bonds(instrument)[:2]]
         if is_nameless(instrument):
-            others = self.find_of_kind(instrument)
-        if not ids:
-            return others
-        return [*named, *(match for match in others if id(match[0]) not in ids)]
+            others = dict(self._list_of_kind(instrument))
+        else:
+            matches = (*self._iter_nameless(instrument), *self.find_bonds(instrument)[:2])
+            others = {id(match[0]): match for match in matches}
+        for entry, _ in named:
+            others.pop(id(entry), None)
+        return [*named, *others.values()]
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
         """Yield every entry that is or may be the instrument, those with its id or a name of it first."""
@@ -100,10 +102,14 @@ class InstrumentIndex(Generic[T]):
     def find_named(self, instrument: Instrument) -> list[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
         candidates = dict.fromkeys(self._iter_candidates(instrument))
-        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
+        matches = self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
+        return list(matches.values())
 
-    def find_of_kind(self, instrument: Instrument) -> list[tuple[T, Answer]]:
-        """Return the entries that it may be without a name and by no id: one list for all of its kind."""
+    def find_of_kind(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
+        """Return the entries that it may be without a name and by no id: the same for all of its kind."""
+        return self._list_of_kind(instrument).values()
+
+    def _list_of_kind(self, instrument: Instrument) -> _Matches[T]:
         key = has_id, codes, kind = get_mere_kind(instrument)
         if key not in self._of_any:
             rows = (
@@ -118,7 +124,7 @@ class InstrumentIndex(Generic[T]):
         is_open = is_nameless(instrument) and not self.find_named(instrument)
         return get_mere_kind(instrument) if is_open else instrument
 
-    def find_bonds(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+    def find_bonds(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
         """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""
         kind = get_bond_kind(instrument)
         if kind is None:
@@ -132,7 +138,7 @@ class InstrumentIndex(Generic[T]):
                 if not other[0] & kind[0]
                 for row in islice(rows, 2)
             )
-        return self._of_any[kind]
+        return list(self._of_any[kind].values())
 
     def find_same(self, instrument: Instrument, *, certain: bool = False) -> list[T]:
         """Return every entry that is or may be the instrument, or with `certain` only those that are."""
@@ -143,7 +149,7 @@ class InstrumentIndex(Generic[T]):
         """Whether any entry is or may be the instrument."""
         return bool(self.find(instrument))
 
-    def _collect(self, matches: Iterable[tuple[Instrument, Answer]]) -> list[tuple[T, Answer]]:
+    def _collect(self, matches: Iterable[tuple[Instrument, Answer]]) -> _Matches[T]:
         entries: dict[int, tuple[T, Answer]] = {}
         for row, answer in matches:
             if answer == DIFFERENT:
@@ -151,14 +157,14 @@ class InstrumentIndex(Generic[T]):
             for key, entry in self._entries[row].items():
                 if key not in entries or answer == SAME:
                     entries[key] = entry, answer
-        return list(entries.values())
+        return entries
 
     def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
         own_codes = list_codes(instrument)
         for (has_id, codes, kind), rows in self._nameless.items():
             is_other = (has_id and instrument.con_id) or codes & own_codes
             if not is_other and compare(kind, instrument) != DIFFERENT:
-                yield from self._collect((row, UNCLEAR) for row in islice(rows, 2))
+                yield from self._collect((row, UNCLEAR) for row in islice(rows, 2)).values()
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, format_other_ids
-from detector.reconciliation.position_book import PositionBook, build_position_book
+from detector.reconciliation.position_book import ContractNames, PositionBook, build_position_book
 from detector.reconciliation.position_pairs import Lot, PositionPair
 
 INTERNAL_FACTS = ("store_positions", "open_positions")
@@ -22,7 +23,37 @@ def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> Posit
 
     `named_accounts` are those of other rows: a position without one is of the only account that there is.
     """
-    return build_position_book((), iter_broker_lots(facts), facts.broker_account, named_accounts)
+    return build_book(facts, (), named_accounts)
+
+
+def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[str] = ()) -> PositionBook:
+    """Return the broker's positions, which must have been read, beside those lots of the runtime."""
+    broker, names = iter_broker_lots(facts), _list_names(SameFacts(facts))
+    return build_position_book(internal, broker, facts.broker_account, named_accounts, names)
+
+
+class SameFacts:
+    """Facts by identity: the rules of one run ask for the same of them."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return id(self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameFacts) and self.facts is other.facts
+
+
+@lru_cache(maxsize=2)
+def _list_names(same: SameFacts) -> ContractNames:
+    """Return the names of every contract id that a row of any list gives."""
+    facts = same.facts
+    held = (facts.broker_positions, facts.store_positions, facts.open_positions)
+    others = (facts.store_trades, facts.broker_orders, facts.orders, facts.broker_executions)
+    return ContractNames(
+        *([normalize(row) for rows in lists for row in rows or ()] for lists in (held, others))
+    )
 
 
 def find_internal_fact(facts: Facts) -> str | None:

@@ -43,35 +43,58 @@ from detector.reconciliation.position_pairs import (
 )
 
 
+class ContractNames:
+    """Contracts by their id, with all the names that the rows of any account give them.
+
+    A row without a symbol gets the names of `held` only: others come and go, and its title with them.
+    """
+
+    def __init__(self, held: Iterable[Instrument], others: Iterable[Instrument] = ()) -> None:
+        self._held = _merge_by_id(held)
+        self._known = _merge_by_id([*held, *others])
+
+    def add_to(self, instrument: Instrument) -> Instrument:
+        """Return the instrument in its normal form with every name that another row of its id gives."""
+        named = normalize(instrument)
+        contracts = self._known if named.symbol else self._held
+        contract = contracts.get(named.con_id or "")
+        is_other = contract is None or compare_parts(named, contract) == DIFFERENT
+        return named if contract is None or is_other else merge_instruments(named, contract)
+
+
+def _merge_by_id(rows: Iterable[Instrument]) -> dict[str, Instrument]:
+    """Return each contract id with the names of its normalized rows; none where two of them contradict."""
+    contracts: dict[str, Instrument] = {}
+    contrary: set[str] = set()
+    for row in dict.fromkeys(rows):
+        if (con_id := row.con_id) is not None:
+            known = contracts.setdefault(con_id, row)
+            contrary |= {con_id} if compare_parts(known, row) == DIFFERENT else set()
+            contracts[con_id] = merge_instruments(known, row)
+    return {con_id: contract for con_id, contract in contracts.items() if con_id not in contrary}
+
+
 class PositionBook(Struct):
     """The positions of both sides, by account.
 
     `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal
-    lots of several contracts, which the broker lists by leg: their legs are not compared. `contracts` are
-    those with an id, under all the names that rows of any account give it.
+    lots of several contracts, which the broker lists by leg: their legs are not compared.
     """
 
     account: str | None = None
     positions: list[PositionPair] = field(default_factory=list)
     combos: list[Lot] = field(default_factory=list)
-    contracts: dict[str, Instrument] = field(default_factory=dict)
+    names: ContractNames = field(default_factory=lambda: ContractNames(()))
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
     _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
-        key = self.add_names(instrument), account or self.account
+        key = self.names.add_to(instrument), account or self.account
         if key not in self._lookups:  # a runtime may list one instrument in many rows
             self._lookups[key] = self._find(*key)
         return self._lookups[key]
-
-    def add_names(self, instrument: Instrument) -> Instrument:
-        """Return the instrument in its normal form with every name that another row of its id gives."""
-        named = normalize(instrument)
-        contract = self.contracts.get(named.con_id or "")
-        is_other = contract is None or compare_parts(named, contract) == DIFFERENT
-        return named if contract is None or is_other else merge_instruments(named, contract)
 
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
         positions = [
@@ -131,7 +154,8 @@ class PositionBook(Struct):
             compare(rival, other) == DIFFERENT
             for row in rows
             for this, other in ((row, lot.instrument), (lot.instrument, row))
-            for rival in listed.find_same(this, certain=True)
+            for rival, answer in listed.find_named(this)
+            if answer == SAME or _can_be_of_class(this, rival)
         )
 
     def list_groups(self) -> list[list[PositionPair]]:
@@ -190,6 +214,12 @@ def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:
     )
 
 
+def _can_be_of_class(row: Instrument, rival: Instrument) -> bool:
+    """Whether a row with a contract id lacks only the class by which it may be the rival: AAPL1 of AAPL."""
+    is_open = row.con_id is not None and row.is_option and row.trading_class is None
+    return is_open and compare(replace(row, trading_class=rival.trading_class), rival) == SAME
+
+
 def has_same_id(first: Instrument, second: Instrument) -> bool:
     """Whether both bear the same contract id."""
     return first.con_id is not None and first.con_id == second.con_id
@@ -246,6 +276,7 @@ def build_position_book(
     broker: Iterable[Lot],
     account: str | None = None,
     named_accounts: Iterable[str] = (),
+    names: ContractNames | None = None,
 ) -> PositionBook:
     """Return the positions of both sides; lots of another account than the runtime's are left out.
 
@@ -254,28 +285,17 @@ def build_position_book(
     sides: tuple[tuple[Side, list[Lot]], ...] = ((BROKER, list(broker)), (INTERNAL, list(internal)))
     accounts = {account} - {None} or {lot.account for _, lots in sides for lot in lots if lot.account}
     accounts = accounts if account is not None else accounts | set(named_accounts)
-    book = PositionBook(account, contracts=_merge_by_id(lot for _, lots in sides for lot in lots))
+    names = names or ContractNames([lot.instrument for _, lots in sides for lot in lots])
+    book = PositionBook(account, names=names)
     groups: dict[tuple[Instrument, str | None, Side], list[Lot]] = {}
     for side, lots in sides:
         for lot in lots:
             owner = next(iter(accounts)) if lot.account is None and len(accounts) == 1 else lot.account
             if account is None or compare_accounts(owner, account) != DIFFERENT:
-                own_lot = replace(lot, account=owner, instrument=book.add_names(lot.instrument))
+                own_lot = replace(lot, account=owner, instrument=names.add_to(lot.instrument))
                 groups.setdefault((own_lot.instrument, owner, side), []).append(own_lot)
     for instrument, owner, _ in groups:
         book.add_listed(instrument, owner)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     return book
-
-
-def _merge_by_id(lots: Iterable[Lot]) -> dict[str, Instrument]:
-    """Return each contract id with all the names of its rows; none where two of them contradict."""
-    contracts: dict[str, Instrument] = {}
-    contrary: set[str] = set()
-    for instrument in {lot.instrument: None for lot in sorted(lots, key=lambda lot: lot.detail)}:
-        if (con_id := instrument.con_id) is not None:
-            known = contracts.setdefault(con_id, instrument)
-            contrary |= {con_id} if compare_parts(known, instrument) == DIFFERENT else set()
-            contracts[con_id] = merge_instruments(known, instrument)
-    return {con_id: contract for con_id, contract in contracts.items() if con_id not in contrary}

@@ -21,12 +21,13 @@ from detector.reconciliation.explanations import (
     parse_foreign_positions,
 )
 from detector.reconciliation.lots import (
+    SameFacts,
+    build_book,
     find_internal_fact,
-    iter_broker_lots,
     iter_internal_lots,
     iter_listed_lots,
 )
-from detector.reconciliation.position_book import PositionBook, build_position_book
+from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
 from detector.reconciliation.subjects import Subjects
@@ -73,24 +74,11 @@ def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS: what it names is no difference.
     """
-    return _compare_cached(_SameFacts(facts), foreign)
-
-
-class _SameFacts:
-    """Facts by identity: the rules of one run ask for the same comparison."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-
-    def __hash__(self) -> int:
-        return id(self.facts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _SameFacts) and self.facts is other.facts
+    return _compare_cached(SameFacts(facts), foreign)
 
 
 @lru_cache(maxsize=2)
-def _compare_cached(same: _SameFacts, foreign: str) -> Comparison | None:
+def _compare_cached(same: SameFacts, foreign: str) -> Comparison | None:
     facts = same.facts
     internal = find_internal_fact(facts)
     if internal is None or facts.broker_positions is None:
@@ -120,7 +108,7 @@ def _build_comparison(
     facts: Facts, lots: Iterable[Lot], internal: str, foreign: tuple[ForeignPosition, ...]
 ) -> Comparison:
     partial = facts.provenance.partial
-    book = build_position_book(lots, iter_broker_lots(facts), facts.broker_account)
+    book = build_book(facts, lots)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
     bare = Comparison(book, Subjects(book), internal, is_internal_complete, is_broker_complete)
     compared = compare_positions(book)

@@ -14,9 +14,8 @@ from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fill_matching import ClosingFills, StatementFills
 from detector.reconciliation.fills import group_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.lots import find_broker_position, iter_broker_lots
+from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
-from detector.reconciliation.position_book import build_position_book
 
 
 @rule(
@@ -79,7 +78,7 @@ class _BrokerFigures:
         stated = StatementFills(facts.statement_fills or (), executions).new
         self._closings = ClosingFills([*group_fills(executions), *stated])
         rows = facts.broker_positions or ()
-        self._side = build_position_book((), iter_broker_lots(facts), facts.broker_account) if rows else None
+        self._side = build_broker_book(facts) if rows else None
         self._rows = InstrumentIndex((normalize(row), row) for row in rows)
         counts = Counter(normalize(trade) for trade in trades)
         self._counts = InstrumentIndex((pair[0], pair) for pair in counts.items())

@@ -203,13 +203,24 @@ def test_a_contract_id_has_the_names_that_another_account_gives_it():
     assert [len(book.find(row, "DU1")) for row in (by_id, euro)] == [1, 1]
     assert {row.internal for row in list_differences(book)} == {Decimal(200)}
     contrary = build_lot(Instrument("SAN", "851", currency="GBP"), Decimal(1), "DU3")
-    assert build_position_book([*held, contrary, build_lot(dollar, Decimal(1), "DU2")], []).contracts == {}
+    others = [contrary, build_lot(dollar, Decimal(1), "DU2")]
+    assert build_position_book([*held, *others], []).names.add_to(by_id) == by_id
 
 
 def test_a_row_without_the_id_beside_the_one_that_has_it_may_be_more_of_it():
     named, bare = Instrument("SPY", "756733", "STK"), Instrument("SPY", None, "STK", currency="USD")
     book = build_position_book([], [of(None, 1, named), of(None, 4, bare)])
     assert len(book.find(Instrument(con_id="756733"))) == 2
+
+
+def test_an_id_without_its_class_may_be_of_the_adjusted_class_beside_it():
+    plain = Instrument("AAPL", None, "OPT", "20260717", 200, "C", trading_class="AAPL")
+    adjusted = Instrument("AAPL", None, "OPT", "20260717", 200, "C", trading_class="AAPL1")
+    by_id = Instrument("AAPL", "812", "OPT", "20260717", 200, "C")
+    book = build_position_book(
+        [of(None, 10, by_id), of(None, 1, plain)], [of(None, 10, adjusted), of(None, 1, plain)]
+    )
+    assert (list_differences(book), list_undecided(book)) == ([], ["AAPL 2026-07-17 200C"])
 
 
 def test_two_unclear_rows_that_touch_are_compared_as_one():

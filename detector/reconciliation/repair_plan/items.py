@@ -115,7 +115,7 @@ class ReportedDifferences:
         """Return the reported difference in that very instrument, or in the trade of that title."""
         if self.comparison is None:
             return None
-        named = self.comparison.book.add_names(instrument)
+        named = self.comparison.book.names.add_to(instrument)
         same = (
             row for row in self._by_instrument.find(named, account) if compare(row.instrument, named) == SAME
         )

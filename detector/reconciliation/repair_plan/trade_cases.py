@@ -138,8 +138,11 @@ class _TradeCase(Struct, frozen=True):
         return bool(claim.is_open) and (claim.quantity or 0) * (self.quantity or 0) < 0
 
     def _iter_exit_columns(self, claim: TradeClaim) -> Iterator[Column]:
-        """Yield the exit columns of a closed trade that are missing, or differ from the broker."""
-        if claim.origin != TRADES or self.quantity != 0:
+        """Yield the exit columns of a closed trade that are missing, or differ from the broker.
+
+        A trade that is open, though the broker is flat, has ended only where `detect` reports that.
+        """
+        if claim.origin != TRADES or self.quantity != 0 or (claim.is_open and not self.may_change):
             return
         pnl, price = self.evidence.realized_pnl, self.evidence.exit_price
         if pnl is not None and (claim.realized_pnl is None or not self.evidence.confirms_pnl):
