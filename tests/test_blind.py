@@ -277,6 +277,7 @@ FREE_TEXTS = {
     "connection_error", "exit_reason", "ID", "Id", "Name", "Names", "Project", "Service", "Status", "Labels",
     "arn", "clusterArn", "serviceArn", "serviceName", "taskArn", "group", "detail-type", "message", "reason",
     "stoppedReason", "host", "error", "logStreamName", "oca_group", "notes", "why_held",
+    "nextToken", "NextToken",
 }  # fmt: skip
 """Texts of which every one is right; the first word of a container's `Status` is tried beside the others."""
 BROKER_ROWS = {"positions": BrokerPosition, "open_orders": BrokerOrder, "executions": Execution}
@@ -442,6 +443,43 @@ def test_a_key_that_came_later_is_missed_once_three_runs_saw_it(seen, is_told):
     told = run_on([full] * 3 + [later] * seen + [full] * 3)
     assert told[: 3 + seen] == [[]] * (3 + seen)
     assert any(told[3 + seen :]) is is_told
+
+
+LISTED_LESS: dict[str, tuple[str, Any, str]] = {
+    "no container is a standby": ("containers", [{"Names": ["/x"], "State": "exited"}], "standby_guard"),
+    "no container is listed": ("containers", [], "standby_guard"),
+    "the log is cut": ("logs", {**FULL["logs"], "truncated": True}, "severe_signals"),
+    "the log has another page": ("logs", {**FULL["logs"], "nextToken": "x"}, "severe_signals"),
+    "the log has another page of the command line": ("logs", {**FULL["logs"], "NextToken": "x"}, "severe_signals"),
+    "a process is not listed": ("processes", [], "processes.name.engine"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LISTED_LESS)
+def test_a_list_that_no_longer_proves_what_it_proved_is_told_within_two_runs_once_and_ends(case):
+    full = at_session(FULL)
+    section, value, subject = LISTED_LESS[case]
+    less = at_session({**FULL, section: value})
+    told = run_on([full] * 3 + [less] * 4 + [full] * 2)
+    assert told == [[]] * 4 + [[f"signal_lost {subject}"]] + [[]] * 4
+
+
+def test_a_process_that_comes_and_goes_is_missed_by_nobody_and_an_expected_one_alone_is_watched():
+    full = at_session(FULL)
+    engine = full["processes"][0]
+    more = {**full, "processes": [engine, {**engine, "name": "backup"}]}
+    assert quiet([full, more, full, more, more, full, full])
+    mine = {"PROCESSES": "engine=command:java"}
+    assert quiet([more] * 3 + [full] * 3, mine)
+
+
+@pytest.mark.parametrize(("status", "is_checked"), [({}, False), ({"zorp": 1}, False), ({"n": 0}, True)])
+def test_constants_of_a_profile_are_no_facts_beside_a_payload_that_shows_none(status, is_checked):
+    own = settings_of(
+        profile='[profile]\nname = "x"\n[status]\npending_orders = "n"\nstuck_exits = { value = 0 }\n'
+    )
+    report = evaluated({"taken_at": FULL["taken_at"], "status_v3": status}, settings=own)
+    assert (report.checked > 0) is is_checked
 
 
 # --- healthy days -------------------------------------------------------------------------------------------

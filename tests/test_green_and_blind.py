@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,20 @@ def with_null(document: Document, name: str) -> Document:
     return {**document, "status_v3": {**document["status_v3"], name: None}}
 
 
+def with_cut_log(seconds: float) -> Document:
+    return at(seconds, logs={"events": at(seconds)["logs"], "nextToken": "x"})
+
+
+def limit_too_far_out(job: Job) -> Answer:
+    page = job.folder / "page.md"
+    done = job.run(at(0), "--summary", str(page), environ={"AEGIS_PT_SOURCE_STALE_SEC": "999999999"})
+    return replace(done, err=done.err + page.read_text())
+
+
+def with_processes(seconds: float, *names: str) -> Document:
+    return at(seconds, processes=[{"name": name, "running": True} for name in names])
+
+
 ROWS: dict[str, Row] = {
     "no source is configured": lambda job: job.run(),
     "no source answers": lambda job: job.run(
@@ -181,6 +196,22 @@ ROWS: dict[str, Row] = {
     "a section that was seen is gone": lambda job: run_after(
         job, at(0), at(600, ecs=None), at(1200, ecs=None)
     ),
+    "no container of the standby host is listed any more": lambda job: run_after(
+        job, at(0), at(600, containers=[]), at(1200, containers=[])
+    ),
+    "the newest lines of the log are cut off": lambda job: run_after(
+        job, at(0), with_cut_log(600), with_cut_log(1200)
+    ),
+    "a process is not listed any more": lambda job: run_after(
+        job, *[with_processes(600 * number, "bot") for number in range(3)],
+        with_processes(1800), with_processes(2400),
+    ),
+    "nothing but a profile's constants is there": lambda job: job.run(
+        {"taken_at": at(0)["taken_at"], "status_v3": {}}, environ={"AEGIS_PT_PROFILE": job.write(
+            "p.toml", '[profile]\nname = "x"\n[status]\nmode = "m"\nstuck_exits = { value = 0 }\n'
+        )},
+    ),
+    "a limit is too far out to be reached": limit_too_far_out,
     "a section is of another cluster": lambda job: job.run(at(0), environ={"AEGIS_PT_ECS_CLUSTER": "other"}),
     "the runs before it did not take place": lambda job: run_after(job, at(0), at(7200)),
     "the memory cannot be read": damage_memory,

@@ -39,7 +39,7 @@ MAY_BE_ABSENT = frozenset([
     "stopCode", "stoppedAt", "stoppedReason", "stoppingAt", "truncated", "server_version", "handshake_at",
     "battery_runtime_sec", "statement", "flex", "open_orders_scope", "executions_scope", "positions_scope",
     "why_held", "parent_id", "oca_group", "leg_con_ids", "model", "notes", "opens", "status_at",
-    "client_id", "Project", "Service", "failures",
+    "client_id", "Project", "Service", "failures", "nextToken", "NextToken",
 ])  # fmt: skip
 
 

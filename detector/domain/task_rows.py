@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
@@ -71,6 +72,10 @@ class Container(Struct, frozen=True):
     name: str
     state: str | None = None
     aliases: tuple[str, ...] = ()
+
+    def is_named_like(self, pattern: str) -> bool:
+        """Return whether one of its names matches the glob."""
+        return any(fnmatchcase(name, pattern) for name in (self.name, *self.aliases))
 
 
 class LocalProcess(Struct, frozen=True):

@@ -247,7 +247,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         prices_at=prices_at,
         closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
-        lanes=update_lane_memory(facts),
+        lanes=update_lane_memory(facts, settings),
         contents=update_contents(previous.contents, facts.contents, facts.taken_at),
         sections=tuple(sorted({*facts.sections, *facts.sources})),
         lineage=previous.lineage,

@@ -12,6 +12,7 @@ from detector.domain.rule import Declaration
 from detector.domain.seen_facts import (
     LaneMemory,
     LostFact,
+    ObjectKeys,
     SeenFact,
     SeenNow,
     list_lost_keys,
@@ -21,7 +22,11 @@ from detector.domain.seen_facts import (
 )
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
-from detector.settings import PROFILE, Settings
+from detector.settings import PROFILE, STANDBY_PATTERN, Settings
+
+_EVERY_LINE, _STANDBY = "logs.every line", "containers.a standby container"
+_PROOFS: Mapping[str, str] = {_EVERY_LINE: "logs", _STANDBY: "containers"}
+"""What a golden signal needs of a list beyond the list itself, with the fact that is the list."""
 
 
 def add_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> Facts:
@@ -42,8 +47,9 @@ def _find_lost_facts(
     before: Mapping[str, SeenFact], facts: Facts, settings: Settings, signals_off: Collection[str]
 ) -> tuple[LostFact, ...]:
     """Return those that were seen before, are needed and are not seen now, in the order of their names."""
-    seen = list_seen_facts(facts)
+    seen = list_seen_facts(facts, settings)
     gone = {name for name in before if name not in seen}
+    gone -= {name for name in gone & _PROOFS.keys() if _PROOFS[name] in gone}
     if not gone:
         return ()
     signals = _find_signals(signals_off)
@@ -65,7 +71,7 @@ def _find_lost_keys(
 
     Outside its rows what `sections` lost is said by the facts that they lost.
     """
-    keys = list_lost_keys(memory, facts.objects, facts.taken_at)
+    keys = list_lost_keys(memory, _list_objects(facts), facts.taken_at)
     gone = list_lost_sections(memory, facts.sections | facts.sources.keys())
     return tuple(
         LostFact(path, section, at)
@@ -81,13 +87,28 @@ def _is_in_rows(section: str, keys: Sequence[str], facts: Facts) -> bool:
     return shape is not None and shape.find_fact(keys) is not None
 
 
-def list_seen_facts(facts: Facts) -> Mapping[str, tuple[str, ...]]:
-    """Return the facts of this run with the sections that showed them."""
-    return {
+def list_seen_facts(facts: Facts, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Return the facts of this run with the sections that showed them, and what of a list was proven."""
+    seen = {
         name: sections
         for name, sections in facts.provenance.seen.items()
         if facts.get_value(name) is not None
     }
+    if "logs" in seen and "logs" not in facts.provenance.partial:
+        seen[_EVERY_LINE] = seen["logs"]
+    if any(container.is_named_like(settings[STANDBY_PATTERN]) for container in facts.containers or ()):
+        seen[_STANDBY] = seen["containers"]
+    return seen
+
+
+def _list_objects(facts: Facts) -> Mapping[str, ObjectKeys]:
+    """Return the keys of this run's objects, and by their names the processes that must run."""
+    if facts.processes is None or "processes" not in facts.provenance.seen:
+        return facts.objects
+    expected = facts.expected_processes
+    listed = (process.name for process in facts.processes if process.name)
+    names = frozenset(name for name in listed if not expected or name in expected)
+    return {**facts.objects, "processes.name": ObjectKeys(names, names)}
 
 
 def list_lane_sections(facts: Facts) -> frozenset[str]:
@@ -96,15 +117,16 @@ def list_lane_sections(facts: Facts) -> frozenset[str]:
     return facts.sections | facts.sources.keys() | {fact.section for fact in before.values()}
 
 
-def update_lane_memory(facts: Facts) -> dict[str, LaneMemory]:
+def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
     """Return the memory of all lanes after this run."""
-    seen = SeenNow(list_seen_facts(facts), facts.objects)
+    seen = SeenNow(list_seen_facts(facts, settings), _list_objects(facts))
     return update_lanes(facts.before.lanes, facts.lane, seen, facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:
     """Return by fact the golden signal that needs it."""
-    mapped: dict[str, str] = {}
+    mapped = {_EVERY_LINE: "severe_signals", _STANDBY: "standby_guard"}
+    mapped = {name: signal for name, signal in mapped.items() if signal not in off}
     for signal in SIGNALS:
         if signal.name not in off:
             for name in signal.facts:

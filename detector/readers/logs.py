@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SECTIONS = ("logs",)
 _FACT = "logs"
 _MILLISECONDS_FROM = 100_000_000_000
+_NEXT_PAGE = ("nextToken", "NextToken")  # of the API, and of the AWS CLI with --max-items
 _EVENT_SHAPE = Shape(
     build_keys({"message": "any", "timestamp": "time", "logStreamName": "any"}),
     LOG_EVENT_KEYS,
@@ -39,6 +40,7 @@ _SHAPE = Shape(
     {
         **TIME_KEYS,
         **build_keys({"from": "time", "to": "time", "truncated": "flag"}),
+        **dict.fromkeys(_NEXT_PAGE, Key("any")),
         "events": Key(LIST, inner=_EVENT_SHAPE, fact=_FACT),
     },
     FILTER_LOG_EVENTS_ANSWER,
@@ -70,7 +72,8 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     for entry in entries:
         _add_entry(entry, lines, reading, now)
     is_truncated = reading.read_value("flag", "logs.truncated", document.get("truncated"))
-    if is_truncated or (is_truncated is None and document.get("truncated") is not None):
+    has_more = any(document.get(key) for key in _NEXT_PAGE)
+    if is_truncated or has_more or (is_truncated is None and document.get("truncated") is not None):
         reading.partial.add(_FACT)
     to = reading.read_value("time", "logs.to", document.get("to")) or reading.as_of
     since = reading.read_value("time", "logs.from", document.get("from"))

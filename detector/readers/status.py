@@ -90,11 +90,14 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     profile = context.profile
     reading.has_text_numbers, reading.words = profile.numbers_as_text, profile.words
     reading.symbols = profile.symbols
-    for name, constant in profile.constants.items():
-        _read_fact(name, constant, f"profile.{name}", reading, profile)
     for rule in profile.rules:
         read_own_rule(rule, raw, reading, context.settings)
     values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
+    is_ours = any(value is not MISSING and value is not None for value in values.values())
+    for name, constant in (
+        profile.constants.items() if is_ours else ()
+    ):  # of an empty payload nothing is known
+        _read_fact(name, constant, f"profile.{name}", reading, profile)
     for name, value in values.items():
         if value is not MISSING and value is not None:
             start = len(reading.invalid)

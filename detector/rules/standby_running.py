@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.settings import STANDBY_PATTERN
@@ -22,13 +20,10 @@ _AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A standby container is not at rest, so that two primaries may trade."""
-    standby = [
-        container
-        for container in known(facts.containers)
-        if any(fnmatchcase(name, limits[STANDBY_PATTERN]) for name in (container.name, *container.aliases))
-    ]
+    pattern = limits[STANDBY_PATTERN]
+    standby = [container for container in known(facts.containers) if container.is_named_like(pattern)]
     if not standby:
-        yield Undecided(f"no container is named like {limits[STANDBY_PATTERN]}")
+        yield Undecided(f"no container is named like {pattern}")
     for container in standby:
         if container.state is None:
             yield Undecided(f"the state of {container.name} was not seen", [container.name])
