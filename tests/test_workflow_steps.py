@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Deployment:
     dashboard: Served
     secrets: dict[str, str] = field(default_factory=dict)
     event: dict[str, str] = field(default_factory=dict)
+    installed: bool = True
     aws_opens: bool = True
     uploads: bool = True
     env_file: str = ""
@@ -65,10 +67,13 @@ class Deployment:
         token = environ.pop("GITHUB_TOKEN")
         runner = Runner(
             workspace,
-            bare_environ(HOME=str(workspace), AWS_ENDPOINT_URL=self.aws.url, **environ),
+            bare_environ(
+                HOME=str(workspace), PIP_FIND_LINKS=str(workspace), AWS_ENDPOINT_URL=self.aws.url, **environ
+            ),
             self._values(token, environ),
         )
         runner.actions = {
+            "actions/cache": lambda given: self._restore(runner),
             "aws-actions/configure-aws-credentials": lambda given: self._credentials(runner, given),
             "actions/upload-artifact": lambda given: self._upload(runner, run_id, attempt, given),
         }
@@ -119,6 +124,10 @@ class Deployment:
             or ".github/aws-ibkr-pt-health.env",
             "inputs.artifact_name": "",
             "steps.job.outputs.artifact_name || 'pt-health-memory'": NAME,
+            "runner.os": "Linux",
+            "runner.arch": "X64",
+            "steps.python.outputs.python-version": "3.13.1",
+            "hashFiles('requirements/runtime.txt', 'detector/**/*.py')": "0" * 64,
             "vars.TAILSCALE_OAUTH_CLIENT_ID": "",
             "vars.TAILSCALE_AUDIENCE": "",
             "vars.TAILSCALE_PING": "",
@@ -133,6 +142,14 @@ class Deployment:
         }
         secrets = {one: self.secrets.get(one, "") for one in expressions(JOB) if one.startswith("secrets.")}
         return {**secrets, **values}
+
+    def _restore(self, runner: Runner) -> bool:
+        """Answer as the cache: the packages are those of this Python; a restore that breaks leaves a part."""
+        if not self.installed:
+            (runner.workspace / "packages" / "half").mkdir(parents=True)
+            return False
+        runner.values["steps.installed.outputs.cache-hit"] = "true"
+        return True
 
     def _credentials(self, runner: Runner, given: dict[str, str]) -> bool:
         """Leave in the machine's environment what the action leaves there."""
@@ -272,6 +289,34 @@ def stored(deployment: Deployment) -> list[str]:
     ]
 
 
+def lock_a_wheel(workspace: Path) -> None:
+    """Leave a lock of one small package, and its wheel where pip looks for it."""
+    name, about = "locked-1.0-py3-none-any.whl", "locked-1.0.dist-info"
+    with zipfile.ZipFile(workspace / name, "w") as wheel:
+        wheel.writestr("locked.py", "")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: locked\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    (workspace / "requirements").unlink()
+    (workspace / "requirements").mkdir()
+    digest = sha256((workspace / name).read_bytes()).hexdigest()
+    (workspace / "requirements" / "runtime.txt").write_text(f"locked==1.0 --hash=sha256:{digest}\n")
+
+
+def test_what_no_earlier_run_installed_is_installed_and_compiled(deployment):
+    def prepare(workspace: Path) -> None:
+        own_program(workspace)
+        lock_a_wheel(workspace)
+
+    deployment.installed = False
+    ran = deployment.run(breaks=prepare)
+    assert not ran.failed, explained(ran)
+    assert {path.name for path in (ran.workspace / "packages").iterdir()} >= {"locked.py", "__pycache__"}
+    assert not (ran.workspace / "packages" / "half").exists()
+    (cli,) = (ran.workspace / "detector" / "__pycache__").glob("cli.*.pyc")
+    assert cli.read_bytes()[4] == 0b11, "found by the hash of its source, and checked against it"
+
+
 def test_what_cannot_be_installed_is_said_by_the_plain_step(deployment):
     def unknown(workspace: Path) -> None:
         (workspace / "requirements").unlink()
@@ -279,6 +324,7 @@ def test_what_cannot_be_installed_is_said_by_the_plain_step(deployment):
         text = f"nobody-knows-it==1.0 --hash=sha256:{'0' * 64}\n"
         (workspace / "requirements" / "runtime.txt").write_text(text)
 
+    deployment.installed = False
     ran = deployment.run(breaks=unknown)
     assert ran.failed
     assert FAILURE in [one.name for one in ran.ran]
@@ -514,6 +560,7 @@ def test_every_expression_of_the_job_has_a_value_here(deployment):
     known = deployment._values("t", deployment.github.environ()).keys()
     conditions = {
         "always()",
+        "steps.installed.outputs.cache-hit != 'true'",
         "always() && steps.page.outputs.artifact-url",
         "always() && steps.red.outputs.mark",
         "(failure() || cancelled()) && (steps.job.outputs.told != 'yes' || steps.memory.outcome != 'success')",

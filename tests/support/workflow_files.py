@@ -96,6 +96,8 @@ class Runner:
         if words.startswith("(failure() || cancelled()) && ("):
             others = words.partition(" && (")[2].removesuffix(")").split(" || ")
             return self.failed and any(self._differs(*other.split(" != ")) for other in others)
+        if " != " in words:
+            return not self.failed and self._differs(*words.split(" != "))
         return not self.failed and bool(self.values[words])
 
     def _differs(self, name: str, other: str) -> bool:
