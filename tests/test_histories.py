@@ -10,8 +10,8 @@ import pytest
 
 from detector.cli import main
 from detector.domain.condition import STDOUT
-from detector.domain.report import Report
 from detector.domain.snapshot import build_snapshot
+from detector.engine.evaluate import RunStep, decide
 from detector.formats.redaction import redact
 from detector.formats.times import format_time
 from detector.replay.snapshot_replay import Replay, ReplayedChange
@@ -44,9 +44,9 @@ class ReportingReplay(Replay):
 
     decisions: list[str] = msgspec.field(default_factory=list)
 
-    def _count(self, report: Report, changes: list[ReplayedChange], keeps: bool) -> None:
-        self.decisions.append(report.decision.action)
-        super()._count(report, changes, keeps)
+    def _count(self, step: RunStep, changes: list[ReplayedChange], keeps: bool) -> None:
+        self.decisions.append(decide(step.conditions.values()).action)
+        super()._count(step, changes, keeps)
 
 
 def format_notified(reason: str, signature: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from detector import ledger
 from detector.domain.acknowledgement import Mute
-from detector.domain.condition import STDOUT, Condition, Notice
+from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
@@ -96,29 +97,28 @@ def build_report(
 ) -> Report:
     """Return the report of `evaluate` on a snapshot that `judge` judged with the same memory."""
     facts = judgement.facts
-    step = _advance_ledger(snapshot, previous, settings, channels, judgement)
-    active = _sort_by_severity(condition for condition in step.conditions.values() if condition.is_active)
+    step = take_step(snapshot, previous, settings, judgement, channels)
+    active = _list_active(step.conditions.values())
     coverage = compute_coverage(judgement, active, list_signals_off(settings))
     overrides = list_overrides(facts)
     coverage = add_overrides(coverage, judgement, overrides)
-    notices = [notice for channel in channels for notice in step.due_notices[channel]]
     return Report(
-        generation=previous.generation + 1,
+        generation=step.generation,
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
         sessions=_update_sessions(previous, coverage, active, (facts, settings)),
         events=tuple(build_event(condition) for condition in active),
-        new_events=_list_events(notices, resolved=False),
-        resolved_events=_list_events(notices, resolved=True),
+        new_events=step.list_events(resolved=False),
+        resolved_events=step.list_events(resolved=True),
         held=tuple(condition.signature for condition in active if condition.phase == "held"),
-        muted=tuple(sorted(step.muted)),
+        muted=tuple(sorted(step.ledger.muted)),
         coverage=coverage,
         sources=facts.sources,
         conditions=step.conditions,
-        carried=_build_previous_run(facts, settings),
+        carried=step.carried,
         channels=previous.channels,
-        gap=_measure_gap(previous, facts, settings),
+        gap=step.gap,
         unread=list_unread_sections(snapshot),
         foreign=list_foreign(facts, settings[FOREIGN_POSITIONS]),
         reading=facts.section_summaries,
@@ -126,7 +126,50 @@ def build_report(
         overrides=overrides,
         warnings=list_warnings(facts, settings, _get_files(settings).mutes),
         snapshot=_build_snapshot_copy(snapshot),
-        owed=step.due_notices,
+        owed=step.ledger.due_notices,
+    )
+
+
+class RunStep(Struct, frozen=True):
+    """What a run makes of the memory: all that the next run, and a replay, need of it."""
+
+    taken_at: datetime
+    generation: int
+    ledger: ledger.LedgerState
+    carried: PreviousRun
+    gap: Gap
+
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """Every condition after this run."""
+        return self.ledger.conditions
+
+    def list_events(self, *, resolved: bool) -> tuple[Event, ...]:
+        """Return the events that are due to any channel, worst first: those that are over, or the others."""
+        by_signature: dict[str, Event] = {}
+        for notices in self.ledger.due_notices.values():
+            for notice in notices:
+                if (notice.reason in _RESOLVED_REASONS) is resolved:
+                    by_signature.setdefault(notice.condition.signature, build_notice_event(notice))
+        return tuple(
+            sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature))
+        )
+
+
+def take_step(
+    snapshot: Snapshot,
+    previous: Memory,
+    settings: Settings,
+    judgement: Judgement,
+    channels: Collection[str] | Mapping[str, Rung] = (STDOUT,),
+) -> RunStep:
+    """Return the conditions, notices and memory after a snapshot that was judged with `previous`."""
+    return RunStep(
+        snapshot.taken_at,
+        previous.generation + 1,
+        _advance_ledger(snapshot, previous, settings, channels, judgement),
+        _build_previous_run(judgement.facts, settings),
+        _measure_gap(previous, judgement.facts, settings),
     )
 
 
@@ -194,16 +237,9 @@ def decide(conditions: Iterable[Condition]) -> Decision:
     return Decision("observe")
 
 
-def _sort_by_severity(conditions: Iterable[Condition]) -> list[Condition]:
-    return sorted(conditions, key=lambda condition: (-RANK[condition.severity], condition.signature))
-
-
-def _list_events(notices: Collection[Notice], resolved: bool) -> tuple[Event, ...]:
-    by_signature: dict[str, Event] = {}
-    for notice in notices:
-        if (notice.reason in _RESOLVED_REASONS) is resolved:
-            by_signature.setdefault(notice.condition.signature, build_notice_event(notice))
-    return tuple(sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature)))
+def _list_active(conditions: Iterable[Condition]) -> list[Condition]:
+    active = (condition for condition in conditions if condition.is_active)
+    return sorted(active, key=lambda condition: (-RANK[condition.severity], condition.signature))
 
 
 def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, object]:

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector import ledger
 from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event
-from detector.domain.report import Report
-from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory, check_memory_time
+from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time
 from detector.domain.snapshot import Snapshot
-from detector.engine.evaluate import evaluate
+from detector.engine.evaluate import RunStep, judge, take_step
 from detector.formats.times import compute_seconds
 from detector.settings import Settings
 
@@ -60,46 +60,50 @@ class Replay(Struct):
         base = check_memory_time(
             self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at
         )
-        report = evaluate(snapshot, base.memory, self.settings)
-        conditions = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, report.taken_at)
-        changes = list(_iter_changes(report, self.memory))
-        self._count(report, changes, base.can_advance)
+        judgement = judge(snapshot, self.settings, base.memory.before)
+        step = take_step(snapshot, base.memory, self.settings, judgement)
+        changes = list(_iter_changes(step, self.memory))
+        self._count(step, changes, base.can_advance)
         if base.can_advance:
-            self.memory = build_next_memory(report, conditions)
+            notices = step.ledger.due_notices[STDOUT]
+            conditions = ledger.add_receipts(step.conditions, notices, STDOUT, step.taken_at)
+            before = replace(step.carried, taken_at=step.taken_at)
+            self.memory = Memory(True, step.taken_at, step.generation, before, conditions)
         return changes
 
-    def _count(self, report: Report, changes: list[ReplayedChange], keeps: bool) -> None:
+    def _count(self, step: RunStep, changes: list[ReplayedChange], keeps: bool) -> None:
         summary = self.summary
         summary.snapshots += 1
         summary.out_of_order += not keeps
         summary.notified += sum(change.reason is not None for change in changes)
-        summary.conditions += sum(_is_new(condition, report) for condition in report.conditions.values())
-        summary.first = summary.first or report.taken_at
-        summary.last = report.taken_at
-        if report.gap.exceeded:
-            summary.blind_sec += report.gap.session_seconds or 0
-        for condition in report.conditions.values():
+        summary.conditions += sum(_is_new(condition, step) for condition in step.conditions.values())
+        summary.first = summary.first or step.taken_at
+        summary.last = step.taken_at
+        if step.gap.exceeded:
+            summary.blind_sec += step.gap.session_seconds or 0
+        for condition in step.conditions.values():
             lasted = compute_seconds(condition.first_seen, condition.last_seen)
             if condition.is_active and lasted > summary.longest_sec:
                 summary.longest_sec, summary.longest = lasted, condition.signature
 
 
-def _is_new(condition: Condition, report: Report) -> bool:
-    return condition.is_active and condition.first_seen == report.taken_at
+def _is_new(condition: Condition, step: RunStep) -> bool:
+    return condition.is_active and condition.first_seen == step.taken_at
 
 
-def _iter_changes(report: Report, memory: Memory) -> Iterator[ReplayedChange]:
-    events = {event.signature: event for event in (*report.new_events, *report.resolved_events)}
-    for signature, condition in report.conditions.items():
+def _iter_changes(step: RunStep, memory: Memory) -> Iterator[ReplayedChange]:
+    due = (*step.list_events(resolved=False), *step.list_events(resolved=True))
+    events = {event.signature: event for event in due}
+    for signature, condition in step.conditions.items():
         event = events.get(signature)
         previous = memory.conditions.get(signature)
         if condition.listed and (event or previous is None or previous.transitions != condition.transitions):
-            yield _build_change(report, condition, event)
+            yield _build_change(step, condition, event)
 
 
-def _build_change(report: Report, condition: Condition, event: Event | None) -> ReplayedChange:
+def _build_change(step: RunStep, condition: Condition, event: Event | None) -> ReplayedChange:
     return ReplayedChange(
-        report.taken_at,
+        step.taken_at,
         condition.signature,
         event.severity if event else condition.severity,
         condition.transitions[-1].to if condition.transitions else condition.phase,
