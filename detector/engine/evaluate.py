@@ -97,7 +97,7 @@ def build_report(
 ) -> Report:
     """Return the report of `evaluate` on a snapshot that `judge` judged with the same memory."""
     facts = judgement.facts
-    step = take_step(snapshot, previous, settings, judgement, channels)
+    step = advance_memory(snapshot, previous, settings, judgement, channels)
     active = _list_active(step.conditions.values())
     coverage = compute_coverage(judgement, active, list_signals_off(settings))
     overrides = list_overrides(facts)
@@ -156,7 +156,7 @@ class RunStep(Struct, frozen=True):
         )
 
 
-def take_step(
+def advance_memory(
     snapshot: Snapshot,
     previous: Memory,
     settings: Settings,

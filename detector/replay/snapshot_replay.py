@@ -14,7 +14,7 @@ from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time
 from detector.domain.snapshot import Snapshot
-from detector.engine.evaluate import RunStep, judge, take_step
+from detector.engine.evaluate import RunStep, advance_memory, judge
 from detector.formats.times import compute_seconds
 from detector.settings import Settings
 
@@ -61,7 +61,7 @@ class Replay(Struct):
             self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at
         )
         judgement = judge(snapshot, self.settings, base.memory.before)
-        step = take_step(snapshot, base.memory, self.settings, judgement)
+        step = advance_memory(snapshot, base.memory, self.settings, judgement)
         changes = list(_iter_changes(step, self.memory))
         self._count(step, changes, base.can_advance)
         if base.can_advance:

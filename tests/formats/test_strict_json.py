@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.formats.errors import InputError
@@ -14,6 +14,8 @@ from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import (
     MAX_BYTES,
     MAX_DEPTH,
+    _load,
+    _load_plain,
     describe_kind,
     parse_document,
     redact_excerpt,
@@ -417,6 +419,24 @@ def test_any_bytes_are_an_object_or_one_line_of_refusal(data):
     assert said.isprintable()
     assert isinstance(read, dict) is (said == "")
     format_document(read).encode("utf-8")
+
+
+_LETTERS = '{}[]:,"\\ \t\n0123456789.-+eEtrufalsn/\u00e9\u2028\x01a'
+
+
+@given(
+    data=st.text(_LETTERS, max_size=30).map(str.encode)
+    | st.binary(max_size=12).map(lambda inner: b'"' + inner + b'"')
+    | st.from_regex(rb"-?[0-9]{1,25}(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+    | OBJECTS.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+)
+@example(data=b'{"a": 1, "a": 1}')
+@example(data=b'{"a b": 1, "ab": 1}')
+@example(data=b"[-0, 1.0, 100000000000000000000]")
+@example(data=b"9" * 310)
+def test_the_quick_way_gives_what_the_strict_one_gives(data):
+    value = _load_plain(data)
+    assert value is None or repr(value) == repr(_load(data.decode()))
 
 
 @given(value=OBJECTS)
