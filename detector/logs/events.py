@@ -30,6 +30,7 @@ NOT_ENTITLED, THROTTLED, HOST_EXHAUSTED, UNSUPPORTED = (
 )  # fmt: skip
 GATEWAY_STARTED = "gateway started"
 LOGIN_DUE, SECOND_FACTOR_ASKED = "login due", "second factor asked"
+REFUSED, TIMED_OUT = "connection refused", "timeout on connecting"
 RESTART_TIME = "restart time"  # the launcher's planned restart each day: its local time, "" for none
 RECONCILED, MISMATCH, PROOF_DUE = "proven", "differs", "owes a proof"
 

@@ -18,7 +18,7 @@ from detector.domain.rule import (
     Undecided,
     rule,
 )
-from detector.logs.events import MAX_NEWS_AGE, SECOND_FACTOR_ASKED
+from detector.logs.events import MAX_NEWS_AGE, REFUSED, SECOND_FACTOR_ASKED, TIMED_OUT
 from detector.logs.outages import find_logins_due
 
 _ANSWERED_WITHIN = timedelta(seconds=180)  # facts of IBC: a second factor takes 60 to 180 s
@@ -43,7 +43,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
     is_asked = newest.note == SECOND_FACTOR_ASKED
     if is_asked and facts.taken_at - newest.since <= _ANSWERED_WITHIN:
         yield Undecided("a second factor was asked for less than 180 s ago")
-    elif findings["gateway_failure"]:
+    elif any(not _is_unreached(finding) for finding in findings["gateway_failure"]):
         yield Undecided("the gateway failed, and that says it already")
     else:
         problem = "the second factor was asked for and not completed" if is_asked else newest.note
@@ -51,6 +51,11 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
             CRITICAL if _is_near_session(facts) else WARNING,
             f"The gateway needs a person to log in: {problem}, {describe_span(newest)}.",
         )
+
+
+def _is_unreached(failure: Finding) -> bool:
+    """Whether the gateway only did not answer, which says nothing of a login."""
+    return any(f"({note})" in failure.summary for note in (REFUSED, TIMED_OUT))
 
 
 def _is_near_session(facts: Facts) -> bool:

@@ -18,7 +18,7 @@ from detector.domain.rule import AS_DECLARED, CRITICAL, NEVER, NOW, WARNING, Fin
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
-from tests.support.log_lines import ago
+from tests.support.log_lines import REFUSED, ago
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, fixture, given, healthy, healthy_at, settings_of
 
@@ -252,6 +252,12 @@ def test_a_login_is_due_critically_from_three_hours_before_the_session(moment, s
 @pytest.mark.parametrize(("seconds", "due"), [(180, False), (181, True)])
 def test_a_second_factor_has_180_s(seconds, due):
     assert bool(outcome("login_due", {"logs": [ago(seconds, SECOND_FACTOR)]}).findings) is due
+
+
+def test_a_second_factor_is_told_beside_refused_connections():
+    """That the gateway refuses connections does not say that a person must act."""
+    logs = [ago(900, SECOND_FACTOR), *(ago(seconds, REFUSED) for seconds in (800, 600, 400))]
+    assert given({"logs": logs}) == ["critical gateway_failure", "critical login_due"]
 
 
 @pytest.mark.parametrize(

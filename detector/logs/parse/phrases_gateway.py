@@ -86,7 +86,10 @@ def match_gateway_exit(line: ParsedLine) -> Iterator[LineMatch]:
 _CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready",
     "synchroni", "logged on", "connection established", "connection successful",
+    "no bridge", "init session first",
 )  # fmt: skip
+# The portal's answer where no brokerage session stands behind its trading part.
+_NO_SESSION: Final = build_pattern(r"\bbad request: no bridge\b|\binit session first\b")
 _REFUSED: Final = build_pattern(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
     r"|\brefused the network connection\b|\bactively refused\b"
@@ -120,6 +123,9 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     ):
         yield LineMatch(events.CONNECTED)
         return
+    if _NO_SESSION.search(body) and not HYPOTHETICAL.search(body):
+        yield LineMatch(events.CONNECT_FAILED, "session", "no brokerage session")
+        return
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
     if hit is None or HYPOTHETICAL.search(body, 0, hit.start()):
@@ -130,9 +136,7 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     if (not ports or IB_PORTS.intersection(ports)) and (refused or _is_broker_timeout(body, bool(ports))):
         tail = not line.is_wrapped and re.match(r"(?:[\w.]{1,80}\.)?\w{1,40}error\b", body)
         form = "tail" if tail else "refused" if refused else "timeout"
-        yield LineMatch(
-            events.CONNECT_FAILED, form, "connection refused" if refused else "timeout on connecting"
-        )
+        yield LineMatch(events.CONNECT_FAILED, form, events.REFUSED if refused else events.TIMED_OUT)
 
 
 def _is_broker_timeout(body: str, has_port: bool) -> bool:
