@@ -27,6 +27,7 @@ _BY_ITSELF_REASONS = (
     "resourceinitializationerror",
     "cannotpull",
     "cannotstart",
+    "host ec2 (",
 )
 _ON_PURPOSE_REASONS = (
     "deployment",

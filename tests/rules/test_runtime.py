@@ -380,6 +380,9 @@ def stopped_task(number: int, **more: Any) -> dict[str, Any]:
             {"stoppedReason": "ResourceInitializationError: no image"}, True, id="no code, a stop reason"
         ),
         pytest.param(
+            {"stoppedReason": "Host EC2 (instance i-0a1b) terminated."}, True, id="no code, a host that ended"
+        ),
+        pytest.param(
             {
                 "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)",
                 "containers": [{"name": "a", "exitCode": 143}],
