@@ -123,8 +123,8 @@ class Shape(Struct, frozen=True, eq=False):
         """Return whether one of the groups that name the row has a value, in it or in an object of it."""
         for key, value in row.items():
             spec = self.reads.get(self.normalize(key))
-            if spec is None or value in (None, ""):
-                continue
+            if spec is None or value is None or (value == "" and spec.kind != ANY):
+                continue  # the text of a log's event may be an empty line
             if self.get_group(self.normalize(key)) in named_by:
                 return True
             is_object = spec.kind == OBJECT and isinstance(value, dict)

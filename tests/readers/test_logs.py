@@ -35,6 +35,10 @@ def conflicts(report):
 # --- shapes ----------------------------------------------------------------------------------------------
 
 
+def test_an_event_may_be_an_empty_line():
+    assert seen([ago(60, ""), ago(59, "INFO started")]).events == ()
+
+
 @pytest.mark.parametrize(
     "logs",
     [
