@@ -123,3 +123,19 @@ def test_it_is_held_where_the_logs_that_showed_the_harm_are_not_seen():
     memory = remembered(seen([ago(60, LOST)], status_v3=status))
     report = seen(None, NOON + timedelta(seconds=300), memory, status_v3=status)
     assert "warning market_data_10197" in named(report)
+
+
+LEAN_REJECTION = (
+    "HandleError(): RequestId: {0} ErrorCode: 201 - Order rejected - reason:no funds",
+    "OnMessage(): Warning - Code: 201 - Order rejected - reason:no funds. Origin: [Id={0}] IBPlaceOrder: MNQ",
+    "OrderEvent(): OrderID: 7 Message: 201 - Order rejected - reason:no funds. BrokerId: {0}",
+)
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"), [((52,), []), ((52, 54, 56), ["critical orders_rejected"])], ids=["one", "three"]
+)
+def test_an_order_whose_rejection_stands_in_three_lines_is_one(orders, expected):
+    """The request that a rejection answers is the order's own number."""
+    lines = [ago(600 - order, line.format(order)) for order in orders for line in LEAN_REJECTION]
+    assert named_of(seen(lines), "orders_rejected") == expected

@@ -35,6 +35,8 @@ _PROVEN: Final = (
     ("(code", build_pattern(
         r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d"
     )),
+    # TWS's message 4 as a client prints it that knows no receiver: `fields: ["4", "2", "-1", "1100", …]`.
+    ('"4"', build_pattern(r"\[\"4\", \"\d\", \"-?\d{1,10}\", \"(\d{3,5})\",")),
     ("|", build_pattern(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
 _KEYED: Final = build_pattern(
@@ -196,7 +198,8 @@ def _is_reported(match: CodeMatch, body: str) -> bool:
     is_value = body[match.number_start - 1 : match.number_start] in _QUOTES and body[
         match.number_start - 2 : match.number_start - 1
     ] in ("=", ":")
-    return not is_quoted(body, match.start if is_value else match.number_start)
+    is_wire = body.startswith('["4"', match.start)
+    return not is_quoted(body, match.start if is_value or is_wire else match.number_start)
 
 
 def _is_listed(match: CodeMatch, body: str) -> bool:

@@ -323,7 +323,8 @@ _HOST: Final = (
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
         r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
         r"|\bmemory quota (?:vastly )?exceeded\b"
-        r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b"
+        r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b|\blow memory!"
+        r"|\bkill(?:ed|ing)\b[^;\n]{0,120}\b(?:due to|because of) (?:high |low )?memory\b"
         r"|nicht genügend (?:haupt)?speicher\b|impossible d'allouer (?:de )?la mémoire"
         r"|no se puede asignar memoria|impossibile allocare (?:la )?memoria"
     ), unless=_A_CHECK),
@@ -332,6 +333,7 @@ _HOST: Final = (
         r"|trop de fichiers ouverts|demasiados (?:archivos|ficheros) abiertos|troppi file aperti"
     ), unless=_A_CHECK),
 )  # fmt: skip
+_RAISED: Final = build_pattern(r"\w(?:error|exception|failure)\s?[({]|\bpanicked at\b")
 _SOON: Final = build_pattern(
     r"\bwill\b|\bsoon\b|\b(?:in|within) \d{1,3} days?\b|\b20\d\d-?\d\d-?\d\d\b|\breaches\b|\bdays? left\b"
     r"|\bending\b"
@@ -405,8 +407,8 @@ def build_account_match(kind: str, note: str, body: str) -> LineMatch:
 
 
 def match_host(line: ParsedLine) -> Iterator[LineMatch]:
-    """Yield what ran out on the host: disk, memory, open files."""
-    yield from match_phrases(_HOST, line.body)
+    """Yield what ran out on the host: disk, memory, open files; an error names its cause in quotes."""
+    yield from match_phrases(_HOST, line.body, quoted=_RAISED.search(line.body) is not None)
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (

@@ -144,7 +144,8 @@ _UNANSWERED: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     r"|cancel\w* (?:confirmed|acknowledged))\b"
 ))  # fmt: skip
 _FILL: Final = build_pattern(
-    r"\b(?:fills?|partial fills?|executions?|exec(?:s|details?|id| details?| id| reports?)?|exec_id"
+    r"\b(?:fills?|partial fills?|executions?(?! (?:state|engine|client)\b)"
+    r"|exec(?:s|details?|id| details?| id| reports?)?|exec_id"
     r"|trade reports?"
     r"|execution reports?|trade confirms?|trade confirmations?|deals?|filled an order|unexpected trade"
     r"|executed (?:quantity"
@@ -316,6 +317,10 @@ _PLAIN_ID: Final = build_pattern(
 _OTHER_ID: Final = build_pattern(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
 )
+# The number of the request that a code answers: of the codes of orders it is the order's own.
+_REQUEST_ID: Final = build_pattern(
+    r"\breq(?:uest)?[ _]?id[\"']?\s{0,2}[=:]?\s{0,2}[\"']?(\d{1,12})\b|\[id=(\d{1,12})\]\s?\w{0,12}order"
+)
 _EMPTY: Final = build_pattern(
     r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:(?:false|0|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
     r"|no(?=[\"']?\s{0,2}(?:[,;.)\]}]|$)))"
@@ -345,6 +350,9 @@ _REJECTED: Final = build_pattern(
     r"|\border ?rejected\b|\bstatus[=:] ?[\"']?rejected\b[^\n]{0,60}\border"
     r"|\b(?:rejected|declined|refused)\b(?! to)[^.\n]{0,20}\border\b(?! to)|\bunable to accept your order\b"
     r"|\border\b[^.\n]{0,60}\brefused\b(?! to)|\bbroker (?:has )?rejected\b"
+    r"|\binsufficient (?:\w+ )?(?:funds?|balance|margin|buying power) (?:to|for) (?:\w+ ){0,4}?order\b"
+    r"|\b(?:unable|failed) to (?:place|submit|execute) (?:\w+ ){0,3}?order\b[^.\n]{0,30}\b(?:insufficient"
+    r"|not enough) (?:\w+ )?(?:funds?|balance|margin|buying power)\b"
     r"|\borders?\b[^.\n]{0,60}\b(?:turned down|knocked back|bounced|not accepted|was invalid|denied) (?:by|at"
     r"|from) (?:the )?"
     r"(?:broker(?:age)?|ibkr|ib|tws|exchange|gateway|server)\b"
@@ -408,7 +416,7 @@ def match_rejection(line: ParsedLine) -> Iterator[LineMatch]:
 
 def build_rejection(line: ParsedLine, note: str) -> LineMatch:
     """Return the match of a rejected order: its id, and whether the line calls it an exit."""
-    order_id = _find_order_id(line, line.body) or events.UNNAMED
+    order_id = _find_order_id(line, line.body) or _find_request_id(line.body) or events.UNNAMED
     return LineMatch(
         events.ORDER_REJECTED,
         order_id,
@@ -462,6 +470,11 @@ def _find_order_id(line: ParsedLine, body: str) -> str | None:
     return None
 
 
+def _find_request_id(body: str) -> str | None:
+    hit = _REQUEST_ID.search(body)
+    return (hit[1] or hit[2]) if hit else None
+
+
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
     (
         (
@@ -475,7 +488,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
     ),
     (
         (
-            "reject", "declined", "refused", "unable to accept", "turned down", "knocked back", "bounced",
+            "reject", "declined", "refused", "unable to accept", "insufficient", "not enough",
+            "turned down", "knocked back", "bounced",
             "not accepted", "denied",
             "was invalid", "abgelehnt", "gewiesen", "verweigert", "rejet", "rechazad", "denegad",
             "rifiutat", "respint", "rejeitad", "recusad",

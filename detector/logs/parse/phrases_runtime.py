@@ -130,10 +130,12 @@ _DIFFERENCES: Final = (
     Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
         r"\b(?:mismatch\w{0,3}|discrepanc(?:y|ies)|differs?|differ(?:ence|ent|ing)|diverge[sd]?|divergence"
         r"|drift(?:s|ed)?|disagree(?:s|d|ment)?|out of sync|inconsistent"
+        r"|(?:could not|cannot|can't|unable to|failed to) (?:be )?reconcile[sd]?"
+        r"|reconcil\w{1,9} (?:has |was |is )?(?:failed|fails|unsuccessful|incomplete)"
         r"|(?:do(?:es)? not|doesn't|don't|did not|didn't) (?:match|agree|tally|reconcile|add up|line up"
         r"|equal)|not equal|unequal|unreconciled|off by [1-9])\b|!=|<>|≠"
     ), build_pattern(r"\b(?:positions?|holdings?|quantit(?:y|ies)|qty|share counts?|position counts?"
-    r"|recon\w{0,10})\b"), build_pattern(
+    r"|execution state|recon\w{0,10})\b"), build_pattern(
         r"\b(?:order (?:size|quantity|qty)|price|precision|average cost|avg ?cost|currency|tick|time"
         r"|schema|version|cash|pnl|p&l"
         r"|order (?:id|status|type)|check(?:s|er|ing)? (?:is|enabled)|tolerance"
@@ -279,6 +281,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
     (
         (
             "recon",
+            "mismatch",
+            "discrepan",
             "missing",
             "absent",
             "not found",

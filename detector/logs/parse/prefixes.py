@@ -63,6 +63,12 @@ _PIECES: Final = (
         (?:\s[\w.$]{{1,120}}\s[\w$<>]{{1,60}}(?=\s{{1,3}}(?:{LEVELS}|CONFIG|FINE(?:R|ST)?):))?(?=\s)""",
         ":",
     ),
+    _build_piece(
+        "[" + _DIGITS,
+        rf"""\[?\d{{1,2}}[-/\s](?:{_MONTHS})[-/\s](?:\d{{4}}|\d\d)[\s:T]{{1,2}}
+        \d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:\s[+-]\d{{4}}|\s?Z)?\]?(?![\d.])""",
+        ":",
+    ),
     _build_piece("s", r"""(?:stdout|stderr)\s[FP](?=\s)"""),
     _build_piece(_DIGITS, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
     _build_piece("[" + _DIGITS, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),

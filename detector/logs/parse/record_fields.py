@@ -98,11 +98,21 @@ def iter_fields(fields: Mapping[str, Any]) -> Iterator[Field]:
                 ]
                 if name in _TEMPLATES and isinstance(value, str):
                     value = _format_template(value, mapping)  # noqa: PLW2901 - the message in its final form
+                if name == "message" and isinstance(value, list):
+                    value = _decode_bytes(value)  # noqa: PLW2901 - as journald writes what is not UTF-8
                 if not isinstance(value, dict):
                     yield Field(name, value, depth, in_error)
                 if isinstance(value, list):
                     yield from (Field(name, text, depth, in_error) for text in _list_texts(value))
         level = sorted(deeper, key=itemgetter(0))
+
+
+def _decode_bytes(value: list[Any]) -> list[Any] | str:
+    """Return the text of a list of bytes, any other list as it is."""
+    try:
+        return bytes(value).decode("utf-8", "replace")
+    except (TypeError, ValueError):
+        return value
 
 
 def _list_objects(value: object) -> list[Mapping[str, Any]]:

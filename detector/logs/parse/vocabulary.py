@@ -58,7 +58,8 @@ CLIENT_ID_USED: Final = build_pattern(
     r"|\bduplicate client[ _]?id\b|\bclient #?\d{1,5} (?:is )?already (?:connected|in use|used|taken)\b"
 )
 HYPOTHETICAL: Final = build_pattern(
-    r"\b(?:if|when|whenever|unless|until|once|in case|whether|should|would|might|will|(?:to )?avoid|prevents?"
+    r"\b(?:if|when(?:ever)?(?! \w{2,12}ing\b)|unless|until|once|in case|whether|should|would"
+    r"|might|will|(?:to )?avoid|prevents?"
     r"|ignor(?:e|es|ed|ing)|suppress(?:es|ed|ing)?|filter(?:s|ed|ing)?|silenc(?:e|ed|ing)|treat(?:s|ed|ing)?"
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
     r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
