@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from detector.channels.ntfy import build_ntfy_body
+from detector.channels.telegram import build_telegram_parameters
 from detector.domain.acknowledgement import Acknowledgement
 from detector.domain.condition import MessageRef, Receipt
 from detector.domain.report import ChannelError, ChannelHealth, Report
@@ -27,11 +29,9 @@ from detector.render.github_output import render_job_summary
 from detector.render.message import Message
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext, PreopenNotice
-from detector.render.message_ntfy import build_ntfy_body
 from detector.render.message_pagerduty import build_item_events
 from detector.render.message_phone import render_phone_text
 from detector.render.message_slack import build_plain_payload, build_slack_payload
-from detector.render.message_telegram import build_telegram_parameters
 from detector.render.message_text import render_html, render_text
 from detector.render.message_webhook import build_webhook_body
 from detector.render.watch import format_tick, render_screen

@@ -15,10 +15,10 @@ from detector.channels.channel import (
     ChannelEnvironment,
     DeliveryResult,
     build_configured_channels,
+    deliver_all,
     find_channel_conflicts,
     list_unused_options,
 )
-from detector.channels.deliver_all import deliver_all
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import (
     ChannelError,

@@ -1,18 +1,17 @@
-"""ntfy: every message is a push to the phones that subscribe to the topic (docs.ntfy.sh)."""
+"""ntfy: every message is a push to the phones that subscribe to the topic (docs.ntfy.sh, publish as JSON)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
 from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, THROTTLED
 from detector.formats.serialize import format_document
 from detector.render.message import Message, MessageItem
-from detector.render.message_ntfy import build_ntfy_body
-from detector.render.message_phone import count_phone_items
+from detector.render.message_phone import count_phone_items, render_phone_text
 from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 KIND = "ntfy"
 OPTION = ChannelOption((NTFY_TOPIC,), "alerts as pushes of ntfy")
+_HIGHEST, _HIGH, _DEFAULT, _LOW = 5, 4, 3, 2
 
 
 def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
@@ -66,3 +66,23 @@ class Topic(HttpChannel):
     def render_body(self, part: Message) -> str:
         """Return the body of one push, without the topic."""
         return format_document(build_ntfy_body(part, "[redacted]"))
+
+
+def build_ntfy_body(message: Message, topic: str) -> dict[str, Any]:
+    """Return the body: what escalates rings at the highest priority, what needs nobody at a low one."""
+    click = message.link or (message.items[0].runbook_url if message.items else "")
+    return {
+        "topic": topic,
+        "title": message.headline,
+        "message": render_phone_text(message),
+        "priority": _choose_priority(message),
+        **({"click": click} if click else {}),
+    }
+
+
+def _choose_priority(message: Message) -> int:
+    if any(item.escalates for item in message.items):
+        return _HIGHEST
+    if message.kind == "critical":
+        return _HIGH
+    return _DEFAULT if message.kind in ("warning", "missed", "unchecked", "failing", "test") else _LOW

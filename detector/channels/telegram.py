@@ -1,10 +1,14 @@
-"""Telegram, by a bot of the detector's own; a button under each alert acknowledges what it names."""
+"""Telegram, by a bot of the detector's own; a button under each alert acknowledges what it names.
+
+The parameters are those of sendMessage (core.telegram.org/bots/api, Bot API 10.1). Without a parse mode
+nothing has to be escaped; the headline is bold by an entity, in UTF-16 units.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
 from detector.channels.ack_source import AckAnswer, AckContext
@@ -14,8 +18,7 @@ from detector.domain.condition import MessageRef
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
 from detector.formats.serialize import format_document
 from detector.render.message import Message, MessageItem
-from detector.render.message_phone import count_phone_items
-from detector.render.message_telegram import ACK_PREFIX, build_plain_parameters, build_telegram_parameters
+from detector.render.message_phone import count_phone_items, render_phone_text
 from detector.settings import (
     ACK_FROM,
     TELEGRAM_API_URL,
@@ -28,12 +31,15 @@ from detector.settings import (
 if TYPE_CHECKING:
     from detector.clients.json_client import JsonClient
 
+
 KIND = "telegram"
 OPTION = ChannelOption(
     (TELEGRAM_TOKEN, TELEGRAM_CHAT), "alerts by a Telegram bot, with a button to acknowledge"
 )
 _SEND = "sendMessage"
 _MOST_UPDATES = 100
+ACK_PREFIX: Final = "ack:"  # of a button's callback_data, at most 64 bytes
+_SILENT = ("resolved", "unwatched", "watching", "session")
 
 
 def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:
@@ -142,3 +148,29 @@ def build_telegram_ref(message: Any) -> MessageRef | None:
     if not isinstance(chat_id, int) or not isinstance(number, int):
         return None
     return MessageRef(sha256(str(chat_id).encode()).hexdigest()[:16], str(number))
+
+
+def build_telegram_parameters(message: Message, chat: str) -> dict[str, Any]:
+    """Return the parameters; a message about present conditions has a button that acknowledges them."""
+    parameters: dict[str, Any] = {
+        "chat_id": chat,
+        "text": f"{message.headline}\n{render_phone_text(message)}",
+        "entities": [{"type": "bold", "offset": 0, "length": _count_utf16_units(message.headline)}],
+        "link_preview_options": {"is_disabled": True},
+        "disable_notification": message.kind in _SILENT,
+    }
+    if any(item.kind in ("critical", "warning") for item in message.items):
+        button = {"text": "Acknowledge", "callback_data": f"{ACK_PREFIX}{message.delivery_id}"}
+        parameters["reply_markup"] = {"inline_keyboard": [[button]]}
+    return parameters
+
+
+def build_plain_parameters(message: Message, chat: str) -> dict[str, Any]:
+    """Return them without the entities, for the case that Telegram does not accept these."""
+    parameters = build_telegram_parameters(message, chat)
+    del parameters["entities"]
+    return parameters
+
+
+def _count_utf16_units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

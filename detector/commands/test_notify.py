@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.delivery import load_required_channels, render_previews
 from detector.app.print_output import print_lines
-from detector.channels.channel import Channel
-from detector.channels.deliver_all import ChannelOutcome, deliver_all
+from detector.channels.channel import Channel, ChannelOutcome, deliver_all
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line

@@ -14,13 +14,14 @@ import pytest
 from detector.channels.channel import (
     Channel,
     ChannelEnvironment,
+    ChannelOutcome,
     DeliveryResult,
     build_configured_channels,
+    deliver_all,
     find_channel_conflicts,
     list_unused_options,
     load_channel_modules,
 )
-from detector.channels.deliver_all import ChannelOutcome, deliver_all
 from detector.clients import connection
 from detector.clients.connection import Deadline
 from detector.domain.condition import MessageRef
