@@ -15,7 +15,7 @@ from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
-from detector.domain.log_evidence import build_log_memory
+from detector.domain.log_findings import build_log_memory
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile

@@ -8,7 +8,7 @@ from datetime import datetime
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name
 from detector.domain.instrument_names import get_sign
-from detector.domain.log_evidence import describe_span
+from detector.domain.log_findings import describe_span
 from detector.domain.rule import (
     CRITICAL,
     NEVER,
