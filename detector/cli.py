@@ -16,7 +16,7 @@ import click
 from detector import __version__
 from detector.app.context import AppContext, ExitCode
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import find_nearest_name
+from detector.formats.similar_names import find_nearest_name
 from detector.formats.strict_json import redact_excerpt, to_one_line
 
 _LONGEST_LINE = 400

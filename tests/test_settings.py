@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import measure_edit_distance
+from detector.formats.similar_names import measure_edit_distance
 from detector.settings import (
     DECLARED,
     ENV_FILE,

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from detector.app.written_document import Table, Text, parse_document_text
 from detector.domain.acknowledgement import Mute, check_pattern
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import find_nearest_name
+from detector.formats.similar_names import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import parse_rfc3339
 from detector.market.session_plan import CLOSES, OPENS, Closures, check_closure_day, check_closure_number

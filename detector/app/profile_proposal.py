@@ -14,8 +14,8 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE
-from detector.formats.nearest_name import find_nearest_name
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from detector.domain.coercion import ValueReader
-from detector.formats.nearest_name import ANY, find_nearest_name
+from detector.formats.similar_names import ANY, find_nearest_name
 from detector.formats.strict_json import describe_kind, redact_excerpt
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from pydantic_core import ErrorDetails
 
 from detector.domain.payload_path import build_extractor
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import describe_nearest_name
+from detector.formats.similar_names import describe_nearest_name
 
 
 def to_list(value: Any) -> Any:

@@ -16,9 +16,9 @@ from detector.app.input_documents import build_expected_memory
 from detector.app.print_output import print_json, print_lines
 from detector.domain.acknowledgement import LONGEST, AckDocument
 from detector.formats.errors import ExternalError, InputError
-from detector.formats.nearest_name import ANY, find_nearest_name
 from detector.formats.patterns import build_pattern
 from detector.formats.serialize import to_json
+from detector.formats.similar_names import ANY, find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
 from detector.settings import RUNTIME, Settings

@@ -13,7 +13,7 @@ from detector.app.print_output import print_lines
 from detector.engine.catalog import find_rule
 from detector.engine.evaluate import list_rules
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import describe_nearest_name
+from detector.formats.similar_names import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry

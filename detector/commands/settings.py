@@ -8,7 +8,7 @@ from detector.app.context import AppContext
 from detector.app.print_output import print_json, print_lines
 from detector.channels.channel import ChannelEnvironment, build_configured_channels
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import find_nearest_name
+from detector.formats.similar_names import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.render.settings import (
     build_settings_document,

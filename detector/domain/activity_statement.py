@@ -20,8 +20,8 @@ from detector.domain.statement_tables import (
     strip_cells,
 )
 from detector.formats.errors import QUERY, UNREADABLE, ExternalError
-from detector.formats.nearest_name import measure_edit_distance
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import measure_edit_distance
 
 _ACCOUNT, _INSTRUMENTS, _NOTES = (
     "Account Information",

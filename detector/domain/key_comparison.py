@@ -9,14 +9,19 @@ from msgspec import Struct, field
 
 from detector.domain.columns import VOCABULARIES, is_sign_of
 from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
-from detector.domain.key_names import is_mistyped, is_nearly, is_wrapped
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
 from detector.domain.seen_facts import MAY_BE_ABSENT, SectionKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.trade_rows import Words, convert_label
-from detector.formats.nearest_name import FAINTLY_ALIKE, find_nearest_name
 from detector.formats.redaction import get_account_kind
+from detector.formats.similar_names import (
+    FAINTLY_ALIKE,
+    find_nearest_name,
+    is_mistyped,
+    is_nearly,
+    is_wrapped,
+)
 from detector.formats.strict_json import redact_excerpt
 
 _MOST_ROWS = 10_000  # as many as the readers read

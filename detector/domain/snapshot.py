@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import ALIKE, find_nearest_name
+from detector.formats.similar_names import ALIKE, find_nearest_name
 from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.formats.times import parse_run_time
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from detector.domain import snapshot
 from detector.domain.columns import SOURCE_STATE
-from detector.domain.key_names import is_nearly
 from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
+from detector.formats.similar_names import is_nearly
 from detector.formats.strict_json import redact_excerpt
 
 _KEYS = ("state", "as_of", "reason", "detail", "elapsed_ms")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from detector.domain.facts import Facts
-from detector.domain.key_names import is_nearly
 from detector.domain.provenance import Fault
 from detector.domain.rule import (
     CRITICAL,
@@ -18,6 +17,7 @@ from detector.domain.rule import (
     Severity,
     rule,
 )
+from detector.formats.similar_names import is_nearly
 
 _FLOOD = 6  # paths of one section from which they are one event
 _NAMED = 3

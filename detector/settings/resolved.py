@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus
 from msgspec import Struct, field
 
 from detector.formats.errors import InputError
-from detector.formats.nearest_name import measure_edit_distance
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import measure_edit_distance
 from detector.settings.runtime_settings import (
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,

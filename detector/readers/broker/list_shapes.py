@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detector.domain.key_names import is_nearly
 from detector.formats.numbers import format_count
 from detector.formats.redaction import get_account_kind
+from detector.formats.similar_names import is_nearly
 from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.layouts import (
     ACCOUNT_VALUE,

@@ -1,14 +1,18 @@
-"""Which key is nearly another one: a misspelt name, and never merely a neighbour in the dictionary."""
+"""How alike two names are: the known name that somebody may have meant, and which key misspells it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
-from detector.formats.nearest_name import measure_edit_distance
 from detector.formats.patterns import build_pattern
 
+# Measures of difflib: `pending_order` is similar to `pending_orders`, `orders` is not similar to `trades`.
+SIMILAR, ALIKE, FAINTLY_ALIKE, ANY = 0.75, 0.6, 0.5, 0.0
+_LONGEST_COMPARED = 200
+_NEAR_PART, _MOST_MEANT = 0.85, 4
 _LONG, _MOST_EDITS = 8, 2  # from so many letters on, so many edits are still the same name
-_LONGEST_COMPARED = 60
+_LONGEST_KEY = 60
 _SHORTEST = 3  # letters of a name that one edit does not make another one, as with `to`
 _SHORT_PART = 4  # two edits in so short a part make another word of it: `ask_price` is no `avg_price`
 _LONG_NUMBER = 4  # digits: a message code, as in `market_data_10197_recent`
@@ -27,6 +31,53 @@ _PARTS = build_pattern(r"[^a-z0-9]+")
 _CAPITAL = build_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
+    """Return the known name that is most like the name, in any case; None where none is `least` alike."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
+
+    by_lower_case = {known_name.lower(): known_name for known_name in known}
+    matches = get_close_matches(name[:_LONGEST_COMPARED].lower(), by_lower_case, n=1, cutoff=least)
+    return by_lower_case[matches[0]] if matches else None
+
+
+def describe_nearest_name(name: str, known: Iterable[str], listed_by: str = "") -> str:
+    """Return the end of a sentence about an unknown name: the nearest, a longer one, or those with its word.
+
+    Where none is near, it is the command that lists them, else all names.
+    """
+    names = list(known)
+    begun = (known_name for known_name in names if name and known_name.startswith(name.lower()))
+    nearest = find_nearest_name(name, names) or next(begun, None)
+    if nearest:
+        return f"did you mean {nearest}?"
+    parts = {part for known_name in names for part in known_name.lower().split("_")}
+    part = find_nearest_name(name, parts, _NEAR_PART)
+    if part:
+        meant = [known_name for known_name in names if part in known_name.lower().split("_")]
+        return f"did you mean {', '.join(meant[:_MOST_MEANT])}?"
+    return f"`{listed_by}` lists them" if listed_by else f"there are: {', '.join(names)}"
+
+
+def measure_edit_distance(left: str, right: str, limit: int) -> int:
+    """Return the edits between two names, or `limit + 1` as soon as there must be more.
+
+    An edit inserts, deletes or replaces a letter, or swaps two neighbours (optimal string alignment).
+    """
+    if abs(len(left) - len(right)) > limit or len(set(left) ^ set(right)) > 2 * limit:
+        return limit + 1
+    above: list[int] = []
+    row = list(range(len(right) + 1))
+    for index, letter in enumerate(left, 1):
+        older, above, row = above, row, [index]
+        for column, other in enumerate(right, 1):
+            edits = min(above[column] + 1, row[-1] + 1, above[column - 1] + (letter != other))
+            is_swap = index > 1 and column > 1 and letter == right[column - 2] and left[index - 2] == other
+            row.append(min(edits, older[column - 2] + 1) if is_swap else edits)
+        if min(row) > limit + 1:
+            return limit + 1
+    return min(row[-1], limit + 1)
+
+
 @lru_cache(maxsize=8192)
 def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
     """Return whether `key` is probably a misspelling of the known name.
@@ -35,7 +86,7 @@ def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
     separators, a plural s and a swap. A name that differs in a digit or by a negating prefix is another
     name. Where nobody else writes keys, `strict=False` allows one edit from 3 letters on.
     """
-    if key == known or max(len(key), len(known)) > _LONGEST_COMPARED:
+    if key == known or max(len(key), len(known)) > _LONGEST_KEY:
         return False
     mine, theirs = key.lower(), known.lower()
     plain_mine, plain_theirs = _PARTS.sub("", mine), _PARTS.sub("", theirs)
@@ -94,7 +145,7 @@ def is_other_fact_of(key: str, known: str) -> bool:
 
 def _split_parts(name: str) -> list[str]:
     """Return the parts of a name in lower case; in camel case a capital begins one."""
-    spaced = _CAPITAL.sub("_", name[:_LONGEST_COMPARED])
+    spaced = _CAPITAL.sub("_", name[:_LONGEST_KEY])
     return [part for part in _PARTS.split(spaced.lower()) if part]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detector.domain.facts import STATUS_FACTS
-from detector.domain.key_names import is_nearly
 from detector.domain.vendor_keys import FOREIGN
+from detector.formats.similar_names import is_nearly
 
 LETTERS = "aeqz"
 
