@@ -17,8 +17,7 @@ import jmespath
 import pytest
 
 from detector.app.owner_documents import parse_closures, parse_mutes
-from detector.app.profile_document import parse_profile_tables, parse_profile_text
-from detector.app.rule_document import find_broken_examples
+from detector.app.profile_document import find_broken_examples, parse_profile_tables, parse_profile_text
 from detector.cli import commands
 from detector.domain.profile import parse_profile
 from detector.engine.catalog import load_rules

@@ -50,8 +50,7 @@ def _print_builtin(app: AppContext, name: str | None) -> int:
 
 
 def _check_file(app: AppContext, path: str, env_file: str | None) -> Iterator[str]:
-    from detector.app.profile_document import parse_profile_tables
-    from detector.app.rule_document import find_broken_examples
+    from detector.app.profile_document import find_broken_examples, parse_profile_tables
     from detector.domain.profile import parse_profile
 
     text = read_text(path, "profile check")

@@ -21,7 +21,7 @@ from detector.settings.resolved import (
     resolve_settings as resolve_settings,
     list_secrets as list_secrets,
 )
-from detector.settings.escalation import (
+from detector.settings.delivery_settings import (
     Floor as Floor,
     Rung as Rung,
     parse_rung as parse_rung,

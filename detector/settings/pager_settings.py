@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from detector.formats.patterns import build_pattern
-from detector.settings.escalation import Rung, add_rung
+from detector.settings.delivery_settings import Rung, add_rung
 from detector.settings.setting import (
     DAY,
     Setting,

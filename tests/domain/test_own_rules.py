@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from detector.app.profile_document import parse_profile_tables, parse_profile_text
-from detector.app.rule_document import find_broken_examples, judge_example
+from detector.app.profile_document import (
+    find_broken_examples,
+    judge_example,
+    parse_profile_tables,
+    parse_profile_text,
+)
 from detector.domain.profile import parse_profile
 from detector.formats.errors import InputError
 from detector.settings import PROFILE, add_settings

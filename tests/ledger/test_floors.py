@@ -18,7 +18,7 @@ from detector.domain.run_memory import FIRST_RUN
 from detector.ledger.transitions import RunContext
 from detector.render.settings import render_rungs
 from detector.settings import Rung
-from detector.settings.escalation import Floor
+from detector.settings.delivery_settings import Floor
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, healthy_at, remembered
 
 LEVELS = {"-": 0, "w": 2, "c": 3}

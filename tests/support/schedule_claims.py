@@ -12,9 +12,9 @@ from msgspec import Struct
 from detector.domain.run_windows import SCHEDULE, Lane
 from detector.formats.patterns import build_pattern
 from detector.market.hours import get_session_on
+from detector.schedule.consistency import SUMMER, WINTER
 from detector.schedule.cron import CLOUDFLARE, GITHUB, read_cron
 from detector.schedule.schedule_files import EVENT_TYPE
-from detector.schedule.worker_variables import SUMMER, WINTER
 
 _CRON: Final = build_pattern(r"`([0-9*][0-9*,/-]*(?: [0-9A-Z*,/-]+){4})`", re.ASCII)
 _ELSEWHERE: Final = (
