@@ -30,9 +30,8 @@ from detector.render.message import Message
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext, PreopenNotice
 from detector.render.message_pagerduty import build_item_events
-from detector.render.message_phone import render_phone_text
 from detector.render.message_slack import build_plain_payload, build_slack_payload
-from detector.render.message_text import render_html, render_text
+from detector.render.message_text import render_html, render_phone_text, render_text
 from detector.render.message_webhook import build_webhook_body
 from detector.render.watch import format_tick, render_screen
 from detector.settings import Rung

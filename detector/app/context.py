@@ -1,8 +1,8 @@
-"""What every command gets from the command line: environment, clock, streams and the settings in force."""
+"""What every command gets from the command line: environment, clock, streams, settings; and how it prints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
@@ -21,6 +21,7 @@ from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS, is_signal
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
+from detector.formats.serialize import format_document
 from detector.formats.strict_json import (
     MAX_BYTES,
     redact_excerpt,
@@ -300,3 +301,24 @@ def read_text(path: str, named_by: str) -> str:
         raise InputError(f"{named_by}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
         raise InputError(f"{named_by}: {path}: is not UTF-8 text") from None
+
+
+def print_text(app: AppContext, text: str) -> int:
+    """Print the text; return 0, or 3 where standard output did not take it (stderr names the reason)."""
+    return ExitCode.OK if app.print_stdout(text) else ExitCode.UNDELIVERED
+
+
+def print_lines(app: AppContext, lines: Iterable[str]) -> int:
+    """Print each line with a newline; return the exit code of `print_text`."""
+    return print_text(app, "".join(f"{line}\n" for line in lines))
+
+
+def print_stream(app: AppContext, lines: Iterable[str]) -> int:
+    """Print each line as `print_lines` does, as it comes, until one is not taken; return the same code."""
+    taken = all(app.print_stdout(f"{line}\n") for line in lines)
+    return ExitCode.OK if taken else ExitCode.UNDELIVERED
+
+
+def print_json(app: AppContext, value: Any) -> int:
+    """Print the value as JSON; return the exit code of `print_text`."""
+    return print_text(app, format_document(value))

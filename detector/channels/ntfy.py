@@ -11,7 +11,7 @@ from detector.channels.channel import Advice, Channel, ChannelEnvironment, Chann
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, THROTTLED
 from detector.formats.serialize import format_document
 from detector.render.message import Message, MessageItem
-from detector.render.message_phone import count_phone_items, render_phone_text
+from detector.render.message_text import count_phone_items, render_phone_text
 from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
 
 if TYPE_CHECKING:

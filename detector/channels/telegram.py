@@ -18,7 +18,7 @@ from detector.domain.condition import MessageRef
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
 from detector.formats.serialize import format_document
 from detector.render.message import Message, MessageItem
-from detector.render.message_phone import count_phone_items, render_phone_text
+from detector.render.message_text import count_phone_items, render_phone_text
 from detector.settings import (
     ACK_FROM,
     TELEGRAM_API_URL,

@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from detector.app.acknowledgements import EVENT_TYPE
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, print_json, print_lines
 from detector.app.github_access import build_github_client, find_repository, get_token
 from detector.app.input_documents import build_expected_memory
-from detector.app.print_output import print_json, print_lines
 from detector.domain.acknowledgement import LONGEST, AckDocument
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.patterns import build_pattern

@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.pipeline import gather
-from detector.app.print_output import print_json, print_lines
 from detector.domain.instrument import Instrument
 from detector.formats.errors import InputError
 from detector.formats.numbers import to_exact_decimal

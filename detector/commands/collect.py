@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from detector.app.collection import build_snapshot_document
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, print_text
 from detector.app.input_documents import gather_document_facts, load_previous
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, read
-from detector.app.print_output import print_text
 from detector.collectors.run_sources import SourceResult
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES

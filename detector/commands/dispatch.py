@@ -9,9 +9,8 @@ from typing import Final
 
 import click
 
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
-from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import (
     DENIED,
     MISSING,

@@ -10,11 +10,10 @@ import click
 
 from detector.app.acknowledgements import find_ack_errors
 from detector.app.collection import build_snapshot_document, collect_sources, get_place
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.delivery import load_channels
 from detector.app.input_documents import gather_document_facts
 from detector.app.job import Job, PipelinePlan
-from detector.app.print_output import print_json, print_lines
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, print_lines
 from detector.app.input_documents import load_report, read_runbook
-from detector.app.print_output import print_lines
 from detector.engine.catalog import find_rule
 from detector.engine.evaluate import list_rules
 from detector.formats.errors import InputError

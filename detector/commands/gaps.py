@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.app.context import AppContext, get_clock, parse_time_option, print_wait_hint
+from detector.app.context import (
+    AppContext,
+    get_clock,
+    parse_time_option,
+    print_json,
+    print_lines,
+    print_wait_hint,
+)
 from detector.app.github_access import (
     RUNS_ADVICE,
     LoadedSchedule,
@@ -16,7 +23,6 @@ from detector.app.github_access import (
     find_repository,
     load_schedule,
 )
-from detector.app.print_output import print_json, print_lines
 from detector.clients.local_file import read_file
 from detector.domain.run_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError, InputError

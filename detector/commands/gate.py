@@ -8,12 +8,11 @@ from typing import Any, Final, get_args
 
 import click
 
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, print_json, print_lines
 from detector.app.gate_run import run_gate
 from detector.app.input_documents import build_expected_memory, load_previous, parse_snapshot
 from detector.app.job import CollectMode, InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, read
-from detector.app.print_output import print_json, print_lines
 from detector.domain.gate_report import AFTER, BEFORE, FAILED, PASSED, GateReport, GateVerdict, Stage
 from detector.domain.run_memory import Memory
 from detector.formats.errors import InputError

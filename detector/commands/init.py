@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import click
 from msgspec.structs import replace
 
-from detector.app.context import AppContext
-from detector.app.print_output import print_lines
+from detector.app.context import AppContext, print_lines
 from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.profiles import is_profile_path, list_builtin_profiles

@@ -9,7 +9,7 @@ import click
 from msgspec.structs import replace
 
 from detector import ledger
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, print_lines
 from detector.app.delivery import (
     Delivery,
     RunSource,
@@ -19,7 +19,6 @@ from detector.app.delivery import (
     render_previews,
 )
 from detector.app.input_documents import add_receipts, load_report
-from detector.app.print_output import print_lines
 from detector.channels.channel import Channel
 from detector.formats.serialize import format_document
 from detector.settings import MUTES

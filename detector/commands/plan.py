@@ -8,10 +8,9 @@ import click
 from msgspec.structs import replace
 
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import load_previous
 from detector.app.pipeline import gather
-from detector.app.print_output import print_json, print_lines
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
 from detector.domain.snapshot import STATEMENT

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import click
 
-from detector.app.context import AppContext, read_text
+from detector.app.context import AppContext, print_lines, print_text, read_text
 from detector.app.input_documents import parse_source, read_source
-from detector.app.print_output import print_lines, print_text
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.profiles import list_builtin_profiles, read_builtin_profile

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import click
 
-from detector.app.context import AppContext, parse_time_option
+from detector.app.context import AppContext, parse_time_option, print_lines
 from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository, load_worker_lanes
-from detector.app.print_output import print_lines
 from detector.app.proof_search import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
 from detector.domain.run_windows import WorkflowRun
 from detector.formats.errors import MISSING, ExternalError, InputError

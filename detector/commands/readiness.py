@@ -12,9 +12,8 @@ from typing import Final
 import click
 from msgspec import Struct
 
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.github_access import WORKER, WORKFLOW
-from detector.app.print_output import print_json, print_lines
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, print_stream
 from detector.app.input_documents import parse_snapshot
-from detector.app.print_output import print_stream
 from detector.domain.snapshot import Snapshot
 from detector.formats.errors import InputError
 from detector.render import replay_report

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from detector.app.context import AppContext
-from detector.app.print_output import print_json, print_lines
+from detector.app.context import AppContext, print_json, print_lines
 from detector.engine.evaluate import list_rules
 from detector.render.rules import build_rules_document, render_rules
 

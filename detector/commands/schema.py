@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import parse_source, read_source
-from detector.app.print_output import print_json, print_lines
 from detector.domain.report import Decision, SignalCoverage
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_readers

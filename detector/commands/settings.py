@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from detector.app.context import AppContext
-from detector.app.print_output import print_json, print_lines
+from detector.app.context import AppContext, print_json, print_lines
 from detector.channels.channel import ChannelEnvironment, build_configured_channels
 from detector.formats.errors import InputError
 from detector.formats.similar_names import find_nearest_name

@@ -8,9 +8,8 @@ from hashlib import sha256
 import click
 from msgspec.structs import replace
 
-from detector.app.context import AppContext, ExitCode, get_clock
+from detector.app.context import AppContext, ExitCode, get_clock, print_lines
 from detector.app.delivery import load_required_channels, render_previews
-from detector.app.print_output import print_lines
 from detector.channels.channel import Channel, ChannelOutcome, deliver_all
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text

@@ -14,9 +14,8 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from detector.app.context import AppContext, ExitCode
+from detector.app.context import AppContext, ExitCode, print_text
 from detector.app.job import Job, RunResult
-from detector.app.print_output import print_text
 from detector.app.run_publication import send_refusal_ping
 from detector.app.state_backend import StateBackend
 from detector.app.watch_loop import (

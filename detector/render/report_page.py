@@ -27,13 +27,15 @@ from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones, render_header
 from detector.render.page_markup import (
     STYLE,
+    TimeAxis,
     escape_step,
     escape_text,
+    render_bars,
     render_rows,
+    render_series,
     render_table,
     render_unproven,
 )
-from detector.render.page_svg import TimeAxis, render_bars, render_series
 from detector.render.report_text import GAPS, RECOVERING, REPLAYED
 
 _POLICY = (

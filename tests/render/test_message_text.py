@@ -13,8 +13,13 @@ from msgspec.structs import replace
 
 from detector.app.input_documents import list_next_steps
 from detector.formats.numbers import format_list
-from detector.render.message_phone import TEXT_BYTES, count_phone_items, render_phone_text
-from detector.render.message_text import render_html, render_text
+from detector.render.message_text import (
+    TEXT_BYTES,
+    count_phone_items,
+    render_html,
+    render_phone_text,
+    render_text,
+)
 from tests.support.messages import condition, ended, message
 
 PHONE_COLUMNS, PHONE_LINES = 45, 40  # of a mail at 15 px on a screen of 390 by 844
