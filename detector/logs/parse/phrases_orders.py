@@ -300,7 +300,7 @@ UNUSUAL: Final = (
     "heard", "swallow", "eof", "broke", "econn", "epipe", "disconn", "reset", "close", "drop", "hung",
     "vanish", "disappear", "went", "stop", "gave", "giving", "cut", "kill", "overdue", "outstanding", "die",
     "crash", "restart", "spurious", "bogus", "surpris", "orphan", "stray", "foreign", "alien", "rogue",
-    "phantom", "ghost", "whose", "outside", "else's", "back", "empty", "word",
+    "phantom", "ghost", "whose", "outside", "else's", "back", "empty", "word", "socket error",
     "inconnu", "descon", "scon", "keine", "nicht", "ohne ", "sans ", "sin ", "senza", "sem ", "incert",
     "inciert",
     "indét", "nenhum", "ignot", "sait pas", "savoir", "si sa se",
