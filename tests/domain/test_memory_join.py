@@ -271,7 +271,7 @@ QUIET = (60, 300, 300, 8000, 8000)
 def settle(runs: Runs, orders: int, pending: bool) -> None:
     """Run on with all memories in sight, facts that stay, and channels that accept."""
     for gap in QUIET:
-        runs.run(runs.memories[-5:], World(gap, orders, pending))
+        runs.run(list(runs.memories), World(gap, orders, pending))
 
 
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])
