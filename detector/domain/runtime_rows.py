@@ -15,7 +15,8 @@ from detector.domain.trade_rows import format_other_ids
 
 ENTRY, EXIT = "entry", "exit"
 _FILLED, _INACTIVE = "filled", "inactive"
-_REFUSED = ("rejected", "denied")
+_REJECTED = "rejected"
+_REFUSED = (_REJECTED, "denied")
 _UNANSWERED = ("pendingsubmit", "apipending", "pendingcancel", "pendingnew", "nottransmitted")
 # IBKR's words, in any case, and those of FIX that runtimes keep.
 _FINAL_STATUSES = (_FILLED, "cancelled", "canceled", "apicancelled", "apicanceled", "expired", *_REFUSED)
@@ -97,6 +98,11 @@ class Order(Instrument, frozen=True):
         """
         label = _normalize_label(self.status)
         return label in _FINAL_STATUSES and not (self.parked and label in _REFUSED)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether its status says that it was rejected; a parked one waits on purpose, and is sent again."""
+        return _normalize_label(self.status) == _REJECTED and not self.parked
 
     @property
     def is_filled(self) -> bool:

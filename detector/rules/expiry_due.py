@@ -48,6 +48,11 @@ class _Holding(Struct, frozen=True):
     quantity: Decimal | None
     holder: str
 
+    @property
+    def is_short(self) -> bool:
+        """Whether its quantity is known and below zero."""
+        return self.quantity is not None and self.quantity < 0
+
 
 @rule(
     STATE,
@@ -72,7 +77,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         is_harmless = is_cash_settled(holding.instrument)
         if is_harmless and holding.quantity is None:
             yield Undecided(f"whether {name} is short was not seen", [name])
-        elif not is_harmless or (holding.quantity or 0) < 0:
+        elif not is_harmless or holding.is_short:
             reported.add(key)
             yield _build_finding(holding, name, sessions, _is_late(local_now, facts))
 
@@ -107,10 +112,9 @@ def _is_late(local_now: datetime, facts: Facts) -> bool:
 def _build_finding(holding: _Holding, name: str, sessions: int, is_late: bool) -> Finding:
     quantity = "an unknown quantity" if holding.quantity is None else describe_held(holding.quantity)
     when = "today" if sessions == 1 else f"in {sessions} sessions"
-    is_short = holding.quantity is not None and holding.quantity < 0
-    result = (
-        "cash settlement" if is_cash_settled(holding.instrument) else "assignment" if is_short else "delivery"
-    )
+    result = "assignment" if holding.is_short else "delivery"
+    if is_cash_settled(holding.instrument):
+        result = "cash settlement"
     return Finding(
         CRITICAL if is_late else WARNING,
         f"{quantity.capitalize()} {name} is still open at {holding.holder}, and its last session is"

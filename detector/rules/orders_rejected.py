@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name
 from detector.domain.instrument_names import get_sign
@@ -25,9 +26,8 @@ from detector.formats.numbers import format_count
 from detector.formats.times import format_time
 from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections
 from detector.logs.events import MAX_NEWS_AGE, ORDER_REJECTED, LogEvent
+from detector.reconciliation.working_orders import list_orders
 from detector.settings import ORDER_REJECT_CRITICAL
-
-_REJECTED = "rejected"
 
 
 @rule(
@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """Orders were rejected, by the log or the lists of orders: several within an hour, or one exit."""
     yield from _check_exits(facts)
     yield from _check_log(facts, limits[ORDER_REJECT_CRITICAL])
-    rows = [order for order in _iter_rejected(facts) if _is_recent(order.submitted_at, facts)]
+    rows = list(_iter_rejected(facts))
     count = count_most_within(sorted(order.submitted_at or facts.taken_at for order in rows), REPEATED_WITHIN)
     if limits.is_broken(ORDER_REJECT_CRITICAL, count):
         yield Finding(
@@ -77,7 +77,7 @@ def _check_log(facts: Facts, limit: int) -> Iterator[Finding]:
 
 def _check_exits(facts: Facts) -> Iterator[Finding]:
     for order in _iter_rejected(facts):
-        if order.purpose == EXIT and _is_recent(order.submitted_at, facts):
+        if order.purpose == EXIT:
             yield Finding(
                 CRITICAL,
                 f"The exit order {order.title} was rejected.",
@@ -115,19 +115,18 @@ def _list_rejected_exits(facts: Facts) -> list[LogEvent]:
 
 
 def _iter_rejected(facts: Facts) -> Iterator[Order]:
-    """Yield the orders that a list calls rejected; a parked one waits on purpose."""
-    for order in _iter_orders(facts):
-        if (order.status or "").strip().lower() == _REJECTED and not order.parked:
+    """Yield the orders that a list calls rejected; one that both lists call so is one."""
+    rejected = [
+        order for order in list_orders(facts) if order.is_rejected and _is_recent(order.submitted_at, facts)
+    ]
+    own = {order.identity for order in rejected if order.is_named and not isinstance(order, BrokerOrder)}
+    for order in rejected:
+        if not (isinstance(order, BrokerOrder) and order.identity in own):
             yield order
 
 
-def _iter_orders(facts: Facts) -> Iterator[Order]:
-    yield from facts.orders or ()
-    yield from facts.broker_orders or ()
-
-
 def _find_order(order_id: str, facts: Facts) -> Order | None:
-    return next((o for o in _iter_orders(facts) if order_id in (o.order_id, o.perm_id)), None)
+    return next((o for o in list_orders(facts) if order_id in (o.order_id, o.perm_id)), None)
 
 
 def _is_recent(moment: datetime | None, facts: Facts) -> bool:
@@ -135,15 +134,16 @@ def _is_recent(moment: datetime | None, facts: Facts) -> bool:
 
 
 def _is_replaced(rejected: Order, facts: Facts) -> bool:
-    """Whether a later order of the same instrument and side works or filled."""
+    """Whether a later order of the same instrument and side works or filled; never the order itself."""
     name, side = get_instrument_name(rejected), get_sign(rejected.side)
     return any(
-        get_instrument_name(order) == name
+        order.identity != rejected.identity
+        and get_instrument_name(order) == name
         and get_sign(order.side) == side
-        and (order.status or "").strip().lower() != _REJECTED
+        and (order.is_working or order.is_filled)
         and (
             rejected.submitted_at is None
             or (order.submitted_at is not None and order.submitted_at > rejected.submitted_at)
         )
-        for order in _iter_orders(facts)
+        for order in list_orders(facts)
     )

@@ -41,6 +41,8 @@ SPX = {
     "right": "C",
     "multiplier": 100,
 }
+TODAY = {**CALL, "expiry": "20260602"}
+FUTURE = {"symbol": "MCL", "sec_type": "FUT", "expiry": "20260604", "multiplier": 100, "quantity": 1}
 SECOND_FACTOR = "IBC: Second Factor Authentication initiated"
 RESTART_FILE = "autorestart file not found: full authentication will be required"
 REFUSED_LOGIN = "IBC: detected dialog entitled: Login failed; event=Opened"
@@ -53,10 +55,11 @@ def outcome(
     before: PreviousRun = NO_PREVIOUS_RUN,
     moment: str = NOON,
     settings: dict[str, str] | None = None,
+    **files: str,
 ) -> RuleOutcome:
     document = redact(healthy_at(moment, patch))
     snapshot = build_snapshot(document, now=datetime.fromisoformat(moment), runtime="aegis-pt-core")
-    return judge(snapshot, settings_of(settings), before).outcomes[name]
+    return judge(snapshot, settings_of(settings, **files), before).outcomes[name]
 
 
 def finding(name: str, patch: dict[str, Any], **more: Any) -> Finding:
@@ -125,6 +128,14 @@ UNREAD = "a row of the positions could not be read"
             {"status_v3": held({**SPX, "quantity": None}, open_position_count=None)},
             "is short was not seen",
             id="a cash-settled position of unknown side",
+        ),
+        pytest.param(
+            "expiry_due", {"broker": broker({**FUTURE, "expiry": "202606"})}, "MCL 202606 is not named in full",
+            id="a future of which only the month is known",
+        ),
+        pytest.param(
+            "expiry_due", {"broker": broker({**TODAY, "quantity": -1, "strike": None})}, "is not named in full",
+            id="an option without its strike",
         ),
         pytest.param(
             "feed_frozen",
@@ -374,9 +385,6 @@ def test_a_lost_record_says_whether_an_older_one_is_used(older, words):
 
 # --- expiry ----------------------------------------------------------------------------------------------
 
-TODAY = {**CALL, "expiry": "20260602"}
-FUTURE = {"symbol": "MCL", "sec_type": "FUT", "expiry": "20260604", "multiplier": 100, "quantity": 1}
-
 
 @pytest.mark.parametrize(
     ("row", "words"),
@@ -411,6 +419,25 @@ def test_an_expiry_is_critical_from_15_00_and_in_the_last_hour_of_a_short_day(mo
     assert finding("expiry_due", {"broker": rows}, moment=moment).severity == severity
 
 
+def test_an_expiring_position_of_unknown_quantity_shows_no_number():
+    due = finding("expiry_due", {"status_v3": held({**TODAY, "quantity": None}, open_position_count=None)})
+    assert due.summary.startswith("An unknown quantity SPY 2026-06-02 727C is still open at the runtime")
+    assert (due.severity, due.observed) == (WARNING, None)
+    due = finding("expiry_due", {"broker": broker({**TODAY, "quantity": -2})})
+    assert (due.summary.partition(" is")[0], due.observed) == ("Short 2 SPY 2026-06-02 727C", "-2")
+
+
+@pytest.mark.parametrize(
+    ("at", "severity"), [("18:59:59", WARNING), ("19:00:00", CRITICAL), ("19:30:00", CRITICAL)]
+)
+def test_an_expiry_is_critical_from_15_00_where_the_market_closes_later(at, severity):
+    plan = '[market]\nsession = "us_extended"\n'
+    rows = broker({**TODAY, "quantity": -1})
+    assert (
+        finding("expiry_due", {"broker": rows}, moment=f"2026-06-02T{at}Z", profile=plan).severity == severity
+    )
+
+
 # --- rejected orders -------------------------------------------------------------------------------------
 
 
@@ -443,6 +470,72 @@ def test_a_rejection_is_told_for_an_hour(at, fires):
         )
         is fires
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "escalates"),
+    [("Submitted", NEVER), ("Filled", NEVER), ("Cancelled", NOW), ("Inactive", NOW), ("Rejected", NOW)],
+)
+def test_only_an_order_that_works_or_filled_replaces_a_rejected_exit(status, escalates):
+    later = {"order_id": 2, "status": status, "submitted_at": "2026-06-02T14:55:00Z"}
+    orders = [rejected(), exit_order(**{**later, "kind": "entry" if status == "Rejected" else "exit"})]
+    assert finding("orders_rejected", {"status_v3": {"orders": orders}}).escalates == escalates
+
+
+REJECTION = "Order 77 rejected by the broker: margin"
+
+
+@pytest.mark.parametrize(
+    ("orders", "escalates"),
+    [
+        pytest.param([exit_order(order_id=77)], NOW, id="its own row, which is older than the line"),
+        pytest.param([exit_order(order_id=5, perm_id=77)], NOW, id="its own row, by the permanent id"),
+        pytest.param([exit_order(order_id=77), exit_order(order_id=78)], NEVER, id="another order of it"),
+    ],
+)
+def test_an_exit_that_the_log_calls_rejected_is_named_by_its_row_and_not_replaced_by_it(orders, escalates):
+    found = finding("orders_rejected", {"logs": [ago(60, REJECTION)], "status_v3": {"orders": orders}})
+    assert (found.severity, found.subject, found.escalates) == (CRITICAL, "SPY 2026-06-05 727C", escalates)
+    assert f"the exit order #{orders[0]['order_id']} (SPY 2026-06-05 727C) was rejected" in found.summary
+
+
+def test_an_exit_that_only_the_log_knows_has_no_subject_and_escalates():
+    found = finding("orders_rejected", {"logs": [ago(60, "exit order 77 rejected by the broker")]})
+    assert (found.severity, found.subject, found.escalates) == (CRITICAL, None, NOW)
+    assert "the exit order 77 was rejected" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("age", "orders", "fires"),
+    [
+        pytest.param(3600, [exit_order(order_id=77)], True, id="an hour old"),
+        pytest.param(3601, [exit_order(order_id=77)], False, id="older than an hour"),
+        pytest.param(60, [exit_order(order_id=77, kind="entry")], False, id="an entry"),
+        pytest.param(60, [], False, id="an order of which nothing is known"),
+    ],
+)
+def test_one_rejection_in_the_log_fires_only_for_an_exit_of_the_last_hour(age, orders, fires):
+    patch = {"logs": [ago(age, REJECTION)], "status_v3": {"orders": orders}}
+    assert bool(outcome("orders_rejected", patch).findings) is fires
+
+
+def test_rejected_orders_of_runtime_and_broker_are_counted_together():
+    rows = [exit_order(order_id=number, kind="entry", status="REJECTED") for number in (1, 2, 3)]
+    patch = {"status_v3": {"orders": rows[:2]}, "broker": broker(open_orders=rows[2:])}
+    found = finding("orders_rejected", patch)
+    assert (found.severity, found.observed, found.at) == (CRITICAL, 3, None)
+    twice = {"status_v3": {"orders": rows[:2]}, "broker": broker(open_orders=rows[:2])}
+    assert not outcome("orders_rejected", twice).findings  # two orders that both lists have are two
+    assert finding("orders_rejected", {"broker": broker(open_orders=[rows[0]] * 3)}).observed == 3
+    parked = {"status_v3": {"orders": [*rows[:2], {**rows[2], "parked": True}]}}
+    assert not outcome("orders_rejected", parked).findings
+
+
+def test_the_log_s_burst_counts_the_most_rejections_within_an_hour():
+    lines = [ago(60 + number, f"Order {number} rejected by the broker: margin") for number in range(4)]
+    found = finding("orders_rejected", {"logs": lines})
+    assert (found.severity, found.observed) == (CRITICAL, 4)
+    assert found.summary.startswith("The broker rejected 4 orders within an hour")
 
 
 def test_several_rejections_happened_when_the_newest_did():
