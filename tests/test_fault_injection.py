@@ -135,7 +135,7 @@ def world(folder: Path, kinds: tuple[str, ...] = ()) -> Iterator[World]:
     with ExitStack() as stack:
         zygote = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fault_zygote"],
+                [sys.executable, "-m", "tests.support.forked_runs"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -21,8 +21,8 @@ from detector.formats.patterns import build_pattern
 PROVEN, FAILED, SKIPPED = "proven", "FAILED", "SKIPPED"
 _TESTS: Final = (
     "tests/schedule",
-    "tests/clients/test_github.py",
-    "tests/clients/test_runs.py",
+    "tests/clients/test_github_api.py",
+    "tests/clients/test_workflow_runs.py",
     "tests/commands/test_dispatch.py",
     "tests/commands/test_gaps.py",
     "tests/commands/test_prove.py",

@@ -11,7 +11,7 @@ from detector.app.profile_document import parse_profile_text
 from detector.app.profile_proposal import _ALSO_NAMED
 from detector.domain.facts import STATUS_FACTS
 from detector.profiles import list_builtin_profiles
-from tests.domain.test_own_rules import EXAMPLES, RULE
+from tests.domain.test_own_rule import EXAMPLES, RULE
 from tests.support.command_output import told
 from tests.support.loopback import says, serving
 from tests.support.snapshots import ROOT, healthy

@@ -2,7 +2,7 @@
 
 Docs/channels.md shows what is made here.
 
-`python -m tests.test_nights` writes the two transcripts into the document anew.
+`python -m tests.test_two_nights_on_call` writes the two transcripts into the document anew.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What they answer is held against the account.
 
-The whole number of documents: `REAL_ACCOUNTS=20000 pytest tests/reconciliation/test_accounts_as_they_are.py`.
+The whole number of documents: `REAL_ACCOUNTS=20000 pytest tests/reconciliation/test_real_accounts.py`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import evaluate
 from detector.render.document import build_artifact_document
 from detector.settings import Rung
+from tests.storage.test_artifact_size import LIMIT, churn
 from tests.support.snapshots import DEFAULTS, NOW
-from tests.test_bounded import LIMIT, churn
 
 CHANNELS = dict.fromkeys(("slack", "email:12345678", "email:87654321"), Rung("warning"))
 
