@@ -21,6 +21,7 @@ from detector.domain.instrument_names import (
     CONTINUOUS,
     FUTURE,
     OPTIONS,
+    PERPETUAL,
     is_known_expiry,
     is_known_type,
     is_month_of,
@@ -33,9 +34,11 @@ from detector.domain.instrument_names import (
     parse_continuous,
     parse_future,
     parse_future_option,
+    parse_perpetual,
     parse_spaced_future,
     split_notes,
     split_pair,
+    to_capitals,
 )
 from detector.formats.numbers import normalize_number
 from detector.formats.patterns import build_pattern
@@ -120,9 +123,9 @@ def normalize(row: Instrument) -> Instrument:
 
 @lru_cache(maxsize=16384)
 def _normalize_cached(row: Instrument) -> Instrument:
-    text = (row.symbol or "").strip().upper()
+    text = to_capitals(row.symbol)
     symbol, noted_type, currency = split_notes(text)
-    texts = (symbol, (row.local_symbol or "").strip().upper())
+    texts = (symbol, to_capitals(row.local_symbol))
     occ = next((match for text in texts if not is_plain_name(text) and (match := _OCC.fullmatch(text))), None)
     instrument = replace(
         row,
@@ -146,6 +149,9 @@ def _normalize_cached(row: Instrument) -> Instrument:
     of_future = _parse_future_option(instrument, *texts)
     if of_future:
         return replace(instrument, **of_future)
+    coin = parse_perpetual(texts[0])
+    if coin:
+        return replace(instrument, symbol=coin, sec_type=instrument.sec_type or PERPETUAL)
     pair = split_pair(texts[0] or texts[1], instrument.sec_type)
     if pair:
         base, quote, sec_type = pair

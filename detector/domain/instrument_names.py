@@ -90,7 +90,9 @@ _WITH_NOTES = build_pattern(
     re.ASCII,
 )
 _AMERICAN = build_pattern(r"([A-Z]{1,5}(?:[./]([A-Z]))?)[. ]US", re.ASCII)  # AAPL US Equity, AAPL.US
-_CONTINUOUS = build_pattern(r"(\d?[A-Z][A-Z0-9]{0,3})(?:\d!|=F)", re.ASCII)  # ES1!, ES=F are the front month
+_CONTINUOUS = build_pattern(
+    r"(\d?[A-Z][A-Z0-9]{0,3})(?:\d!|=F| [CV]\d{1,2})", re.ASCII
+)  # ES1!, ES=F, Reuters' ESc1 are the front month
 _NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
 # The ways in which a day or a contract month is written; the first that fits and is in the calendar counts.
 _EXPIRY_FORMS = tuple(
@@ -112,6 +114,11 @@ _LOCAL_DAY = build_pattern(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
 _LOCAL_MONTH = build_pattern(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
 _KNOWN_EXPIRY = build_pattern(r"(?P<year>\d{4})-?(?P<month>\d\d)(?:-(?P<day>\d\d))?", re.ASCII)
 _SEPARATORS = build_pattern(r"[ ./-]+")
+# VODl, SIEd, AAPLn, BRKb, ESc1: the venue, kind or class of a symbol. Source: Cboe Europe, IBKR, Reuters.
+_SMALL_SUFFIX = build_pattern(r"([A-Z0-9]{2,6}?)_?(p[A-Z]|[a-z]{1,2}\d{0,2})", re.ASCII)
+# Perpetual swaps, of which IBKR has none: ETHUSDT.P, ETH-PERP, ETH-USDT-SWAP, BitMEX's XBTUSD.
+_PERPETUAL = build_pattern(r"(?:PF_)?([A-Z0-9/_-]+?)(?:[._ -]P|[._ -]?PERP|[ _-]SWAP|:USD[TC]?)?", re.ASCII)
+PERPETUAL = "PERP"
 _YEAR_OF_ONE_DIGIT, _DECADE = 5, 2020  # 5 to 9 are 2025 to 2029, 0 to 4 are 2030 to 2034
 _MOST_MONTHS = 12
 _FIRST_YEAR, _LAST_YEAR = 1990, 2099  # of a contract's expiry
@@ -127,7 +134,14 @@ def normalize_label(text: str | None) -> str:
 
 def normalize_symbol(text: str | None) -> str | None:
     """Return a symbol in capitals; the class of a share stands behind one space, as at IBKR: `BRK B`."""
-    return _SEPARATORS.sub(" ", (text or "").strip().upper()).strip() or None
+    return _SEPARATORS.sub(" ", to_capitals(text)).strip() or None
+
+
+def to_capitals(text: str | None) -> str:
+    """Return a symbol in capitals, a suffix in small letters behind a space: `VOD L` of `VODl`."""
+    written = (text or "").strip()
+    suffix = None if written.isupper() or written.islower() else _SMALL_SUFFIX.fullmatch(written)
+    return (f"{suffix[1]} {suffix[2]}" if suffix else written).upper()
 
 
 class WrittenSymbol(NamedTuple):
@@ -160,9 +174,18 @@ def split_notes(text: str) -> WrittenSymbol:
 
 
 def parse_continuous(symbol: str) -> str | None:
-    """Return the root of a continuous future's name (`ES1!`, `ES=F`: ES); None for any other symbol."""
+    """Return the root of a continuous future's name (`ES1!`, `ES C1`: ES); None for any other symbol."""
     match = None if is_plain_name(symbol) else _CONTINUOUS.fullmatch(symbol)
     return match[1] if match else None
+
+
+def parse_perpetual(symbol: str) -> str | None:
+    """Return the coin of a perpetual swap (`ETHUSDT.P`: ETH); None for any other symbol."""
+    match = _PERPETUAL.fullmatch(symbol)
+    name = match[1] if match else ""
+    coin = (split_pair(name, "CRYPTO") or (name,))[0]
+    is_marked = name != symbol and coin in _COINS
+    return coin if is_marked else "BTC" if coin == "XBT" else None
 
 
 def normalize_currency(text: str | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
+    COMMON_FUTURES,
     CONTINUOUS,
     FUTURE,
     OPTIONS,
@@ -58,6 +59,18 @@ _VENDOR_ROOTS = {
     "UX": "VIX",
     "EC": "EUR",
 }
+# Roots and symbols of futures at IBKR. Another one may be a vendor's name of any future of its month.
+_ROOTS_AT_IBKR = (
+    "EMD NKD NIY BRR BTC MBT ETHUSDRR ETH MET 6M M6E M6A M6B MXP LE HE GF GE SR1 SR3 UB TN ZQ ZC ZW ZS "
+    "ZL ZM ZO ZR KE XC XW XK 10Y 2YY QM QG MNG HO RB BZ QO SIL QI HG MHG QC PL PA ALI COIL BRN WTI GOIL "
+    "KC SB CC CT OJ DX VXM FDXM FDXS FSXE FGBX FBTP BTP FOAT OAT V2TX FVS FSMI SMI FESB SX7E CAC40 FCE "
+    "EOE FTI IBEX MIB FTSEMIB Z R N225 N225M N225MC TOPX MNTPX HSI MHI HHI MCH SGXNK SPI AP NIFTY "
+    "SOLUSD XRP"
+)
+_KNOWN_ROOTS = COMMON_FUTURES.union(
+    _EXCHANGE_ROOTS, _EXCHANGE_ROOTS.values(), _VENDOR_ROOTS, _ROOTS_AT_IBKR.split()
+)
+_LAST_LISTED = "203000"  # a month beyond is no future's that a text without a type may name: HEN3 is a share
 # Of these the options of one day, strike and right are of two classes, AM- and PM-settled. Source: Cboe.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
@@ -154,8 +167,21 @@ def is_nameless(row: Instrument) -> bool:
     """Whether a normalized row may be of any name: a mere id, a mere code, or a text that nobody reads."""
     if list_codes(row) or not get_names(row):
         return True
+    root = _get_written_root(row)
+    if root is not None and root not in _KNOWN_ROOTS:
+        return True
     is_own = row.is_option or row.sec_type in (COMBO, *BONDS) or list_bond_names(row) or _get_local_root(row)
     return not (is_own or _PLAIN_SYMBOL.fullmatch(row.symbol or row.local_symbol or ""))
+
+
+def _get_written_root(row: Instrument) -> str | None:
+    """Return the root of what is or may be a future and bears no id and no class, in whatever words."""
+    if row.con_id or row.trading_class or row.is_option or row.sec_type not in (None, FUTURE, CONTINUOUS):
+        return None
+    future = parse_future(row.symbol or "")
+    if future and not row.expiry:
+        return future[0] if row.sec_type or future[1] < _LAST_LISTED else None
+    return (_get_local_root(row) or row.symbol) if row.sec_type or row.expiry else None
 
 
 @lru_cache(maxsize=16384)
@@ -173,9 +199,8 @@ def get_roots(row: Instrument) -> frozenset[str]:
         weeks = {"ES": _WEEK_OF_ES, "NQ": _WEEK_OF_NQ} if row.sec_type == "FOP" else {}
         futures = {root for root, week in weeks.items() if any(map(week.fullmatch, names))}
         return names | futures | {match[1] for match in matches if match}
-    words = _PLAIN_SYMBOL.fullmatch(row.symbol or "")
-    future = parse_future(row.symbol or "") if row.sec_type is None and row.expiry is None else None
-    roots = {words[1]} if words and words[2] else {future[0]} if future else set()
+    words, future = _PLAIN_SYMBOL.fullmatch(row.symbol or ""), _get_written_root(row)
+    roots = {words[1]} if words and words[2] else {future} if future else set()
     others = {**_EXCHANGE_ROOTS, **_VENDOR_ROOTS}
     return names | roots | {others[root] for root in roots if root in others}
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from detector.domain.instrument import Instrument, normalize
-from detector.reconciliation.identity import DIFFERENT, SAME, Answer, compare
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare
 from tests.support.snapshots import evaluated, healthy
 
 Spellings = list[dict[str, Any]]
@@ -208,6 +208,31 @@ def test_whole_names_of_two_contracts_of_one_kind_are_different(contract):
 )  # fmt: skip
 def test_what_looks_alike_is_different_where_a_part_shows_it(first, second):
     assert answer(first, second) == DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("written", "listed", "is_open"), [
+        ({"symbol": "VODl"}, {"symbol": "VOD", "sec_type": "STK", "currency": "GBP"}, True),
+        ({"symbol": "VOW3d"}, {"symbol": "VOW3", "sec_type": "STK", "currency": "EUR"}, True),
+        ({"symbol": "BACpK"}, {"symbol": "BAC PRK", "sec_type": "STK"}, True),
+        ({"symbol": "ETHUSDT.P"}, {"symbol": "ETH", "sec_type": "CRYPTO", "currency": "USD"}, True),
+        ({"symbol": "BINANCE:BTCUSDTPERP"}, {"symbol": "BTC", "sec_type": "CRYPTO", "currency": "USD"}, True),
+        ({"symbol": "ETH-USDT-SWAP"}, {"symbol": "ETH", "sec_type": "CRYPTO", "currency": "USD"}, True),
+        ({"symbol": "XBTUSD"}, {"symbol": "BTC", "sec_type": "CRYPTO", "currency": "USD"}, True),
+        ({"symbol": "TYM6"}, {"symbol": "ZN", "sec_type": "FUT", "expiry": "20260618"}, True),
+        ({"symbol": "TYM6", "sec_type": "FUT"}, {"symbol": "ZN", "sec_type": "FUT", "expiry": "20260618"}, True),
+        ({"symbol": "TYc1"}, {"symbol": "ZN", "sec_type": "FUT", "expiry": "20260618"}, True),
+        ({"symbol": "RXM6"}, {"symbol": "GBL", "sec_type": "FUT", "expiry": "20260608", "currency": "EUR"}, True),
+        ({"symbol": "RX", "sec_type": "FUT", "expiry": "202606"}, {"symbol": "GBL", "sec_type": "FUT", "expiry": "20260608"}, True),
+        ({"symbol": "RXM6", "sec_type": "FUT"}, {"symbol": "GBL", "sec_type": "FUT", "expiry": "20260908"}, False),
+        ({"symbol": "RXM6", "con_id": "8"}, {"symbol": "GBL", "sec_type": "FUT", "expiry": "20260608"}, False),
+        ({"symbol": "TYM6", "sec_type": "FUT"}, {"symbol": "ES", "sec_type": "FUT", "expiry": "20260618"}, False),
+        ({"symbol": "HEN3"}, {"symbol": "SAP", "sec_type": "STK", "currency": "EUR"}, False),
+        ({"symbol": "BAC.P"}, {"symbol": "BTC", "sec_type": "CRYPTO", "currency": "USD"}, False),
+    ],
+)  # fmt: skip
+def test_a_vendors_suffix_or_root_is_unclear_and_never_the_same(written, listed, is_open):
+    assert answer(written, listed) == (UNCLEAR if is_open else DIFFERENT)
 
 
 UNREAD = [
