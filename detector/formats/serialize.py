@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from msgspec import NODEFAULT, Struct, convert
+from msgspec.json import format as format_json
 from msgspec.structs import fields
 
 from detector.formats.strict_json import escape_hidden
@@ -83,7 +84,9 @@ def format_document(value: Any) -> str:
 
     Hidden characters are escaped, so that a terminal shows what the data has.
     """
-    return escape_hidden(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)  # in C, as it is not where it indents
+    indented = format_json(text.encode("utf-8", "surrogatepass"), indent=2).decode("utf-8", "surrogatepass")
+    return escape_hidden(indented) + "\n"
 
 
 def format_canonical(value: Any) -> str:

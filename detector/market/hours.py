@@ -39,6 +39,7 @@ GRACE_MINUTES: Final = range(30, 90)
 """What `grace_minute` may be: minutes after 09:00 New York."""
 
 _INSTANT: Final = timedelta(microseconds=1)
+_SHORT: Final = timedelta(days=8)
 
 
 class MarketUnknown(Exception):  # noqa: N818  an answer of the calendar, not a fault of the program
@@ -151,6 +152,8 @@ def count_open_seconds(start: datetime, end: datetime, closures: Closures = NO_C
         first, last = to_new_york_day(start), to_new_york_day(end - _INSTANT)
         if closures.plan is not US_EQUITY:
             return _add_open_seconds(start, end, (first, last), closures)
+        if last - first <= _SHORT:  # the running totals of a year cost 365 sessions
+            return _add_few_sessions(start, end, (first, last), closures)
         total = _compute_session_time_in_year(last, end, closures) - _compute_session_time_in_year(
             first, start, closures
         )
@@ -184,6 +187,17 @@ def load_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except ZoneInfoNotFoundError:
         raise MarketUnknown(f"the zone database of this machine lacks {name}; install tzdata") from None
+
+
+def _add_few_sessions(start: datetime, end: datetime, days: tuple[date, date], closures: Closures) -> float:
+    """Add up the sessions of the days of a short span."""
+    first, last = days
+    total = timedelta()
+    for offset in range((last - first).days + 1):
+        session = get_session_on(first + timedelta(days=offset), closures)
+        if session is not None:
+            total += max(min(session.closes, end) - max(session.opens, start), timedelta())
+    return total.total_seconds()
 
 
 def _add_open_seconds(start: datetime, end: datetime, days: tuple[date, date], closures: Closures) -> float:

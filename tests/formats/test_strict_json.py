@@ -17,6 +17,7 @@ from detector.formats.strict_json import (
     _load,
     _load_plain,
     describe_kind,
+    escape_hidden,
     parse_document,
     redact_excerpt,
     replace_surrogates,
@@ -361,6 +362,13 @@ def test_a_kind_is_named_in_the_words_of_json(value, kind):
 def test_pretty_is_what_the_runbook_shows():
     assert format_document({"events": [], "new_events": []}) == '{\n  "events": [],\n  "new_events": []\n}\n'
     assert format_document({"b": "é", "a": 1}) == '{\n  "b": "é",\n  "a": 1\n}\n'
+
+
+@given(JSON)
+@example({"a": [], "b": {}, "c": [{}, []], "\ud800": "\ud800", "é": 1e16})
+def test_pretty_is_what_python_writes_with_two_spaces(value):
+    written = json.dumps(value, indent=2, ensure_ascii=False)
+    assert format_document(value) == escape_hidden(written) + "\n"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
