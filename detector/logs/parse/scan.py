@@ -98,6 +98,9 @@ class _Template(Struct, frozen=True):
         return _LineResult(matches, self.result.starts_traceback, self.result.is_bare)
 
 
+_MET_ONCE: Final = _Template(None)
+
+
 class _Shape(Struct):
     """What is known of the lines of one shape.
 
@@ -146,7 +149,7 @@ class _LineCache:
         numbers = [line[start:end] for start, end in shape.spans]
         signature = build_signature(numbers)
         template = shape.templates.get(signature)
-        if template is None:
+        if template is None or template is _MET_ONCE:
             return self._add_template(line, numbers, signature, shape)
         return template.build_result(line, numbers)
 
@@ -164,10 +167,12 @@ class _LineCache:
     def _add_template(
         self, line: str, numbers: Sequence[str], signature: tuple[str | int, ...], shape: _Shape
     ) -> _LineResult:
+        """Return the result of a line; its template, as costly again, is built for the second like it."""
         result = _classify_alone(line)
         if not self.is_full:
-            self._count += 1
-            shape.templates[signature] = _build_template(line, numbers, result)
+            is_first = signature not in shape.templates
+            self._count += is_first
+            shape.templates[signature] = _MET_ONCE if is_first else _build_template(line, numbers, result)
         return result
 
 
