@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -23,20 +24,14 @@ from detector.logs.events import (
     LogHistory,
     LogMemory,
 )
-from detector.logs.parse.line import parse_line
-from detector.logs.parse.line_times import (
-    LineTimes,
-    LogLines,
-    compute_digest,
-    compute_tail,
-    count_known_lines,
-    find_line_time,
-)
+from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.line_times import LineTimes, LogLines, has_time
 from detector.logs.parse.scan import is_introduced, scan_lines
 from detector.logs.parse.vocabulary import LineMatch
 
 _COUNTED: Final = (SEVERE, CONNECT_FAILED, THROTTLED, ORDER_REJECTED)
 _INTRODUCED: Final = "introduced"
+_TAIL_LENGTH: Final = 32
 
 
 class LogWindow(Struct, frozen=True):
@@ -57,13 +52,13 @@ def build_history(lines: LogLines, window: LogWindow, memory: LogMemory | None) 
     """Return the history of these lines as a continuation of the memory."""
     times = LineTimes(lines, window.to, window.zone)
     first_at = times.find_first()
-    known_count = count_known_lines(lines, memory.tail, memory.whole) if memory else 0
+    known_count = _count_known_lines(lines, memory.tail, memory.whole) if memory else 0
     introduced = memory is not None and memory.ending == _INTRODUCED
     matches = list(scan_lines(lines, introduced, _build_known_check(memory, times, first_at)))
     if not times.trusted:
         matches = [(index, match) for index, match in matches if index >= known_count]
     events = [event for event in _to_events(matches, times, lines) if not _is_expected(event, window)]
-    tail, whole = compute_tail(lines)
+    tail, whole = _compute_tail(lines)
     verdict, proven_at, proof_due_since = _summarize_reconciliation(events, memory)
     return LogHistory(
         to=window.to,
@@ -134,7 +129,7 @@ def _to_events(
 
 def _build_line_id(index: int, at: datetime, counts: Counter[tuple[datetime, str]], lines: LogLines) -> str:
     """Return an id that distinguishes a line from others of its moment; an event listed twice has one id."""
-    line_digest = compute_digest(lines.texts[index])
+    line_digest = _compute_digest(lines.texts[index])
     counts[at, line_digest] += lines.stamps[index] is None
     return f"{line_digest}.{counts[at, line_digest]}" if counts[at, line_digest] > 1 else line_digest
 
@@ -184,8 +179,41 @@ def count_lines(lines: LogLines) -> LineCounts:
             with_text -= count if sample.strip() else 0
             continue
         dialects[parsed.dialect] += count
-        if lines.stamps[0] is None and (parsed.time is not None or find_line_time(sample, None)):
+        if lines.stamps[0] is None and (parsed.time is not None or has_time(sample)):
             timed += count
     if others := with_text - dialects.total():
         dialects[_OTHER] = others
     return LineCounts(len(lines.texts), with_text, min(timed, len(lines.texts)), dict(dialects.most_common()))
+
+
+def _compute_digest(line: str) -> str:
+    """Return a short digest of a line, the same in every run."""
+    return f"{crc32(line[:MAX_LINE_LENGTH].encode('utf-8', 'replace')):08x}"
+
+
+def _compute_tail(lines: LogLines) -> tuple[tuple[str, ...], bool]:
+    """Return the digests of the last lines without an event time, and whether these were all of them."""
+    plain = [line for line, stamp in zip(lines.texts, lines.stamps, strict=True) if stamp is None]
+    return tuple(_compute_digest(line) for line in plain[-_TAIL_LENGTH:]), len(plain) <= _TAIL_LENGTH
+
+
+def _count_known_lines(lines: LogLines, tail: Sequence[str], whole: bool) -> int:
+    """Return how many lines were already in the previous reading, whose last lines have the digests `tail`.
+
+    A file that grew begins with the `whole` tail. A window that advanced contains the tail at any place, or
+    only the end of the tail at its beginning.
+    """
+    digests = [
+        _compute_digest(line) if stamp is None else ""
+        for line, stamp in zip(lines.texts, lines.stamps, strict=True)
+    ]
+    if not tail:
+        return 0
+    if whole and digests[: len(tail)] == list(tail):
+        return len(tail)
+    for end in range(len(digests), 0, -1):
+        if digests[end - 1] == tail[-1]:
+            length = min(end, len(tail))
+            if digests[end - length : end] == list(tail[-length:]):
+                return end
+    return 0

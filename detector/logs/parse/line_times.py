@@ -1,36 +1,73 @@
-"""The lines of one reading, their times, and the digests by which the next run recognises them.
+"""The lines of one reading and their times.
 
 A line's time is that of its event, else the time in its own text, else that of a line near it. The times in
-the text are trusted where the newest of them is recent. In a file of last month, or one whose naive times
-are of another zone, only their differences count, and the newest line is taken as written now.
+the text are trusted where the newest of them is recent; one that names no zone, where none is configured,
+within half an hour. In a file of last month, or one whose naive times are of another zone, only their
+differences count, and the newest line is taken as written now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
-from zlib import crc32
 
 from msgspec import Struct, field
 
 from detector.formats.patterns import build_pattern
 from detector.formats.times import parse_epoch
-from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
+from detector.logs.parse.line import parse_line
 from detector.logs.parse.line_shapes import LONGEST_MASKED, mask_digits
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""
 
-TAIL_LENGTH: Final = 32
+_NAIVE_TRUSTED_FOR: Final = timedelta(minutes=30)  # no two zones are less apart
+_ELSEWHERE: Final = timezone(timedelta(hours=1))
+
 _SKEW: Final = timedelta(seconds=120)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME: Final = build_pattern(
-    r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ ]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?"
+    r"(?<!\d)(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)[T_ -]\s?(\d\d:\d\d:\d\d)(?:[.,:](\d{1,9}))?"
     r"\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
 _TIME_WITHIN: Final = 120
+# Other forms at the beginning of a line: RFC 3164 and 2822, the common log format, ctime, java.util.logging,
+# glog, logcat, .NET, epoch seconds.
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_CLOCK: Final = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9}))?(?![\d:])"
+    r"(?:\s?(?P<half>[AP])M\b)?"
+)
+_OFFSET: Final = r"(?:\s?(?P<offset>[+-]\d\d:?\d\d))?"
+_LEAD: Final = (
+    r"[^\w\n]{0,3}(?:<\d{1,3}>)?(?:(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\W{1,3})?"
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s{1,2})?"
+)
+_FORMS: Final = (
+    build_pattern(
+        rf"{_LEAD}(?P<day>\d{{1,2}})[-/ ](?P<month>{_MONTH})[-/ ](?P<year>\d{{4}}|\d\d)[ :T]\s?"
+        rf"{_CLOCK}{_OFFSET}"
+    ),
+    build_pattern(
+        rf"{_LEAD}(?P<month>{_MONTH})\s{{1,2}}(?P<day>\d{{1,2}})(?:,\s(?P<year>\d{{4}}),?)?\s{_CLOCK}"
+        r"(?:\s(?P<late_year>\d{4})\b)?"
+    ),
+    build_pattern(
+        rf"{_LEAD}(?P<first>\d{{1,2}})(?P<mark>[./])(?P<last>\d{{1,2}})[./](?P<year>\d{{4}}),?\s"
+        rf"{_CLOCK}{_OFFSET}"
+    ),
+    build_pattern(rf"(?:[DIWEF](?=\d{{4}}\s))?{_LEAD}(?P<month>\d\d)-?(?P<day>\d\d)\s{{1,2}}{_CLOCK}"),
+    build_pattern(rf"{_LEAD}{_CLOCK}"),
+)
+_EPOCH_SECONDS: Final = build_pattern(rf"{_LEAD}(1\d{{9}})(?:(\d{{3}})(?:\d{{3}})?|\.(\d{{1,9}}))?(?![\d.])")
+_PLAUSIBLE: Final = timedelta(days=366)  # another number of ten digits is no time
+_NOON: Final = 12
+_CENTURY: Final = 100
 _MICROSECOND: Final = 1_000_000_000_000_000
 _NO_STREAM: Final = ""
 
@@ -56,14 +93,81 @@ class LogLines(Struct):
         return self.masks
 
 
-def find_line_time(text: str, zone: tzinfo | None) -> datetime | None:
-    """Return the time near the beginning of a line, or None; a naive time is in `zone`, else in UTC."""
+def find_line_time(text: str, zone: tzinfo | None, now: datetime | None = None) -> datetime | None:
+    """Return the time near the beginning of a line, or None; a naive time is in `zone`, else in UTC.
+
+    `now` is where the reading ended: of what a time leaves open, its year, its day or the order of day and
+    month, the latest that is not after it counts.
+    """
     hit = _TIME.search(text, 0, _TIME_WITHIN)
     if hit is None:
-        return None
+        return _find_other_time(text, zone, now) if now is not None else None
     *second, fraction = hit.group(1, 2, 3, 4, 6, 5)
     moment = _parse_second(*second, zone)
     return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if moment and fraction else moment
+
+
+def has_time(text: str) -> bool:
+    """Whether a line has a time near its beginning."""
+    return _TIME.search(text, 0, _TIME_WITHIN) is not None or any(
+        form.match(text) for form in (_EPOCH_SECONDS, *_FORMS)
+    )
+
+
+def _find_other_time(text: str, zone: tzinfo | None, now: datetime) -> datetime | None:
+    """Return the time that a line begins with, or None; a naive one is in `zone`, else in UTC."""
+    epoch = _EPOCH_SECONDS.match(text)
+    if epoch is not None:
+        moment = parse_epoch(float(f"{epoch[1]}.{epoch[2] or epoch[3] or 0}"))
+        return moment if abs(moment - now) <= _PLAUSIBLE else None
+    for form in _FORMS:
+        hit = form.match(text)
+        if hit is not None:
+            moments = list(_iter_moments(hit, zone or UTC, now.astimezone(zone or UTC)))
+            past = [moment for moment in moments if moment <= now + _SKEW]
+            return max(past, default=min(moments, default=None))
+    return None
+
+
+def _iter_moments(hit: re.Match[str], zone: tzinfo, now: datetime) -> Iterator[datetime]:
+    """Yield the times in UTC that the parts of a form may mean."""
+    parts = hit.groupdict()
+    offset = parts.get("offset")
+    hour = int(parts["hour"])
+    if parts["half"]:
+        hour = hour % _NOON + (_NOON if parts["half"] == "P" else 0)
+    fraction = int((parts["fraction"] or "")[:6].ljust(6, "0"))
+    for year, month, day in _iter_days(parts, now):
+        with suppress(ValueError, OverflowError):
+            moment = datetime(
+                year, month, day, hour, int(parts["minute"]), int(parts["second"]), fraction,
+                UTC if offset else zone,
+            )  # fmt: skip
+            yield moment - _parse_offset(offset) if offset else moment.astimezone(UTC)
+
+
+def _iter_days(parts: dict[str, str | None], now: datetime) -> Iterator[tuple[int, int, int]]:
+    """Yield the years, months and days that the parts may mean."""
+    if parts.get("first"):
+        year, first, last = int(parts["year"] or 0), int(parts["first"] or 0), int(parts["last"] or 0)
+        yield year, last, first
+        if parts["mark"] == "/":
+            yield year, first, last
+    elif parts.get("month") is None:
+        for days in (0, 1):
+            day = now - timedelta(days=days)
+            yield day.year, day.month, day.day
+    else:
+        month = parts["month"] or ""
+        number = int(month) if month.isdecimal() else _MONTHS.index(month.lower()) + 1
+        given = parts.get("year") or parts.get("late_year")
+        years = (_compute_year(int(given)),) if given else (now.year, now.year - 1)
+        for year in years:
+            yield year, number, int(parts["day"] or 0)
+
+
+def _compute_year(year: int) -> int:
+    return year if year >= _CENTURY else year + 20 * _CENTURY
 
 
 @lru_cache(maxsize=4096)
@@ -119,12 +223,17 @@ class LineTimes(Struct):
 
     def __post_init__(self) -> None:
         plain = [index for index, stamp in enumerate(self.lines.stamps) if stamp is None]
-        self.newest = next(
-            (own_time for index in reversed(plain) if (own_time := self._parse_own_time(index))), None
-        )
+        last = next((index for index in reversed(plain) if self._parse_own_time(index)), None)
+        self.newest = None if last is None else self._parse_own_time(last)
         if plain:
-            recent = self.newest and self.to - TRUSTED_FOR <= self.newest <= self.to + _SKEW
-            self.trusted = bool(recent)
+            oldest = self.to - (
+                _NAIVE_TRUSTED_FOR if last is not None and self._is_naive(last) else TRUSTED_FOR
+            )
+            self.trusted = self.newest is not None and oldest <= self.newest <= self.to + _SKEW
+
+    def _is_naive(self, index: int) -> bool:
+        """Whether the time of the line names no zone, and none is configured."""
+        return self.zone is None and self._parse_own_time(index) != self._parse_own_time(index, _ELSEWHERE)
 
     def get_times(self, indices: Iterable[int]) -> dict[int, datetime]:
         """Return the times of these ascending indices; a line without one takes that of an earlier line."""
@@ -177,12 +286,14 @@ class LineTimes(Struct):
             return None
         return min(self.to, own_time if self.trusted else self.to - (self.newest - own_time))
 
-    def _parse_own_time(self, index: int) -> datetime | None:
+    def _parse_own_time(self, index: int, zone: tzinfo | None = None) -> datetime | None:
         if self.lines.stamps[index] is not None:
             return None
-        line = self.lines.texts[index]
+        line, zone = self.lines.texts[index], zone or self.zone
         stamp = self._find_stamp(line, self.lines.list_masks()[index]) if line[:1] == "{" else None
-        return parse_time_field(stamp, self.zone) if stamp is not None else find_line_time(line, self.zone)
+        if stamp is not None:
+            return parse_time_field(stamp, zone)
+        return find_line_time(line, zone, self.to)
 
     def _find_stamp(self, line: str, masked: bytes) -> str | None:
         """Return the time field of a record, read only once for all records of its shape."""
@@ -194,36 +305,3 @@ class LineTimes(Struct):
             start = line.index(stamp)
             self.stamp_spans[masked] = start, start + len(stamp)
         return stamp
-
-
-def compute_digest(line: str) -> str:
-    """Return a short digest of a line, the same in every run."""
-    return f"{crc32(line[:MAX_LINE_LENGTH].encode('utf-8', 'replace')):08x}"
-
-
-def compute_tail(lines: LogLines) -> tuple[tuple[str, ...], bool]:
-    """Return the digests of the last lines without an event time, and whether these were all of them."""
-    plain = [line for line, stamp in zip(lines.texts, lines.stamps, strict=True) if stamp is None]
-    return tuple(compute_digest(line) for line in plain[-TAIL_LENGTH:]), len(plain) <= TAIL_LENGTH
-
-
-def count_known_lines(lines: LogLines, tail: Sequence[str], whole: bool) -> int:
-    """Return how many lines were already in the previous reading, whose last lines have the digests `tail`.
-
-    A file that grew begins with the `whole` tail. A window that advanced contains the tail at any place, or
-    only the end of the tail at its beginning.
-    """
-    digests = [
-        compute_digest(line) if stamp is None else ""
-        for line, stamp in zip(lines.texts, lines.stamps, strict=True)
-    ]
-    if not tail:
-        return 0
-    if whole and digests[: len(tail)] == list(tail):
-        return len(tail)
-    for end in range(len(digests), 0, -1):
-        if digests[end - 1] == tail[-1]:
-            length = min(end, len(tail))
-            if digests[end - length : end] == list(tail[-length:]):
-                return end
-    return 0

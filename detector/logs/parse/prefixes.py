@@ -21,7 +21,7 @@ _LEVEL_NAMES: Final = (
 )  # fmt: skip
 LEVELS: Final = "|".join(_LEVEL_NAMES)
 _DATE = (
-    r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
+    r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ -]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
     r"\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
 _CLASS = r"(?:[A-Z]{1,9}[a-z0-9]\w{0,40}[A-Z]\w{0,40}|[A-Z]{2,9}[a-z]\w{0,60}|\w{1,40}[._]\w{1,60})"
@@ -53,6 +53,11 @@ _PIECES: Final = (
     _build_piece("<", r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
     _build_piece(
         "JFMASOND",
+        rf"""(?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\s\d{{4}}\b|(?=\s\W?(?:{LEVELS})\b))""",
+        ":",
+    ),
+    _build_piece(
+        "JFMASOND",
         rf"""(?:{_MONTHS})\s{{1,2}}\d{{1,2}}\s\d\d:\d\d:\d\d(?:\.\d{{1,6}})?
         \s(?P<host>[\w.-]{{1,80}})(?=\s\S)""",
         ":",
@@ -65,9 +70,14 @@ _PIECES: Final = (
     ),
     _build_piece(
         "[" + _DIGITS,
-        rf"""\[?\d{{1,2}}[-/\s](?:{_MONTHS})[-/\s](?:\d{{4}}|\d\d)[\s:T]{{1,2}}
-        \d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:\s[+-]\d{{4}}|\s?Z)?\]?(?![\d.])""",
+        rf"""\[?(?:\d{{1,2}}[-/\s](?:{_MONTHS})[-/\s](?:\d{{4}}|\d\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}},?
+        |\d\d-\d\d)[\s:T]{{1,2}}\d{{1,2}}:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:\s[AP]M)?(?:\s[+-]\d{{4}}|\s?Z)?
+        \]?(?![\d.])""",
         ":",
+    ),
+    _build_piece("[1", r"""\[?1\d{9}(?:\.\d{1,9}|\d{3}|\d{6})?\]?(?=\s)"""),
+    _build_piece(
+        "MTWFS", rf"""(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s{{1,2}}(?=\d{{1,2}}\s|(?:{_MONTHS})\s)""", ":"
     ),
     _build_piece("s", r"""(?:stdout|stderr)\s[FP](?=\s)"""),
     _build_piece(_DIGITS, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
@@ -146,7 +156,8 @@ def _match_piece(text: str, at: int) -> re.Match[str] | None:
 
 # RFC 5424 and the short form of journald: a host, a name and its process id after the time.
 _AFTER_TIME: Final = build_pattern(
-    r"\s(?:[\w.-]{1,80}\s)(?:[\w./-]{1,48}\s(?:\d{1,7}|-)\s[\w-]{1,32}\s(?:-|\[(?![^\]\n]{0,200}(?:[cC]ode"
+    rf"\s(?:[\w.-]{{1,80}}\s)(?:[\w./-]{{1,48}}\s(?:\d{{1,7}}|-)\s(?!(?:{LEVELS})\b)[\w-]{{1,32}}\s"
+    r"(?:-|\[(?![^\]\n]{0,200}(?:[cC]ode"
     r"|[eE]rr)[^\]\n]{0,12}=)[^\]\n]{0,300}\]|(?=\[))(?=\s|\[)"
     r"|[\w./()@-]{1,80}\[\d{1,7}\]:(?=\s))"
 )

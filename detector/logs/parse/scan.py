@@ -26,7 +26,7 @@ from detector.logs.parse.line_shapes import (
     replace_numbers,
     split_stand_ins,
 )
-from detector.logs.parse.line_times import LogLines, find_line_time
+from detector.logs.parse.line_times import LogLines, has_time
 from detector.logs.parse.phrases_runtime import is_traceback_start
 from detector.logs.parse.prefixes import has_urgent_priority
 from detector.logs.parse.vocabulary import LineMatch
@@ -261,7 +261,7 @@ def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], alre
         parsed = parse_line(line[:1000])
         if parsed.level is not None:
             return parsed.level in INTRODUCING_LEVELS
-        if find_line_time(line, None) is not None:
+        if has_time(line):
             return False
     return already and index < _WITHIN
 
