@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.task_rows import Task
 from detector.formats.numbers import format_count
+from detector.formats.patterns import build_pattern
 from detector.formats.times import format_duration
 from detector.settings import RESTART_CRITICAL, RESTART_WINDOW_SEC
 
@@ -21,14 +23,8 @@ _BY_ITSELF_CODES = (
 )
 _MOST_ENDS = 3
 # A stop without a code, by its reason: Amazon ECS developer guide, stopped task error messages.
-_BY_ITSELF_REASONS = (
-    "essential container",
-    "outofmemory",
-    "resourceinitializationerror",
-    "cannotpull",
-    "cannotstart",
-    "host ec2 (",
-)
+_BY_ITSELF_REASONS = ("essential container", "host ec2 (")
+_ERROR_NAME: Final = build_pattern(r"\w{3,60}error\b")  # OutOfMemoryError, CannotPullContainerError, …
 _ON_PURPOSE_REASONS = (
     "deployment",
     "scaling activity",
@@ -93,7 +89,9 @@ def _has_stopped_by_itself(task: Task) -> bool:
         return False
     reasons = (reason, *((container.reason or "").lower() for container in task.containers or ()))
     has_exit_code = any(container.exit_code is not None for container in task.containers or ())
-    return has_exit_code or any(words in text for words in _BY_ITSELF_REASONS for text in reasons)
+    return has_exit_code or any(
+        _ERROR_NAME.match(text) or any(words in text for words in _BY_ITSELF_REASONS) for text in reasons
+    )
 
 
 def _describe_ends(stops: Iterable[Task]) -> str:

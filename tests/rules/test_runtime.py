@@ -383,6 +383,15 @@ def stopped_task(number: int, **more: Any) -> dict[str, Any]:
             {"stoppedReason": "Host EC2 (instance i-0a1b) terminated."}, True, id="no code, a host that ended"
         ),
         pytest.param(
+            {"containers": [{"name": "a", "reason": "DockerTimeoutError: timed out after waiting 4m0s"}]},
+            True,
+            id="no code, another error of the agent",
+        ),
+        pytest.param(
+            {"stoppedReason": "ContainerRuntimeError: no"}, True, id="no code, an error of the runtime"
+        ),
+        pytest.param({"stoppedReason": "Stopped for a drill"}, False, id="no code, words of somebody"),
+        pytest.param(
             {
                 "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)",
                 "containers": [{"name": "a", "exitCode": 143}],
