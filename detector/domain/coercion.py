@@ -35,12 +35,12 @@ class ValueReader:
 
     In an export (`is_export`) numbers may be text, empty text is not seen and IBKR's largest double is unset;
     with `has_integer_flags`, as in SQLite, 0 and 1 are flags; with `has_text_numbers` a payload writes its
-    numbers as text.
+    numbers as text. `uses_clock` is True once something was read by the time of the snapshot.
     """
 
     def __init__(self, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
-        self.taken_at = taken_at
-        self.as_of = taken_at
+        self._taken_at = self._as_of = taken_at
+        self.uses_clock = False
         self.invalid: list[Fault] = []
         self.skewed: list[tuple[str, float]] = []
         self.read_paths: set[str] = set()
@@ -50,9 +50,25 @@ class ValueReader:
         self.has_integer_flags = False
         self.has_text_numbers = False
 
+    @property
+    def taken_at(self) -> datetime:
+        """When the snapshot was taken; what is read by it can be another value in the next snapshot."""
+        self.uses_clock = True
+        return self._taken_at
+
+    @property
+    def as_of(self) -> datetime:
+        """When the section was true; what is read by it can be another value in the next snapshot."""
+        self.uses_clock = True
+        return self._as_of
+
+    @as_of.setter
+    def as_of(self, moment: datetime) -> None:
+        self._as_of = moment
+
     def build_trial(self) -> ValueReader:
         """Return a reader of the same kind that has noted nothing."""
-        trial = ValueReader(self.taken_at, self._skew.total_seconds(), self._zone)
+        trial = ValueReader(self._taken_at, self._skew.total_seconds(), self._zone)
         trial.is_export, trial.has_integer_flags = self.is_export, self.has_integer_flags
         trial.has_text_numbers = self.has_text_numbers
         return trial
@@ -219,7 +235,7 @@ class ValueReader:
 
     def limit_to_taken_at(self, path: str, moment: datetime) -> datetime | None:
         """Return the time; now where it is a little ahead, None and a skew where it is too far ahead."""
-        if moment <= self.taken_at:
+        if moment <= self._taken_at:  # and not after that of any later snapshot
             return moment
         if moment - self.taken_at <= self._skew:
             return self.taken_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from msgspec import Struct, field
@@ -14,6 +15,7 @@ from detector.domain.runtime_rows import is_import_tag
 from detector.domain.seen_facts import MAY_BE_ABSENT, SectionKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.trade_rows import Words, convert_label
+from detector.formats.numbers import is_unset
 from detector.formats.redaction import get_account_kind
 from detector.formats.similar_names import (
     FAINTLY_ALIKE,
@@ -105,6 +107,32 @@ class KeyComparison(Struct):
         has_content = any(_has_content(value) for key, value in raw.items() if key not in shape.times)
         if has_content and not self.faults and not self._has_fact_key(raw, shape):
             self._add_fault(self.section, "holds nothing that is recognised")
+
+    def is_alike(self, new: Any, old: Any, shape: Shape | None) -> bool:
+        """Return whether the comparison of `old`, whose equal parts `new` shares, is that of `new` too.
+
+        It is where the same keys have values, and nothing else changed than values of known keys.
+        """
+        if new is old or type(new) is not type(old):
+            return new is old
+        if isinstance(new, list):
+            return len(new) == len(old) and all(map(self.is_alike, new, old, repeat(shape)))
+        if not isinstance(new, dict):
+            return not (is_unset(new) or is_unset(old))
+        if shape is None:
+            return bool(new) is bool(old)
+        return list(new) == list(old) and all(
+            value is old[name] or self._is_value_alike(name, value, old[name], shape)
+            for name, value in new.items()
+        )
+
+    def _is_value_alike(self, key: str, new: Any, old: Any, shape: Shape) -> bool:
+        name = shape.normalize(key)
+        if name in shape.reads:
+            # A strike of 0 is none.
+            return shape.get_group(name) != "strike" and self.is_alike(new, old, shape.reads[name].inner)
+        is_foreign = self._is_foreign(key, name, shape) and not _is_plural(name, shape)
+        return is_foreign and _has_content(new) is _has_content(old)
 
     def _has_fact_key(self, raw: Mapping[str, Any], shape: Shape) -> bool:
         names = (shape.normalize(key) for key in raw if key not in shape.times)

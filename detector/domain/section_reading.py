@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
+
+from msgspec import Struct
 
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
@@ -22,6 +24,7 @@ class _Row(Protocol):
 
 
 R = TypeVar("R", bound=_Row)
+T = TypeVar("T")
 WORDS = {
     "open": "status",
     "closed": "status",
@@ -38,13 +41,22 @@ _WORD_COLUMNS = ("side", "status", "kind")
 MAX_ROWS = 10_000  # no runtime lists more; a list of millions would keep one run busy for minutes
 
 
+class KnownValue(Struct, frozen=True):
+    """A raw value, what was read from it, and the paths that were read for that; nothing was at fault."""
+
+    raw: object
+    value: Any
+    paths: set[str]
+
+
 class Reading(ValueReader):
     """The content of one section: `values` by fact, and what the reading of its values noted.
 
     `partial` names facts of which a part could not be read: what they show counts, what they do not
     show proves nothing. `words` translates the runtime's own words for states and sides, `symbols` its
     own symbols.
-    `content` is the section in its plain shape, where its reader normalized it.
+    `content` is the section in its plain shape, where its reader normalized it. `known` are, by name, values
+    of the snapshot before, `kept` those that the next one may know.
     """
 
     def __init__(self, section: str, taken_at: datetime, skew_sec: float, zone: tzinfo | None = None) -> None:
@@ -55,6 +67,32 @@ class Reading(ValueReader):
         self.words: Words = {}
         self.symbols: Mapping[str, str] = {}
         self.content: Any = None
+        self.known: Mapping[str, KnownValue] = {}
+        self.kept: dict[str, KnownValue] = {}
+
+    def read_once(self, name: str, raw: object, read: Callable[[], T]) -> T:
+        """Return what `read` makes of the raw value; of the one of the snapshot before, what it made then.
+
+        A value is read again where it had a fault, and where the time of the snapshot decided.
+        """
+        known = self.known.get(name)
+        if known is None or known.raw is not raw:
+            outer = self.read_paths, self.partial, self.uses_clock
+            self.read_paths, self.partial, self.uses_clock = set(), set(), False
+            faults = len(self.invalid) + len(self.skewed)
+            try:
+                known = KnownValue(raw, read(), self.read_paths)
+                has_fault = bool(self.partial) or len(self.invalid) + len(self.skewed) > faults
+            finally:
+                is_final = not self.uses_clock
+                self.read_paths, self.partial = outer[0] | self.read_paths, outer[1] | self.partial
+                self.uses_clock = outer[2] or self.uses_clock
+            if has_fault or not is_final:
+                return cast("T", known.value)
+        else:
+            self.read_paths |= known.paths
+        self.kept[name] = known
+        return cast("T", known.value)
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
         """Whether `as_of` is missing or readable: an unreadable time proves nothing."""
@@ -131,3 +169,27 @@ class Reading(ValueReader):
 def list_kinds(row_type: type[Any]) -> tuple[tuple[str, str], ...]:
     """Return the declared columns of a row type: name and kind."""
     return tuple((name, spec["kind"]) for name, spec in get_columns(row_type).items())
+
+
+def keep_equal_parts(new: Any, old: Any) -> Any:
+    """Return the new JSON value, in which each part that the old one has in the same place is that object.
+
+    Parts that differ in their type or sign are not equal: 1, 1.0 and true, 0.0 and -0.0.
+    """
+    if type(new) is dict and type(old) is dict:
+        is_same = len(new) == len(old) and list(new) == list(old)
+        pairs = ((key, value, old[key]) for key, value in new.items() if key in old)
+    elif type(new) is list and type(old) is list:
+        is_same = len(new) == len(old)
+        pairs = ((key, value, before) for key, (value, before) in enumerate(zip(new, old, strict=False)))
+    else:
+        return old if _is_equal(new, old) else new
+    for key, value, before in pairs:
+        if value is not before:
+            new[key] = keep_equal_parts(value, before)
+            is_same = is_same and new[key] is before
+    return old if is_same else new
+
+
+def _is_equal(new: Any, old: Any) -> bool:
+    return type(new) is type(old) and new == old and (bool(new) or type(new) is not float)

@@ -27,7 +27,7 @@ from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
-from detector.engine.gather import gather_facts, list_unread_sections
+from detector.engine.gather import SharedReadings, gather_facts, list_unread_sections
 from detector.engine.lost_facts import add_lost_facts, list_lane_sections, update_lane_memory
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
@@ -185,10 +185,15 @@ def list_signals_off(settings: Settings) -> frozenset[str]:
     return frozenset(map(get_signal_name, names))
 
 
-def gather(snapshot: Snapshot, settings: Settings, previous_run: PreviousRun = NO_PREVIOUS_RUN) -> Facts:
+def gather(
+    snapshot: Snapshot,
+    settings: Settings,
+    previous_run: PreviousRun = NO_PREVIOUS_RUN,
+    shared: SharedReadings | None = None,
+) -> Facts:
     """Return the facts of a snapshot as `evaluate` judges them."""
     files = _get_files(settings)
-    facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures)
+    facts = gather_facts(snapshot, ReadContext(settings, files.profile, previous_run), files.closures, shared)
     return add_lost_facts(facts, settings, list_signals_off(settings))
 
 
@@ -197,9 +202,10 @@ def judge(
     settings: Settings,
     previous_run: PreviousRun = NO_PREVIOUS_RUN,
     rules: Sequence[Rule] | None = None,
+    shared: SharedReadings | None = None,
 ) -> Judgement:
     """Return the outcome of every rule on a snapshot; `rules` replaces the catalog's."""
-    facts = gather(snapshot, settings, previous_run)
+    facts = gather(snapshot, settings, previous_run, shared)
     return engine.run_rules(list_rules(settings) if rules is None else rules, facts, settings)
 
 

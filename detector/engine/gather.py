@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from detector.domain.key_comparison import KeyComparison
 from detector.domain.log_findings import find_announced_restart
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SectionSummary, SourceStatus
-from detector.domain.section_reading import Reading
+from detector.domain.section_reading import KnownValue, Reading, keep_equal_parts
 from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
@@ -71,31 +71,56 @@ class _GatheredSections(Struct):
     ran: set[str] = field(default_factory=set)
 
 
+class SharedReadings(Struct):
+    """What a snapshot, taken at `taken_at`, shares with the next one, where both are read in the same way.
+
+    By section these are its content, the values that were read, and the content that was compared.
+    """
+
+    taken_at: datetime | None = None
+    contents: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Mapping[str, KnownValue]] = field(default_factory=dict)
+    compared: dict[str, tuple[Any, Shape, KeyComparison]] = field(default_factory=dict)
+
+    def open(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot split into its parts, with those that it shares; an older one shares none."""
+        if self.taken_at is not None and snapshot.taken_at < self.taken_at:
+            self.contents, self.values, self.compared = {}, {}, {}
+        self.taken_at = snapshot.taken_at
+        sections = {
+            name: keep_equal_parts(content, self.contents.get(name))
+            for name, content in split_parts(snapshot.sections).items()
+        }
+        self.contents = sections
+        return replace(snapshot, sections=sections)
+
+
 class _Input(Struct, frozen=True):
     """What every section is read with."""
 
     snapshot: Snapshot
     sources: Mapping[str, SourceStatus]
-    ahead: Mapping[str, float]
+    sources_reading: Reading
     context: ReadContext
     closures: Closures
+    shared: SharedReadings
 
 
-def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -> Facts:
+def gather_facts(
+    snapshot: Snapshot, context: ReadContext, closures: Closures, shared: SharedReadings | None = None
+) -> Facts:
     """Return every fact of the snapshot, and the account of the reading of each section.
 
-    The facts of a section that is stale, dated in the future, failed, or of another runtime are unknown.
+    Those of a section that is stale, of the future, failed, or of another runtime are unknown.
     """
     settings, taken_at = context.settings, snapshot.taken_at
     closures = replace(closures, plan=context.profile.session_plan)
-    snapshot = replace(snapshot, sections=split_parts(snapshot.sections))
-    sources_reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
-    sources = read_sources(snapshot.sections.get("sources", {}), sources_reading)
-    gathered = _read_sections(_Input(snapshot, sources, dict(sources_reading.skewed), context, closures))
-    readings = [sources_reading, *gathered.readings]
-    values, provenance = merge_readings(readings)
-    faults = _list_faults(readings, gathered, values, context)
-    own = {rule.name: values.pop(rule.name, None) for rule in context.profile.rules}
+    snapshot = (shared := shared or SharedReadings()).open(snapshot)
+    reading = Reading("sources", taken_at, settings[CLOCK_SKEW_SEC])
+    sources = read_sources(snapshot.sections.get("sources", {}), reading)
+    gathered = _read_sections(_Input(snapshot, sources, reading, context, closures, shared))
+    values, provenance = merge_readings(gathered.readings)
+    faults = _list_faults(gathered, values, context)
     return Facts(
         taken_at=taken_at,
         runtime=snapshot.runtime,
@@ -105,7 +130,7 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         provenance=replace(provenance, shapes=gathered.shapes),
         invalid=tuple(dict.fromkeys(faults)),
         hidden_money=find_hidden_money(faults, values, gathered.shapes),
-        skewed=tuple(skew for reading in readings for skew in reading.skewed),
+        skewed=tuple(skew for reading in gathered.readings for skew in reading.skewed),
         stale=gathered.stale,
         unchanged=frozenset(gathered.unchanged),
         contents=gathered.contents,
@@ -123,22 +148,20 @@ def gather_facts(snapshot: Snapshot, context: ReadContext, closures: Closures) -
         closures=closures,
         restarts=_list_restarts(context, values.get("logs")),
         expected_processes=_list_expected_processes(context),
-        own=own,
+        own={rule.name: values.pop(rule.name, None) for rule in context.profile.rules},
         **values,
     )
 
 
-def _list_faults(
-    readings: Iterable[Reading], gathered: _GatheredSections, values: Mapping[str, Any], context: ReadContext
-) -> list[Fault]:
+def _list_faults(gathered: _GatheredSections, values: Mapping[str, Any], context: ReadContext) -> list[Fault]:
     """Return what was not understood: values, keys, and keys that may be a fact that no payload shows."""
-    faults = [fault for reading in readings for fault in reading.invalid]
+    faults = [fault for reading in gathered.readings for fault in reading.invalid]
     faults += [fault for part in gathered.comparisons.values() for fault in part.faults.values()]
     return faults + find_missing_facts(gathered.comparisons, gathered.shapes, values, context)
 
 
 def _read_sections(given: _Input) -> _GatheredSections:
-    gathered = _GatheredSections()
+    gathered = _GatheredSections([given.sources_reading])
     for section in (*SECTIONS, *PARTS):
         if section in given.snapshot.sections and section not in _NOT_READ:
             _read_section(section, given, gathered)
@@ -190,7 +213,7 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
         pass  # a section from the future is never fresh
     elif source is None or source.state != "failed":
         reading.as_of = as_of or taken_at
-        _run_reader(section, raw, reading, context, gathered)
+        _run_reader(raw, reading, given, gathered)
         if section in ("broker", STATEMENT) and "broker_account" not in reading.values:
             _apply_row_account(reading, context, gathered)
         if as_of is None and _is_collected_status(section, source):
@@ -216,7 +239,7 @@ def _get_outer_times(section: str, given: _Input) -> OuterTimes:
     source = given.sources.get(section)
     return OuterTimes(
         None if source is None else source.as_of,
-        given.ahead.get(f"sources.{section}.as_of"),
+        dict(given.sources_reading.skewed).get(f"sources.{section}.as_of"),
         given.snapshot.written.get(section),
     )
 
@@ -250,20 +273,20 @@ def _has_visible_trouble(reading: Reading, given: _Input) -> bool:
     return is_dead or has_trouble(reading.values)
 
 
-def _run_reader(
-    section: str, raw: Any, reading: Reading, context: ReadContext, gathered: _GatheredSections
-) -> None:
+def _run_reader(raw: Any, reading: Reading, given: _Input, gathered: _GatheredSections) -> None:
+    section, context, shared = reading.section, given.context, given.shared
     module = find_reader(section)
     if module is None:
         return
     try:
+        reading.known = shared.values.get(section, {})
         module.read(raw, reading, context)
+        shared.values[section] = reading.kept
         if hasattr(module, "build_shape"):
             shape = module.build_shape(section, context, raw)
-            comparison = KeyComparison(
-                section, partial(_can_read, reading), context.profile.foreign, words=reading.words
+            _compare_keys(
+                raw if reading.content is None else reading.content, shape, reading, given, gathered
             )
-            _compare_keys(raw, shape, comparison, reading, gathered)
         gathered.ran.add(f"reader of {section}")
     except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
         gathered.errors.append((f"reader of {section}", type(error).__name__))
@@ -271,14 +294,20 @@ def _run_reader(
 
 
 def _compare_keys(
-    raw: Any, shape: Shape, comparison: KeyComparison, reading: Reading, gathered: _GatheredSections
+    content: Any, shape: Shape, reading: Reading, given: _Input, gathered: _GatheredSections
 ) -> None:
-    comparison.compare(raw if reading.content is None else reading.content, shape)
+    section, compared = reading.section, given.shared.compared
+    before, old_shape, comparison = compared.get(section, (None, None, None))
+    if comparison is None or shape is not old_shape or not comparison.is_alike(content, before, shape):
+        foreign = given.context.profile.foreign
+        comparison = KeyComparison(section, partial(_can_read, reading), foreign, words=reading.words)
+        comparison.compare(content, shape)
+    compared[section] = (content, shape, comparison)
     reading.partial |= comparison.partial
     # Of two faults with one path that of the keys says more: what stands there instead.
     reading.invalid = [fault for fault in reading.invalid if fault.path not in comparison.faults]
-    gathered.comparisons[reading.section] = comparison
-    gathered.shapes[reading.section] = shape
+    gathered.comparisons[section] = comparison
+    gathered.shapes[section] = shape
 
 
 def _can_read(reading: Reading, kind: str, value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -97,11 +97,13 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     for name, constant in (
         profile.constants.items() if is_ours else ()
     ):  # of an empty payload nothing is known
-        _read_fact(name, constant, f"profile.{name}", reading, profile)
+        _keep_fact(name, _read_fact(name, constant, f"profile.{name}", reading, profile), reading)
     for name, value in values.items():
         if value is not MISSING and value is not None:
             start = len(reading.invalid)
-            _read_fact(name, value, f"{reading.section}.{profile.describe_path(name)}", reading, profile)
+            path = f"{reading.section}.{profile.describe_path(name)}"
+            read = partial(_read_fact, name, value, path, reading, profile)
+            _keep_fact(name, reading.read_once(name, value, read), reading)
             reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
     if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
@@ -123,21 +125,22 @@ def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile:
         return MISSING
 
 
-def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Profile) -> None:
+def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Profile) -> Any:
     if name == HEARTBEAT_AGE:
-        _keep_older(reading, "heartbeat_at", reading.read_value("age", path, raw))
-        return
+        return reading.read_value("age", path, raw)
     spec = STATUS_FACTS[name]
-    if spec["kind"] == ROWS:
-        raw = _list_rows(raw, profile.row_keys.get(name))
-        rows = reading.read_rows(
-            path, raw, name, spec["row"], _build_getter(profile.column_extractors.get(name, {}))
-        )
-        value = _apply_ages(rows, raw, path, reading, profile) if name == "orders" and rows else rows
-    else:
-        value = reading.read_value(spec["kind"], path, convert_label(name, raw, reading.words))
-    if name == "heartbeat_at":
-        _keep_older(reading, name, value)
+    if spec["kind"] != ROWS:
+        return reading.read_value(spec["kind"], path, convert_label(name, raw, reading.words))
+    raw = _list_rows(raw, profile.row_keys.get(name))
+    getter = _build_getter(profile.column_extractors.get(name, {}))
+    rows = reading.read_rows(path, raw, name, spec["row"], getter)
+    return _apply_ages(rows, raw, path, reading, profile) if name == "orders" and rows else rows
+
+
+def _keep_fact(name: str, value: Any, reading: Reading) -> None:
+    """Keep the value that was read; of two heartbeats the older one."""
+    if name in ("heartbeat_at", HEARTBEAT_AGE):
+        _keep_older(reading, "heartbeat_at", value)
     elif value is not None:
         reading.values[name] = value
 

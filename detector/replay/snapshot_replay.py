@@ -15,6 +15,7 @@ from detector.domain.event import Event
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import RunStep, advance_memory, judge
+from detector.engine.gather import SharedReadings
 from detector.formats.times import compute_seconds
 from detector.settings import Settings
 
@@ -49,18 +50,22 @@ class ReplaySummary(Struct):
 
 
 class Replay(Struct):
-    """A replay under one set of settings: feed it snapshots in the order of their times."""
+    """A replay under one set of settings: feed it snapshots in the order of their times.
+
+    With `shared` each snapshot is read with what it shares with the one before; None reads it by itself.
+    """
 
     settings: Settings
     memory: Memory = FIRST_RUN
     summary: ReplaySummary = field(default_factory=ReplaySummary)
+    shared: SharedReadings | None = field(default_factory=SharedReadings)
 
     def advance(self, snapshot: Snapshot) -> list[ReplayedChange]:
         """Evaluate one snapshot as the next run and return what changed and what would have been reported."""
         base = check_memory_time(
             self.memory, snapshot.taken_at, now=self.memory.taken_at or snapshot.taken_at
         )
-        judgement = judge(snapshot, self.settings, base.memory.before)
+        judgement = judge(snapshot, self.settings, base.memory.before, shared=self.shared)
         step = advance_memory(snapshot, base.memory, self.settings, judgement)
         changes = list(_iter_changes(step, self.memory))
         self._count(step, changes, base.can_advance)
