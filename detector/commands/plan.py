@@ -16,7 +16,7 @@ from detector.domain.profile import Profile
 from detector.domain.snapshot import STATEMENT
 from detector.readers.previous import ExpectedMemory
 from detector.reconciliation.freshness import describe_age, explain_unreliable
-from detector.reconciliation.repair_plan.runtime_stop import explain_stop, list_exposed
+from detector.reconciliation.repair_plan.items import explain_stop, list_exposed
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.reconciliation.repair_plan.trade_claims import explain_incomplete_stores
 from detector.render.plan import Plan, build_plan_document, render_plan

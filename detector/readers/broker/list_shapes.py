@@ -28,10 +28,11 @@ from detector.readers.broker.layouts import (
 from detector.readers.broker.list_text import (
     FEWEST_COLUMNS,
     describe_text,
+    is_object_text,
     normalize_numbers,
     parse_list_text,
+    parse_object,
 )
-from detector.readers.broker.object_text import is_object_text, parse_object
 
 _PARTS = {normalize_name(name): name for name in reversed(PARTS)}
 _FLATTENED = ("contract", "execution", "orderStatus", "commissionReport", "order")

@@ -18,11 +18,12 @@ from detector.reconciliation.identity import can_be_in_account
 from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import BROKER, describe_held
-from detector.reconciliation.repair_plan.closing_fill import (
+from detector.reconciliation.repair_plan.closing_evidence import (
     PRICE_DECIMALS,
+    Evidence,
     PlanRows,
+    collect_evidence,
 )
-from detector.reconciliation.repair_plan.evidence import Evidence, collect_evidence
 from detector.reconciliation.repair_plan.items import (
     EXPIRED_QUESTION,
     PlanItem,
