@@ -39,6 +39,7 @@ FORMS = {
     "day, month and year": lambda at: f"{at:%d/%m/%Y %H:%M:%S} a b",
     "day, month and year with dots": lambda at: f"{at:%d.%m.%Y %H:%M:%S} a b",
     "a clock alone": lambda at: f"[{at:%H:%M:%S}.{at:%f}] a b",
+    "a clock without colons": lambda at: f"{at:%Y-%m-%d:%H%M.%S} {{'type': ''}} a b",
     "a level before it": lambda at: f"ERROR {at:%d %b %Y %H:%M:%S} a b",
     "epoch seconds before a text": lambda at: f"{at.timestamp():.3f} a b",
     "epoch milliseconds before a text": lambda at: f"[{int(at.timestamp() * 1000)}] a b",

@@ -63,6 +63,9 @@ _FORMS: Final = (
     ),
     build_pattern(rf"(?:[DIWEF](?=\d{{4}}\s))?{_LEAD}(?P<month>\d\d)-?(?P<day>\d\d)\s{{1,2}}{_CLOCK}"),
     build_pattern(rf"{_LEAD}{_CLOCK}"),
+    build_pattern(
+        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d):(?P<hour>\d\d)(?P<minute>\d\d)\.(?P<second>\d\d)\s"
+    ),
 )
 _EPOCH_SECONDS: Final = build_pattern(rf"{_LEAD}(1\d{{9}})(?:(\d{{3}})(?:\d{{3}})?|\.(\d{{1,9}}))?(?![\d.])")
 _PLAUSIBLE: Final = timedelta(days=366)  # another number of ten digits is no time
@@ -134,9 +137,9 @@ def _iter_moments(hit: re.Match[str], zone: tzinfo, now: datetime) -> Iterator[d
     parts = hit.groupdict()
     offset = parts.get("offset")
     hour = int(parts["hour"])
-    if parts["half"]:
+    if parts.get("half"):
         hour = hour % _NOON + (_NOON if parts["half"] == "P" else 0)
-    fraction = int((parts["fraction"] or "")[:6].ljust(6, "0"))
+    fraction = int((parts.get("fraction") or "")[:6].ljust(6, "0"))
     for year, month, day in _iter_days(parts, now):
         with suppress(ValueError, OverflowError):
             moment = datetime(

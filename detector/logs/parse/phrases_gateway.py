@@ -84,8 +84,8 @@ def match_gateway_exit(line: ParsedLine) -> Iterator[LineMatch]:
 
 
 _CONNECTION_TEXTS: Final = (
-    "connected", "refused", "connect call failed", "timeout", "timed out", "api connection ready",
-    "synchroni", "logged on", "connection established", "connection successful",
+    "connected", "refused", "connect call failed", "timeout", "timed out", "took longer",
+    "api connection ready", "synchroni", "logged on", "connection established", "connection successful",
     "no bridge", "init session first",
 )  # fmt: skip
 # The portal's answer where no brokerage session stands behind its trading part.
@@ -95,7 +95,8 @@ _REFUSED: Final = build_pattern(
     r"|\brefused the network connection\b|\bactively refused\b"
 )
 _TIMED_OUT: Final = build_pattern(
-    r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b)"
+    r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b"
+    r"|\boperation took longer than\b)"
     r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
 )
 _SUCCESS: Final = build_pattern(
@@ -141,7 +142,8 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
 
 def _is_broker_timeout(body: str, has_port: bool) -> bool:
     """Whether a timeout on connecting concerns the broker's API."""
-    is_named = "api connection" in body or "gateway" in body or "timeouterror" in body
+    names = ("api connection", "gateway", "timeouterror", "interactivebrokers")
+    is_named = has_any(names, body)
     return has_port or is_named or BROKER.search(body) is not None
 
 

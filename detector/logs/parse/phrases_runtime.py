@@ -130,6 +130,7 @@ _DIFFERENCES: Final = (
     Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
         r"\b(?:mismatch\w{0,3}|discrepanc(?:y|ies)|differs?|differ(?:ence|ent|ing)|diverge[sd]?|divergence"
         r"|drift(?:s|ed)?|disagree(?:s|d|ment)?|out of sync|inconsistent"
+        r"|position breaks?(?=\s?(?:found|detected|for|in|between|:|!))"
         r"|(?:could not|cannot|can't|unable to|failed to) (?:be )?reconcile[sd]?"
         r"|reconcil\w{1,9} (?:has |was |is )?(?:failed|fails|unsuccessful|incomplete)"
         r"|(?:do(?:es)? not|doesn't|don't|did not|didn't) (?:match|agree|tally|reconcile|add up|line up"
@@ -172,7 +173,7 @@ _SIDES: Final = (
     build_pattern(rf"(?<![\w.-])(?:broker|bróker|courtier|ibkr|ib){_NUMBER}"),
     build_pattern(
         rf"(?<![\w.-])(?:internal|interno|interne|intern|lokal|ledger|local|engine|ours|we(?: have)?|db"
-        rf"|store|book|expected){_NUMBER}"
+        rf"|database|store|book|expected){_NUMBER}"
     ),
 )
 

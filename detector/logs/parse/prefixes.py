@@ -75,6 +75,7 @@ _PIECES: Final = (
         \]?(?![\d.])""",
         ":",
     ),
+    _build_piece(_DIGITS, r"""\d{4}-\d\d-\d\d:\d{4}\.\d\d(?=\s)"""),  # pysystemtrade's own
     _build_piece("[1", r"""\[?1\d{9}(?:\.\d{1,9}|\d{3}|\d{6})?\]?(?=\s)"""),
     _build_piece(
         "MTWFS", rf"""(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s{{1,2}}(?=\d{{1,2}}\s|(?:{_MONTHS})\s)""", ":"
@@ -86,7 +87,7 @@ _PIECES: Final = (
         "[(<{" + _LEVEL,
         rf"""[\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))""",
     ),
-    _build_piece("[(<{", rf"""[\[(<{{]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}]:?(?=\s)"""),
+    _build_piece("[(<{*", rf"""[\[(<{{*]\s?(?P<mixed>(?i:{LEVELS}))\s{{0,9}}[\])>}}*]:?(?=\s)"""),
     _build_piece(
         "fcsFCS\u017f",
         r"""(?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{1,3}\d{1,9}(?:[,;]|$))""",
