@@ -457,7 +457,8 @@ def rejected(**more: Any) -> dict[str, Any]:
 )
 def test_a_rejected_exit_is_replaced_by_a_later_one_of_its_contract_and_side(order, escalates):
     orders = [rejected(), exit_order(order_id=2, **order)]
-    assert finding("orders_rejected", {"status_v3": {"orders": orders}}).escalates == escalates
+    found = finding("orders_rejected", {"status_v3": {"orders": orders}})
+    assert (found.severity, found.escalates) == (CRITICAL, escalates)
 
 
 @pytest.mark.parametrize(("at", "fires"), [("2026-06-02T14:00:00Z", True), ("2026-06-02T13:59:59Z", False)])
