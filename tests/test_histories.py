@@ -12,9 +12,9 @@ from detector.cli import main
 from detector.domain.condition import STDOUT
 from detector.domain.snapshot import build_snapshot
 from detector.engine.evaluate import RunStep, decide
+from detector.engine.snapshot_replay import Replay, ReplayedChange
 from detector.formats.redaction import redact
 from detector.formats.times import format_time
-from detector.replay.snapshot_replay import Replay, ReplayedChange
 from detector.settings import RUNTIME
 from detector.storage.artifact_file import read_recordings
 from tests.support.deliveries import door_of

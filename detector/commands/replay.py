@@ -12,9 +12,9 @@ import click
 from detector.app.context import AppContext, print_stream
 from detector.app.input_documents import parse_snapshot
 from detector.domain.snapshot import Snapshot
+from detector.engine.snapshot_replay import Replay, compare_changes
 from detector.formats.errors import InputError
 from detector.render import replay_report
-from detector.replay.snapshot_replay import Replay, compare_changes
 from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
 

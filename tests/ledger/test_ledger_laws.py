@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detector.domain.run_memory import FIRST_RUN
 from detector.domain.snapshot import Snapshot
-from detector.replay.snapshot_replay import Replay
+from detector.engine.snapshot_replay import Replay
 from tests.support.ledger_oracle import Oracle
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 

@@ -10,9 +10,9 @@ from typing import Any
 from detector.domain.report import Report
 from detector.domain.run_memory import FIRST_RUN, Memory, build_next_memory
 from detector.domain.snapshot import Snapshot
+from detector.engine.snapshot_replay import Replay
 from detector.ledger.advance import _MAX_ENDED
 from detector.render.document import build_artifact_document
-from detector.replay.snapshot_replay import Replay
 from tests.support.snapshots import DEFAULTS, NOW, evaluated, remembered
 
 LIMIT = 256 * 1024

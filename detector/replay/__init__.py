@@ -1,1 +1,0 @@
-"""Histories through the same code as a single run: what would have been reported, and when."""
