@@ -11,11 +11,14 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
     COMMON_FUTURES,
     CONTINUOUS,
+    CURRENCIES,
     FUTURE,
     OPTIONS,
     STOCK,
@@ -118,6 +121,8 @@ def _has_local_name_of_future(first: Instrument, second: Instrument) -> bool:
 
 
 def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
+    if not get_names(first) & get_names(second):
+        first, second = read_as_future(first), read_as_future(second)
     is_option = first.is_option or second.is_option
     yield _compare_names(first, second)
     yield _compare_types(first, second)
@@ -128,6 +133,8 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
         yield _compare_classes(first, second)
     elif _is_dated(first) and _is_dated(second):
         yield _compare_future_classes(first, second)
+    elif first.local_symbol and second.local_symbol and _is_other_local_future(first, second):
+        yield DIFFERENT
     elif first.local_symbol and second.local_symbol and not first.expiry and not second.expiry:
         yield SAME if _get_letters(first.local_symbol) == _get_letters(second.local_symbol) else UNCLEAR
     if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
@@ -185,6 +192,13 @@ def _get_written_root(row: Instrument) -> str | None:
 
 
 @lru_cache(maxsize=16384)
+def read_as_future(row: Instrument) -> Instrument:
+    """Return a normalized row as a future where it is a mere text in that form, of a root that IBKR lacks."""
+    root = _get_written_root(row) if row.sec_type is None and row.expiry is None else None
+    return row if root is None or root in _KNOWN_ROOTS else replace(row, sec_type=FUTURE)
+
+
+@lru_cache(maxsize=16384)
 def get_roots(row: Instrument) -> frozenset[str]:
     """Return the names, and those of which they may be: SPX for SPXW, AAPL for AAPL1, VOD for VOD.L."""
     names = get_names(row)
@@ -234,6 +248,16 @@ def _compare_classes(first: Instrument, second: Instrument) -> Answer:
     return SAME if with_class.trading_class in (None, other.symbol) else UNCLEAR
 
 
+def can_lack_class(row: Instrument, other: Instrument) -> bool:
+    """Whether all that a normalized row lacks to be the other is its class: AAPL1 of AAPL, SPXW of SPX.
+
+    A symbol without an id means its own class, where it has no second one.
+    """
+    is_open = row.is_option and row.trading_class is None
+    has_several = row.con_id is not None or row.symbol in _TWO_CLASSES
+    return is_open and has_several and compare(replace(row, trading_class=other.trading_class), other) == SAME
+
+
 def is_usual_class(row: Instrument) -> bool:
     """Whether a normalized row's class is the one that its symbol alone means; a row without one counts.
 
@@ -265,6 +289,17 @@ def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
         return SAME if mine == theirs else UNCLEAR
     has_several = bool({first.symbol, second.symbol} & _SEVERAL_SIZES)
     return UNCLEAR if has_several and not (first.multiplier and second.multiplier) else SAME
+
+
+def _is_other_local_future(first: Instrument, second: Instrument) -> bool:
+    """Whether the local symbols of two futures are of two months, or weeks, or roots: VXM6, VX23M6."""
+    mine, theirs = (parse_future(row.local_symbol or "") for row in (first, second))
+    if mine is None or theirs is None or _EARLY_EXPIRY & {mine[0], theirs[0]}:
+        return False
+    is_plain = all(root in _KNOWN_ROOTS or _WEEKLY_ROOT.fullmatch(root) for root in (mine[0], theirs[0]))
+    return mine[1] != theirs[1] or (
+        mine[0] != theirs[0] and is_plain and not {mine[0], theirs[0]} & {*_VENDOR_ROOTS}
+    )
 
 
 def _get_local_root(row: Instrument) -> str | None:
@@ -350,10 +385,10 @@ def compare_combo(combo: Instrument, leg: Instrument) -> Answer:
     legs = combo.leg_con_ids if isinstance(combo, BrokerOrder) else None
     if legs and leg.con_id is not None:
         return UNCLEAR if leg.con_id in legs else DIFFERENT
-    symbols, names = normalize(combo).symbol, get_names(normalize(leg))
-    if symbols is None or not names:
+    symbols, roots = normalize(combo).symbol, get_roots(normalize(leg))
+    if symbols is None or symbols in CURRENCIES or not roots:  # USD is the symbol of several shares' combo
         return UNCLEAR
-    return UNCLEAR if names & {symbols, *re.split(r"[,./ ]+", symbols)} else DIFFERENT
+    return UNCLEAR if roots & {symbols, *re.split(r"[,./ ]+", symbols)} else DIFFERENT
 
 
 def compare_accounts(first: str | None, second: str | None) -> Answer:

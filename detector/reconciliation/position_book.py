@@ -6,7 +6,7 @@ nor the splitting of a position into lots changes the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
     Answer,
+    can_lack_class,
     compare,
     compare_accounts,
     compare_combo,
@@ -52,6 +53,7 @@ class ContractNames:
     def __init__(self, held: Iterable[Instrument], others: Iterable[Instrument] = ()) -> None:
         self._held = _merge_by_id(held)
         self._known = _merge_by_id([*held, *others])
+        self.index = InstrumentIndex((contract, contract) for contract in self._known.values())
 
     def add_to(self, instrument: Instrument) -> Instrument:
         """Return the instrument in its normal form with every name that another row of its id gives."""
@@ -87,7 +89,7 @@ class PositionBook(Struct):
     names: ContractNames = field(default_factory=lambda: ContractNames(()))
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
-    _listed: dict[str | None, InstrumentIndex[Instrument]] = field(default_factory=dict)
+    _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part."""
@@ -118,7 +120,7 @@ class PositionBook(Struct):
 
     def add_listed(self, instrument: Instrument, account: str | None) -> None:
         """Note an instrument that either side lists, before any lot is added."""
-        self._listed.setdefault(account, InstrumentIndex()).add(instrument, instrument)
+        self._listed.add(account, instrument, instrument)
 
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
@@ -142,21 +144,26 @@ class PositionBook(Struct):
         self._indexes.add(first.account, position.instrument, position)
 
     def _has_rival(self, position: PositionPair, lot: Lot) -> bool:
-        """Whether a listed instrument is the same as one of them and another than the other.
+        """Whether an instrument of any list is the same as one of them and another than the other.
 
         Then the one that lacks the deciding part may be either, and is joined to neither.
         """
         if has_same_id(position.instrument, lot.instrument):
             return False
-        listed = self._listed[lot.account]
         rows = {row.instrument for rows in position.lots.values() for row in rows}
         return any(
             compare(rival, other) == DIFFERENT
             for row in rows
             for this, other in ((row, lot.instrument), (lot.instrument, row))
-            for rival, answer in listed.find_named(this)
-            if answer == SAME or _can_be_of_class(this, rival)
+            for rival, answer in self._find_rivals(this, lot.account)
+            if answer == SAME or can_lack_class(this, rival)
         )
+
+    def _find_rivals(self, row: Instrument, account: str | None) -> Iterator[tuple[Instrument, Answer]]:
+        """Yield what is named alike: listed in an account that may be the same, or of an id of any list."""
+        yield from self.names.index.find_named(row)
+        for _, index in self._listed.iter_indexes(account, row):
+            yield from index.find_named(row)
 
     def list_groups(self) -> list[list[PositionPair]]:
         """Return the positions in groups: those that may be the same are in one."""
@@ -212,12 +219,6 @@ def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:
         and (side == BROKER or (other.quantity or FLAT) * (lot.quantity or FLAT) < 0)
         for other in position.lots[side]
     )
-
-
-def _can_be_of_class(row: Instrument, rival: Instrument) -> bool:
-    """Whether a row with a contract id lacks only the class by which it may be the rival: AAPL1 of AAPL."""
-    is_open = row.con_id is not None and row.is_option and row.trading_class is None
-    return is_open and compare(replace(row, trading_class=rival.trading_class), rival) == SAME
 
 
 def has_same_id(first: Instrument, second: Instrument) -> bool:

@@ -21,6 +21,7 @@ from detector.reconciliation.position_pairs import (
     DifferenceKind,
     PositionPair,
     classify_difference,
+    has_both_signs,
     has_common,
     is_equal,
     list_titles,
@@ -154,7 +155,9 @@ def _merge_difference(group: Sequence[PositionPair], totals: tuple[_Totals, _Tot
     titles = list_titles(lot for position in group for lot in position.lots[INTERNAL])
     kind: DifferenceKind = "side" if is_side else "quantity"
     merged = tuple(position.instrument for position in group)
-    return Difference(kind, vaguest.name, vaguest.instrument, internal, broker, None, titles, merged)
+    is_either_way = has_both_signs(*(total or {FLAT} for total in totals))
+    parts = vaguest.name, vaguest.instrument, internal, broker
+    return Difference(kind, *parts, None, titles, merged, is_either_way)
 
 
 def _is_paired(group: Sequence[PositionPair]) -> bool:

@@ -26,7 +26,8 @@ class Difference(Struct, frozen=True):
 
     `phantom`: internal open, broker flat: a close would open the other side. `unmanaged`: broker
     open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
-    `merged`: several instruments, of which it is unclear which are the same.
+    `merged`: several instruments, of which it is unclear which are the same. `is_either_way`: by another
+    reading of the rows the other side has more.
     """
 
     kind: DifferenceKind
@@ -37,6 +38,7 @@ class Difference(Struct, frozen=True):
     account: str | None = None
     trade_titles: tuple[str, ...] = ()
     merged: tuple[Instrument, ...] = ()
+    is_either_way: bool = False
 
     @property
     def is_merged(self) -> bool:
@@ -72,8 +74,11 @@ def is_equal(first: Decimal, second: Decimal) -> bool:
         return True
     exponents = [number.normalize().as_tuple().exponent for number in (first, second)]
     decimals = [-exponent for exponent in exponents if isinstance(exponent, int)]
+    unit = (
+        min(decimals) if min(decimals) >= _NOISE_DECIMALS else max(decimals)
+    )  # 0.3333 and 0.33333 are equal
     is_noise = min(decimals) > 0 and max(decimals) >= _NOISE_DECIMALS
-    return is_noise and abs(first - second) <= Decimal(1).scaleb(-max(decimals))
+    return is_noise and abs(first - second) <= Decimal(1).scaleb(-unit)
 
 
 class Lot(Struct, frozen=True):
@@ -172,7 +177,9 @@ class PositionPair(Struct, eq=False):
             if kind is not None:
                 lots = (lot for lot in self.lots[INTERNAL] if (lot.quantity or FLAT) * total >= 0)
                 titles = list_titles(lots)
-                yield Difference(kind, self.name, self.instrument, total, held, self.account, titles)
+                is_either_way = has_both_signs([total] if contrary else internal, broker)
+                yield Difference(kind, self.name, self.instrument, total, held, self.account, titles,
+                                 is_either_way=is_either_way)  # fmt: skip
 
     def _split_contrary(self) -> list[Decimal]:
         """Return the sum of the long and of the short internal rows, where there are both."""
@@ -184,6 +191,11 @@ class PositionPair(Struct, eq=False):
 def has_common(first: Iterable[Decimal], second: Iterable[Decimal]) -> bool:
     """Whether two sets of possible quantities have one in common."""
     return any(is_equal(mine, theirs) for mine in first for theirs in second)
+
+
+def has_both_signs(internal: Iterable[Decimal], broker: Iterable[Decimal]) -> bool:
+    """Whether by one reading the runtime has more, and by another the broker."""
+    return len({mine > theirs for mine in internal for theirs in broker}) > 1
 
 
 def list_titles(lots: Iterable[Lot]) -> tuple[str, ...]:

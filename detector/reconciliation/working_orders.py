@@ -26,7 +26,7 @@ from detector.reconciliation.identity import (
 )
 from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
-from detector.reconciliation.position_pairs import Difference, merge_by_instrument
+from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
 
 CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
 """The facts that `ChangesSince` reads, besides the orders of both sides."""
@@ -178,7 +178,7 @@ class ChangesSince:
         What is newer explains it only in its own direction: a sale explains no long position that the broker
         does not show. A close never explains a phantom: a repair by hand that is undone stays one.
         """
-        sign = difference.internal - difference.broker
+        sign = FLAT if difference.is_either_way else difference.internal - difference.broker
         rows = difference.merged or (difference.instrument,)
         opened = any(_has_sign(self._opened, row, sign) for row in rows)
         return opened or (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.formats.numbers import format_quantity, to_exact_decimal
@@ -221,6 +222,26 @@ def test_an_id_without_its_class_may_be_of_the_adjusted_class_beside_it():
         [of(None, 10, by_id), of(None, 1, plain)], [of(None, 10, adjusted), of(None, 1, plain)]
     )
     assert (list_differences(book), list_undecided(book)) == ([], ["AAPL 2026-07-17 200C"])
+
+
+@pytest.mark.parametrize("account", ["DU1", None])
+def test_a_contract_beside_it_of_any_list_leaves_a_row_without_its_id_open(account):
+    by_id, dollar = Instrument("SAN", "852", local_symbol="SAN1"), Instrument("SAN", currency="USD")
+    rival = Instrument("SAN", "851", currency="USD")
+    held = [of("DU1", 500, by_id), of("DU1", 200, dollar)]
+    alone, beside = build_position_book(held, []), build_position_book(held, [of(account, 200, rival)])
+    assert (len(alone.positions), len(alone.find(by_id, "DU1"))) == (1, 1)
+    assert [(row.internal, row.is_merged) for row in list_differences(beside)] == [(Decimal(700), True)]
+
+
+def test_a_class_is_missing_of_an_index_option_that_has_two():
+    bare = Instrument("SPX", None, "OPT", "20260618", 6000, "P")
+    weekly, plain = replace(bare, trading_class="SPXW"), replace(bare, con_id="821", trading_class="SPX")
+    other = replace(bare, con_id="822")
+    book = build_position_book(
+        [of(None, -10, bare), of(None, 2, weekly)], [of(None, -10, plain), of(None, 2, other)]
+    )
+    assert list_differences(book) == []
 
 
 def test_two_unclear_rows_that_touch_are_compared_as_one():

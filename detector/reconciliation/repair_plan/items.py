@@ -19,11 +19,11 @@ from detector.formats.numbers import format_count, format_list
 from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.expiry import LIVE, get_expiry_state
-from detector.reconciliation.identity import SAME, can_be_in_account, compare
+from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, compare
 from detector.reconciliation.instrument_index import MOST_ROWS, RowIndex
 from detector.reconciliation.position_comparison import Comparison
 from detector.reconciliation.position_differences import UnclearGroup
-from detector.reconciliation.position_pairs import BROKER, Difference, PositionPair, describe_held
+from detector.reconciliation.position_pairs import BROKER, INTERNAL, Difference, PositionPair, describe_held
 from detector.reconciliation.repair_plan.closing_evidence import Evidence, PlanRows, collect_evidence
 from detector.reconciliation.repair_plan.trade_claims import (
     RUNTIME_LIST,
@@ -107,6 +107,9 @@ class ReportedDifferences:
         for row in self.differences:
             for title in row.trade_titles:
                 self._by_title.setdefault(title, []).append(row)
+        positions = () if comparison is None else comparison.book.positions
+        lots = (lot for position in positions for lot in position.lots[INTERNAL])
+        self._titles = {lot.key: lot.trade_title for lot in lots if lot.key and lot.quantity}
         replaced, assigned, unclear = (
             ((), (), ())
             if comparison is None
@@ -120,16 +123,18 @@ class ReportedDifferences:
             for name in group.names:
                 self._unclear.setdefault(name, group)
 
-    def find_certain(self, instrument: Instrument, account: str | None, title: str) -> Difference | None:
-        """Return the reported difference in that very instrument, or in the trade of that title."""
+    def find_certain(self, instrument: Instrument, account: str | None, trade_id: str) -> Difference | None:
+        """Return the reported difference in the open row of the trade, else in that very instrument."""
         if self.comparison is None:
             return None
-        named = self.comparison.book.names.add_to(instrument)
-        same = (
-            row for row in self._by_instrument.find(named, account) if compare(row.instrument, named) == SAME
-        )
-        titled = (row for row in self._by_title.get(title, ()) if can_be_in_account(row.account, account))
-        return next((row for row in (*titled, *same) if not row.is_merged), None)
+        named, title = self.comparison.book.names.add_to(instrument), self._titles.get(trade_id)
+        if title is not None:
+            rows = [r for r in self._by_title.get(title, []) if compare(r.instrument, named) != DIFFERENT]
+        else:
+            listed = self._by_instrument.find(named, account)
+            rows = [row for row in listed if compare(row.instrument, named) == SAME]
+        own = (row for row in rows if can_be_in_account(row.account, account))
+        return next((row for row in own if not row.is_merged), None)
 
     def explain_unclear(self, instrument: Instrument) -> str | None:
         """Return why what the broker holds of the instrument is unclear, None where it is clear."""
@@ -137,7 +142,7 @@ class ReportedDifferences:
             name = f"{new.name} (con_id {new.instrument.con_id})"
             return f"which contract it is now: the broker holds {describe_held(new.broker)} as {name}"
         for moved in self._assigned.find(instrument, None):
-            return f"whether it was assigned or exercised: {moved.name} moved by as many shares"
+            return f"whether it was assigned or exercised: {moved.name} moved by as much"
         group = self._unclear.get(instrument.instrument_name)
         return None if group is None else _describe_unclear(group)
 

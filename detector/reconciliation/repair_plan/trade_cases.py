@@ -195,7 +195,7 @@ def _build_case(
     claims, title = rows.by_trade.list_claims(trade_id), rows.by_trade.build_title(trade_id)
     instrument = max((claim.instrument for claim in claims), key=_count_parts)
     account = rows.trade_accounts.get(trade_id) if rows.has_several_accounts else None
-    difference = reported.find_certain(instrument, account, title)
+    difference = reported.find_certain(instrument, account, trade_id)
     if difference is not None:
         instrument = difference.instrument  # the same name as in what `detect` reports
     quantity, doubt = _find_quantity(rows, instrument, account), reported.explain_unclear(instrument)
