@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
-from detector.domain.instrument_names import STOCK
+from detector.domain.instrument_names import FUTURE, STOCK
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import (
@@ -110,16 +110,20 @@ def _get_strike(difference: Difference) -> float | None:
 def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
     """Whether the shares that moved are those of an option that was exercised or assigned.
 
-    The option is short, or has reached its expiry; a call brings shares to its holder, a put takes them.
+    The option is short, or has reached its expiry; a call brings shares to its holder, a put takes them. An
+    option on a future brings or takes one.
     """
     option, shares = gone.instrument, moved.instrument
-    if not option.is_option or shares.is_option or shares.sec_type not in (None, STOCK):
+    is_of_future = option.sec_type == "FOP"
+    if not option.is_option or shares.is_option:
+        return False
+    if shares.sec_type not in ((FUTURE,) if is_of_future else (None, STOCK)):
         return False
     if compare_accounts(gone.account, moved.account) == DIFFERENT:
         return False
     if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
         return False
-    multiplier = to_exact_decimal(option.multiplier) or Decimal(OPTION_MULTIPLIER)
+    multiplier = to_exact_decimal(1 if is_of_future else option.multiplier) or Decimal(OPTION_MULTIPLIER)
     signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
     return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
 

@@ -23,6 +23,7 @@ from detector.reconciliation.identity import (
     get_roots,
     is_nameless,
     is_plain_account,
+    read_as_future,
 )
 
 T = TypeVar("T")
@@ -256,7 +257,7 @@ def _list_keys(instrument: Instrument) -> tuple[str, ...]:
 
 def get_mere_kind(instrument: Instrument) -> _MereKind:
     """Return what decides what a nameless instrument may be: whether it has an id, its codes, the rest."""
-    rest = replace(instrument, con_id=None, symbol=None, local_symbol=None)
+    rest = replace(read_as_future(instrument), con_id=None, symbol=None, local_symbol=None)
     return instrument.con_id is not None, list_codes(instrument), rest
 
 

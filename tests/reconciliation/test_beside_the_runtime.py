@@ -155,6 +155,28 @@ def test_what_is_unclear_is_told_with_what_would_make_it_clear(held, at_broker, 
 
 # --- assignments ----------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("moved", [1, 50])
+def test_an_option_on_a_future_brings_one_future(moved):
+    option = {
+        "symbol": "ES",
+        "sec_type": "FOP",
+        "expiry": "20260619",
+        "strike": 6000,
+        "right": "P",
+        "multiplier": 50,
+    }
+    future = {"symbol": "ES", "sec_type": "FUT", "expiry": "20260918", "con_id": 832, "multiplier": 50}
+    kinds = list_kinds(evaluate([{**option, "quantity": -1}], [{**future, "quantity": moved}]))
+    told = [("assignment_suspected", "long 1")] if moved == 1 else [("open_positions_drift", "phantom")]
+    assert (kinds[:1], len(kinds)) == (told, 1 if moved == 1 else 2)
+
+
+@pytest.mark.parametrize(("held", "kinds"), [(0.33333, []), (0.3345, [("open_positions_drift", "quantity")])])
+def test_a_fraction_is_equal_within_the_last_decimal_of_the_shorter_one(held, kinds):
+    assert list_kinds(evaluate([{**SHARE, "quantity": held}], [{**SHARE, "quantity": 0.3333}])) == kinds
+
+
 MOVED = [{**SHARE, "quantity": 100}]
 BOOKING = {
     "Symbol": "SPY   260619P00500000",

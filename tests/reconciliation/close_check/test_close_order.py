@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import Instrument
 from detector.reconciliation.close_check.close_order import match_instrument
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, compare_combo
 
 CALL = Instrument(symbol="SPY", sec_type="OPT", expiry="2026-05-06", strike=727, right="C")
 SHARE = Instrument(symbol="SPY", sec_type="STK")
@@ -144,3 +144,16 @@ FUTURE = Instrument(symbol="ES", sec_type="FUT", expiry="20260619")
 )
 def test_a_row_is_of_what_is_asked(asked, row, answer):
     assert match_instrument(asked, row) == answer
+
+
+@pytest.mark.parametrize(
+    ("symbol", "leg", "answer"),
+    [
+        ("SPX", Instrument("SPXW", sec_type="OPT", trading_class="SPXW"), UNCLEAR),
+        ("USD", Instrument("SPY", sec_type="STK"), UNCLEAR),
+        ("IBKR,SPY", Instrument("SPY", sec_type="STK"), UNCLEAR),
+        ("QQQ", Instrument("SPY", sec_type="STK"), DIFFERENT),
+    ],
+)
+def test_a_combo_may_have_a_leg_of_another_class_of_its_symbol(symbol, leg, answer):
+    assert compare_combo(BrokerOrder(symbol, sec_type="BAG", leg_con_ids=("822",)), leg) == answer
