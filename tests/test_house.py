@@ -288,8 +288,9 @@ def names_that_are_read() -> set[str]:
 
 def names_of_the_top(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list:
-            yield node.name
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            decorators = {ast.unparse(decorator).partition("(")[0] for decorator in node.decorator_list}
+            yield from [node.name] if decorators <= {"cache", "lru_cache", "contextmanager"} else []
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (target.id for target in targets if isinstance(target, ast.Name))

@@ -23,7 +23,7 @@ from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import ReadContext
 from detector.domain.shape import CELL, LIST, Key, Shape
 from detector.domain.vendor_keys import FOREIGN
-from detector.engine.catalog import load_shape_builders
+from detector.engine.catalog import find_reader, load_readers
 from detector.engine.evaluate import judge
 from detector.render.lines import format_signals_seen
 from tests.support.full_snapshot import (
@@ -295,7 +295,10 @@ def iter_leaves(shape: Shape, path: Path, seen: tuple[Shape, ...] = ()) -> Itera
 
 def iter_declared() -> Iterator[tuple[Path, Key]]:
     context = ReadContext(DEFAULTS, AEGIS, NO_PREVIOUS_RUN)
-    for section, build_shape in load_shape_builders().items():
+    for section in load_readers():
+        build_shape = getattr(find_reader(section), "build_shape", None)
+        if build_shape is None:
+            continue
         section_path: Path = tuple(section.split("."))
         path: Path = (*section_path, 0) if isinstance(FULL.get(section), list) else section_path
         yield from iter_leaves(build_shape(section, context, FULL.get(section, {})), path)

@@ -49,7 +49,7 @@ _LINES = (".ndjson", ".jsonl")
 _SUFFIXES = (".json", ".zip", *_LINES)
 # Those that the timeline's series are read from, and what was last held where it is not seen now.
 _HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs", "broker", "stores")
-Located = tuple[str, dict[str, Any]]
+_Located = tuple[str, dict[str, Any]]
 
 
 class ReportRequest(Struct, frozen=True):
@@ -70,7 +70,7 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
     """Return the report; raises InputError where nothing that was named can be read."""
     settings, remarks = job.settings, list[str]()
     if request.paths:
-        records, remarks = load_records(job.app, request.paths, settings)
+        records, remarks = _load_records(job.app, request.paths, settings)
     else:
         records = [_evaluate_now(job, request)]
     latest = request.as_of or job.clock() + CLOCK_TOLERANCE
@@ -82,14 +82,14 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
         history, runtime=history.runtime or settings[RUNTIME], remarks=(*remarks, *history.remarks)
     )
     given = replace(_build_input(job), day=request.day, steps=list_next_steps(), evidence=request.evidence)
-    return build_report_of(job, history, given)
+    return _build_report_of(job, history, given)
 
 
 def build_run_report(job: Job, report: Report, with_snapshot: bool) -> SessionReport:
     """Return the report of one run alone; without its snapshot it shows what a ledger shows."""
     kept = to_json(report.snapshot) if with_snapshot and report.snapshot is not None else None
     history = build_history([RunRecord("this run", report, kept)])
-    return build_report_of(job, history, _build_input(job))
+    return _build_report_of(job, history, _build_input(job))
 
 
 def _build_input(job: Job) -> SessionInput:
@@ -98,11 +98,11 @@ def _build_input(job: Job) -> SessionInput:
     return SessionInput(made_at=job.clock(), settings=job.settings, closures=closures)
 
 
-def build_report_of(job: Job, history: RunHistory, given: SessionInput) -> SessionReport:
+def _build_report_of(job: Job, history: RunHistory, given: SessionInput) -> SessionReport:
     """Return the report of these runs; only the snapshots inside its window are read."""
     _, (begins, ends), _ = choose_window(history, given)
     inside = [run for run in history.runs if begins <= run.at <= ends]
-    facts = gather_record_facts(job.app, inside, job.settings)
+    facts = _gather_record_facts(job.app, inside, job.settings)
     return build_session_report(history, facts, _compute_age(inside, given, job.settings), given)
 
 
@@ -125,7 +125,7 @@ def _compute_age(inside: list[RunRecord], given: SessionInput, settings: Setting
     return compute_data_age(kept, inside[-1].at, given.made_at, settings[CLOCK_SKEW_SEC])
 
 
-def load_records(
+def _load_records(
     app: AppContext, paths: Iterable[Path], settings: Settings
 ) -> tuple[list[RunRecord], list[str]]:
     """Return the runs in these files, and a remark for each file that cannot be read.
@@ -135,7 +135,7 @@ def load_records(
     remarks: list[str] = []
     documents = [located for path in paths for located in _iter_documents(path, remarks)]
     records: list[RunRecord] = []
-    snapshots: list[Located] = []
+    snapshots: list[_Located] = []
     for location, document in documents:
         if "schema_version" in document:
             try:
@@ -152,7 +152,7 @@ def load_records(
     return records, remarks
 
 
-def _iter_documents(path: Path, remarks: list[str]) -> Iterator[Located]:
+def _iter_documents(path: Path, remarks: list[str]) -> Iterator[_Located]:
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file in files:
         if path.is_dir() and not (file.is_file() and file.suffix in _SUFFIXES):
@@ -180,7 +180,7 @@ def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _evaluate_snapshots(
-    app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
+    app: AppContext, snapshots: Sequence[_Located], settings: Settings, remarks: list[str]
 ) -> Iterator[RunRecord]:
     memories: dict[str, Memory] = {}
     for location, entry in _sort_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
@@ -196,7 +196,7 @@ def _evaluate_snapshots(
 
 
 def _parse_snapshots(
-    app: AppContext, snapshots: Sequence[Located], settings: Settings, remarks: list[str]
+    app: AppContext, snapshots: Sequence[_Located], settings: Settings, remarks: list[str]
 ) -> Iterator[tuple[str, ParsedSnapshot]]:
     """Yield each snapshot once; a remark says which cannot be read, and how many are copies."""
     read: dict[str, list[dict[str, Any]]] = {}
@@ -226,7 +226,7 @@ def _sort_snapshots(
     return ordered
 
 
-def gather_record_facts(
+def _gather_record_facts(
     app: AppContext, runs: Sequence[RunRecord], settings: Settings
 ) -> dict[datetime, Facts]:
     """Return by run the facts of its kept snapshot: of the newest one all, of the others the series'."""

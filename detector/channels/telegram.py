@@ -38,7 +38,7 @@ OPTION = ChannelOption(
 )
 _SEND = "sendMessage"
 _MOST_UPDATES = 100
-ACK_PREFIX: Final = "ack:"  # of a button's callback_data, at most 64 bytes
+_ACK_PREFIX: Final = "ack:"  # of a button's callback_data, at most 64 bytes
 _SILENT = ("resolved", "unwatched", "watching", "session")
 
 
@@ -92,8 +92,8 @@ class Chat(HttpChannel):
         except TelegramError as error:
             if not error.is_entity_error:
                 raise
-            result = api.send_call(_SEND, build_plain_parameters(part, chat))
-        return build_telegram_ref(result)
+            result = api.send_call(_SEND, _build_plain_parameters(part, chat))
+        return _build_telegram_ref(result)
 
     def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
         """Return the presses of the button since the last stored one; raises ExternalError.
@@ -114,7 +114,7 @@ class Chat(HttpChannel):
         ignored: list[str] = []
         for update in presses:
             query = update.get("callback_query") or {}
-            if str(query.get("data", "")).startswith(ACK_PREFIX):
+            if str(query.get("data", "")).startswith(_ACK_PREFIX):
                 requests += _parse_press(context, query, ignored)
         ids = [number for update in presses if isinstance(number := update.get("update_id"), int)]
         return AckAnswer(tuple(requests), tuple(ignored), max(ids, default=context.cursor))
@@ -132,7 +132,7 @@ def _parse_press(context: AckContext, query: Mapping[str, Any], ignored: list[st
         who = "its sender" if context.public else f"telegram:{identity}"
         ignored.append(f"A press of Telegram's button is ignored: {ACK_FROM.name} lacks {who}.")
         return []
-    ref = build_telegram_ref(query.get("message"))
+    ref = _build_telegram_ref(query.get("message"))
     signatures = context.list_at(ref, KIND) if ref is not None else []
     if not signatures:
         ignored.append(
@@ -141,7 +141,7 @@ def _parse_press(context: AckContext, query: Mapping[str, Any], ignored: list[st
     return context.build_requests(signatures, sender, "telegram", f"telegram:{query.get('id')}")
 
 
-def build_telegram_ref(message: Any) -> MessageRef | None:
+def _build_telegram_ref(message: Any) -> MessageRef | None:
     """Return the place of a message as Telegram describes it, with a hash of the chat's number."""
     chat = message.get("chat") if isinstance(message, dict) else None
     chat_id, number = (chat or {}).get("id"), (message or {}).get("message_id")
@@ -160,12 +160,12 @@ def build_telegram_parameters(message: Message, chat: str) -> dict[str, Any]:
         "disable_notification": message.kind in _SILENT,
     }
     if any(item.kind in ("critical", "warning") for item in message.items):
-        button = {"text": "Acknowledge", "callback_data": f"{ACK_PREFIX}{message.delivery_id}"}
+        button = {"text": "Acknowledge", "callback_data": f"{_ACK_PREFIX}{message.delivery_id}"}
         parameters["reply_markup"] = {"inline_keyboard": [[button]]}
     return parameters
 
 
-def build_plain_parameters(message: Message, chat: str) -> dict[str, Any]:
+def _build_plain_parameters(message: Message, chat: str) -> dict[str, Any]:
     """Return them without the entities, for the case that Telegram does not accept these."""
     parameters = build_telegram_parameters(message, chat)
     del parameters["entities"]

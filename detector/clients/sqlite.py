@@ -46,14 +46,14 @@ _STEPS = 1000  # instructions of SQLite's virtual machine between two checks of 
 _MAX_VALUE_BYTES = 1024 * 1024
 _TRANSIENT_ERRORS = ("SQLITE_READONLY_CANTINIT", "SQLITE_READONLY_RECOVERY")
 _ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
-LOCK_TIMEOUT_SEC = 1.0
-LOCK_RETRY_SEC = 0.01
-LOCKED_MESSAGE = f"a writer holds it locked for over {LOCK_TIMEOUT_SEC:g} s"
-NO_DATABASE_MESSAGE = "it is no SQLite database, or an encrypted one"
+_LOCK_TIMEOUT_SEC = 1.0
+_LOCK_RETRY_SEC = 0.01
+_LOCKED_MESSAGE = f"a writer holds it locked for over {_LOCK_TIMEOUT_SEC:g} s"
+_NO_DATABASE_MESSAGE = "it is no SQLite database, or an encrypted one"
 _ERRORS = {
-    "SQLITE_BUSY": (LOCKED, LOCKED_MESSAGE),
+    "SQLITE_BUSY": (LOCKED, _LOCKED_MESSAGE),
     "SQLITE_LOCKED": (LOCKED, "a writer holds it locked"),
-    "SQLITE_NOTADB": (CORRUPT, NO_DATABASE_MESSAGE),
+    "SQLITE_NOTADB": (CORRUPT, _NO_DATABASE_MESSAGE),
     "SQLITE_CORRUPT": (CORRUPT, "the database is corrupt"),
     "SQLITE_INTERRUPT": (TIMEOUT, "it could not be read in time"),
     "SQLITE_TOOBIG": (TOO_LARGE, "a value in it is too large"),
@@ -78,7 +78,7 @@ def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
     Raises ExternalError, also for errors inside the `with` block.
     """
     try:
-        with open_store_file(path) as file:
+        with _open_store_file(path) as file:
             if file.in_wal_mode:
                 with _open_wal(file, seconds) as connection:
                     yield connection
@@ -114,7 +114,7 @@ def _open_connection(path: str, options: str, seconds: float) -> Iterator[StoreC
     uri = f"file://{quote(os.fsencode(path))}?{options}"  # percent-encoded: a `?` in a path adds no parameter
     until = time.monotonic() + min(seconds, MAX_HOLD_SEC)
     with closing(
-        sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_SEC, isolation_level=None)
+        sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_SEC, isolation_level=None)
     ) as connection:
         for pragma in ("query_only = 1", "trusted_schema = 0", "cell_size_check = 1", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
@@ -132,7 +132,7 @@ def _start_transaction(connection: StoreConnection) -> None:
     For an instant after a checkpoint the log has no read mark that a read-only reader could use.
     """
     connection.execute("BEGIN")
-    until = time.monotonic() + LOCK_TIMEOUT_SEC
+    until = time.monotonic() + _LOCK_TIMEOUT_SEC
     while True:
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -141,7 +141,7 @@ def _start_transaction(connection: StoreConnection) -> None:
                 raise
         else:
             return
-        time.sleep(LOCK_RETRY_SEC)
+        time.sleep(_LOCK_RETRY_SEC)
 
 
 def has_row_ids(connection: StoreConnection, quoted_table: str) -> bool:
@@ -207,7 +207,7 @@ class StoreFile(Struct, frozen=True):
 
 
 @contextmanager
-def open_store_file(path: str) -> Iterator[StoreFile]:
+def _open_store_file(path: str) -> Iterator[StoreFile]:
     """Open the file under SQLite's shared lock; raises ExternalError, also for a pipe or a device."""
     real_path = os.path.realpath(path)
     try:
@@ -223,7 +223,7 @@ def open_store_file(path: str) -> Iterator[StoreFile]:
         _lock_shared(descriptor)
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
-            raise ExternalError(NO_DATABASE_MESSAGE, reason=CORRUPT)
+            raise ExternalError(_NO_DATABASE_MESSAGE, reason=CORRUPT)
         _check_side_files(real_path)
         yield StoreFile(real_path, header, descriptor)
     finally:
@@ -241,16 +241,16 @@ def _check_side_files(real_path: str) -> None:
 
 def _lock_shared(descriptor: int) -> None:
     """Take the shared lock in SQLite's order, so that a waiting writer is not starved."""
-    until = time.monotonic() + LOCK_TIMEOUT_SEC
+    until = time.monotonic() + _LOCK_TIMEOUT_SEC
     while True:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _PENDING)
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > until:
-                raise ExternalError(LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
+                raise ExternalError(_LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
         else:
             return
         finally:
             fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _PENDING)
-        time.sleep(LOCK_RETRY_SEC)
+        time.sleep(_LOCK_RETRY_SEC)

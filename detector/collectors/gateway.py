@@ -37,7 +37,7 @@ OPTIONS = (
         "whether the gateway of this machine listens, and whether connections block it",
     ),
 )
-HANDSHAKE_INTERVAL = timedelta(seconds=300)
+_HANDSHAKE_INTERVAL = timedelta(seconds=300)
 _HOST = "127.0.0.1"
 _PROC = Path("/proc/net")
 _TOOLS = (("ss", "-tan"), ("netstat", "-an"))
@@ -130,7 +130,7 @@ def _update_handshake(port: int, context: SourceContext) -> dict[str, Any]:
 
 def _is_recent(text: Any, now: datetime) -> bool:
     try:
-        return abs(now - parse_rfc3339(str(text))) < HANDSHAKE_INTERVAL
+        return abs(now - parse_rfc3339(str(text))) < _HANDSHAKE_INTERVAL
     except InputError:
         return False
 

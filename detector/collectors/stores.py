@@ -51,8 +51,8 @@ _REQUIRED_COLUMNS = {
     POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
     TRADES: (("trade_id",), ("is_open", "status", "closed_at")),
 }
-TableRow = dict[str, Any]
-ColumnNames = Mapping[str, Sequence[str]]
+_TableRow = dict[str, Any]
+_ColumnNames = Mapping[str, Sequence[str]]
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
@@ -97,7 +97,7 @@ class Store:
             notes.append(f"left out, as it has over {MAX_ROWS} and no order: {rows}")
         return "; ".join(notes) or None
 
-    def read_rows(self, table: StoreTable) -> list[TableRow]:
+    def read_rows(self, table: StoreTable) -> list[_TableRow]:
         """Return the newest rows of one list and all that may be open, oldest first, with joined columns."""
         actual = self._list_actual_columns(table.table)
         columns = self._match_columns(table, actual)
@@ -110,13 +110,13 @@ class Store:
             return rows
         return _merge_joined(rows, self._read_joined(table, table.joined, rows), table.joined)
 
-    def _read_whole(self, table: str, select_list: str) -> list[TableRow]:
+    def _read_whole(self, table: str, select_list: str) -> list[_TableRow]:
         """Return every row, in the order in which they were written; raises ExternalError for too many."""
         order = " ORDER BY rowid" if self._has_row_ids(table) else ""
         statement = f"SELECT {select_list} FROM {_escape_name(table)}{order} LIMIT {MAX_ROWS + 1}"
         return self._fetch_rows(table, statement, ())
 
-    def _read_newest(self, table: str, select_list: str, columns: ColumnNames) -> list[TableRow]:
+    def _read_newest(self, table: str, select_list: str, columns: _ColumnNames) -> list[_TableRow]:
         start = f"SELECT {select_list} FROM {_escape_name(table)}"
         ordered = self._has_row_ids(table)
         if not ordered and not self._is_long(table):
@@ -133,14 +133,14 @@ class Store:
         ]
 
     def _read_joined(
-        self, table: StoreTable, joined: JoinedTable, rows: Sequence[TableRow]
-    ) -> list[TableRow]:
+        self, table: StoreTable, joined: JoinedTable, rows: Sequence[_TableRow]
+    ) -> list[_TableRow]:
         actual = self._list_actual_columns(joined.table)
         if joined.on.casefold() not in actual:
             _raise_missing_column(joined.table, [joined.on], actual)
         select_list = _format_select_list(self._find_columns(table.name, actual), actual, (joined.on,))
         keys = list(dict.fromkeys(row[joined.key] for row in rows if row.get(joined.key) is not None))
-        joined_rows: list[TableRow] = []
+        joined_rows: list[_TableRow] = []
         for first in range(0, len(keys), NEWEST_ROWS):
             chunk = keys[first : first + NEWEST_ROWS]
             # The profile's names are quoted, here and below.
@@ -160,7 +160,7 @@ class Store:
         cursor = self._connection.execute(f"SELECT * FROM {_escape_name(table)} LIMIT 0")
         return {column[0].casefold(): column[0] for column in cursor.description}
 
-    def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> ColumnNames:
+    def _match_columns(self, table: StoreTable, actual: Mapping[str, str]) -> _ColumnNames:
         """Return our columns with their names in the table; raises ExternalError without a needed column."""
         columns = self._find_columns(table.name, actual)
         for group in _REQUIRED_COLUMNS[table.name]:
@@ -172,7 +172,7 @@ class Store:
             _raise_missing_column(table.table, [table.joined.key], actual)
         return columns
 
-    def _find_columns(self, name: str, actual: Mapping[str, str]) -> ColumnNames:
+    def _find_columns(self, name: str, actual: Mapping[str, str]) -> _ColumnNames:
         aliases = self._column_aliases.get(name, {})
         columns = {
             column: [alias for alias in aliases.get(column, (column,)) if alias.casefold() in actual]
@@ -191,7 +191,7 @@ class Store:
         (count,) = self._connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()
         return bool(count > MAX_ROWS)
 
-    def _build_open_filter(self, table: str, columns: ColumnNames) -> tuple[str, list[Any]]:
+    def _build_open_filter(self, table: str, columns: _ColumnNames) -> tuple[str, list[Any]]:
         """Return the SQL condition of rows that may be open, and its values; one without a state may be."""
         column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
         quoted = [_escape_name(name) for name in columns[column]]
@@ -206,10 +206,10 @@ class Store:
         marks = ", ".join("?" * len(closed_states))
         return f"({state_of} IS NULL OR {state_of} NOT IN ({marks}))", closed_states
 
-    def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[TableRow]:
+    def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[_TableRow]:
         cursor = self._connection.execute(statement, values)
         names = [column[0] for column in cursor.description]
-        rows: list[TableRow] = []
+        rows: list[_TableRow] = []
         for row_values in cursor:
             rows.append(self._build_row(table, names, row_values))
             if len(rows) > MAX_ROWS:
@@ -219,8 +219,8 @@ class Store:
                 )
         return rows
 
-    def _build_row(self, table: str, names: Sequence[str], values: Sequence[Any]) -> TableRow:
-        row: TableRow = {}
+    def _build_row(self, table: str, names: Sequence[str], values: Sequence[Any]) -> _TableRow:
+        row: _TableRow = {}
         for name, value in zip(names, values, strict=True):
             if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
                 self._left_out[f"{table}.{name}"] = None
@@ -232,7 +232,7 @@ class Store:
         return row
 
 
-def _format_select_list(columns: ColumnNames, actual: Mapping[str, str], extra: Sequence[str]) -> str:
+def _format_select_list(columns: _ColumnNames, actual: Mapping[str, str], extra: Sequence[str]) -> str:
     """Return the SELECT list: only the needed columns, each under the name that the reader expects."""
     names = dict.fromkeys([*(name for aliases in columns.values() for name in aliases), *extra])
     return ", ".join(f"{_escape_name(actual[name.casefold()])} AS {_escape_name(name)}" for name in names)
@@ -247,8 +247,8 @@ def _raise_missing_column(table: str, expected: Sequence[str], actual: Mapping[s
 
 
 def _merge_joined(
-    rows: Sequence[TableRow], joined_rows: Sequence[TableRow], joined: JoinedTable
-) -> list[TableRow]:
+    rows: Sequence[_TableRow], joined_rows: Sequence[_TableRow], joined: JoinedTable
+) -> list[_TableRow]:
     """Return each row with its missing values taken from its joined row, the latest of several."""
     latest = {joined_row.get(joined.on): joined_row for joined_row in joined_rows}
     merged = []

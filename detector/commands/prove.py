@@ -94,7 +94,7 @@ def _run_search(search: ProofSearch) -> int:
     if is_misconfigured(health):
         line = f"not proven: the Worker is configured wrongly: {format_problems(health)}"
         return print_lines(app, [line]) or _NOT_PROVEN
-    output_code = print_lines(app, render_health(health))
+    output_code = print_lines(app, _render_health(health))
     wait_for_proof(search)
     return output_code
 
@@ -134,10 +134,10 @@ def _parse_worker_url(app: AppContext, option: str | None) -> str:
 def _print_conclusion(search: ProofSearch) -> int:
     app, proof = search.app, search.proof
     lines = [
-        f"seen: {format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())
+        f"seen: {_format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())
     ]
     if search.run and search.proven:
-        print_lines(app, [*lines, format_proof(search.run)])
+        print_lines(app, [*lines, _format_proof(search.run)])
         return 0
     fault = f"GitHub's list of runs: {search.runs_error}" if search.runs_error else None
     if search.health_error:
@@ -156,7 +156,7 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
     """Yield what is missing, and the Worker's health: its last tick shows whether it had anything to do."""
     if search.run:
         yield (
-            f"not proven: {format_run(search.run)} is there, but /healthz does not bear it out:"
+            f"not proven: {_format_run(search.run)} is there, but /healthz does not bear it out:"
             f" {search.objection}"
         )
         return
@@ -166,7 +166,7 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
         health: Mapping[str, Any] = fetch_health(search, 0)
     except ExternalError:
         return
-    yield from render_health(health)
+    yield from _render_health(health)
     if health.get("mode") == "absent":
         yield (
             "In absent mode the Worker dispatches only where no run succeeded: prove it over the first"
@@ -174,7 +174,7 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
         )
 
 
-def render_health(health: Mapping[str, Any]) -> Iterator[str]:
+def _render_health(health: Mapping[str, Any]) -> Iterator[str]:
     """Yield the Worker's status from /healthz as lines."""
     status, mode = (redact_excerpt(str(health.get(key))) for key in ("status", "mode"))
     yield f"healthz: {status}, mode {mode}"
@@ -191,7 +191,7 @@ def _to_line(text: object) -> str:
     return to_one_line(redact_text(str(text)))[:_MAX_CHARS]
 
 
-def format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
+def _format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
     """Return a line on runs of one kind, newest first, that are too few to prove it."""
     newest = runs[0]
     result = newest.conclusion or newest.status
@@ -201,11 +201,11 @@ def format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
     return f"{format_count(len(runs), 'run')} {label}; newest {newest_text}"
 
 
-def format_proof(run: WorkflowRun) -> str:
+def _format_proof(run: WorkflowRun) -> str:
     """Return a line on the run that proves it."""
-    return f"proven: {format_run(run)}, {redact_excerpt(run.title)}"
+    return f"proven: {_format_run(run)}, {redact_excerpt(run.title)}"
 
 
-def format_run(run: WorkflowRun) -> str:
+def _format_run(run: WorkflowRun) -> str:
     """Return the number and the time of a run."""
     return f"run {run.number} of {format_time(run.created_at)}"

@@ -8,7 +8,6 @@ from types import ModuleType
 
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
-from detector.domain.shape import Shape
 from detector.formats.plugins import find_module, load_modules
 
 Reader = Callable[..., None]
@@ -59,16 +58,6 @@ def load_money_facts() -> frozenset[str]:
     """Return the facts that rules about money need."""
     declarations = (rule.declaration for rule in load_rules() if rule.declaration.money)
     return frozenset(name for declared in declarations for name in (*declared.sees, *declared.any_of))
-
-
-@cache
-def load_shape_builders() -> dict[str, Callable[..., Shape]]:
-    """Return by section name what builds its shape: the keys that its reader knows."""
-    return {
-        section: module.build_shape
-        for module in load_modules(readers, "build_shape")
-        for section in module.SECTIONS
-    }
 
 
 def find_rule(name: str) -> Rule | None:

@@ -34,7 +34,7 @@ def _render_lines(message: Message) -> Iterator[str]:
     for item in message.items[:MAX_FULL]:
         yield ""
         yield f"{item.label}  {item.title}"
-        yield from (f"{_INDENT}{line}" for line in render_item(item))
+        yield from (f"{_INDENT}{line}" for line in _render_item(item))
     if message.items[MAX_FULL:]:
         yield ""
     for item in _get_short(message):
@@ -56,7 +56,7 @@ def render_header(message: Message) -> Iterator[str]:
         yield f"Coverage: {message.coverage}"
 
 
-def render_item(item: MessageItem) -> Iterator[str]:
+def _render_item(item: MessageItem) -> Iterator[str]:
     """Yield an item without its title: sentence, next step, start, limit and reason, link to the runbook."""
     yield item.summary
     if item.step:
@@ -108,7 +108,7 @@ def _render_parts(message: Message) -> Iterator[str]:
 
 def _render_item_div(item: MessageItem) -> str:
     colour = STYLES[item.kind].colour
-    lines = list(render_item(item))
+    lines = list(_render_item(item))
     body = "<br>".join(escape(line) for line in lines[:-1])
     link = escape(lines[-1])
     if _is_url(item.runbook_url):
@@ -159,7 +159,7 @@ def _render_items(items: Sequence[MessageItem], page: int) -> Iterator[str]:
     for index, item in enumerate(items):
         title = f"{item.label}  {item.title}"
         if page == 1 and index < MAX_FULL:
-            yield _cut_bytes("\n".join(("", title, *render_item(item))), _FULL_BYTES)
+            yield _cut_bytes("\n".join(("", title, *_render_item(item))), _FULL_BYTES)
         else:
             gap = "\n" if index == MAX_FULL and page == 1 else ""
             limit = max(_SHORT_BYTES, len(title.encode()) + len(_ELLIPSIS.encode()) + 1)

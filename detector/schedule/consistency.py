@@ -150,7 +150,11 @@ def _check_session(_: ScheduleDocuments, github: Sequence[Lane], worker: Sequenc
 
 
 def _check_times(documents: ScheduleDocuments, github: Sequence[Lane], worker: Sequence[Lane]) -> str:
-    return find_variables_fault(github, worker, _get_variables(documents))
+    """The Worker's variables must fit the times of its ticks and of the workflow's lanes."""
+    try:
+        return next(_find_faults(github, worker, _get_variables(documents)), "")
+    except InputError as error:
+        return str(error)
 
 
 def _check_event_type(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[Lane]) -> str:
@@ -192,14 +196,6 @@ def _check_queue(documents: ScheduleDocuments, _: Sequence[Lane], __: Sequence[L
 def _get_variables(documents: ScheduleDocuments) -> Mapping[str, Any]:
     variables: Mapping[str, Any] = documents.worker.get("vars") or {}
     return variables
-
-
-def find_variables_fault(github: Sequence[Lane], worker: Sequence[Lane], variables: Mapping[str, Any]) -> str:
-    """Return the first difference between the Worker's variables and its ticks, empty for none."""
-    try:
-        return next(_find_faults(github, worker, variables), "")
-    except InputError as error:
-        return str(error)
 
 
 def _find_faults(

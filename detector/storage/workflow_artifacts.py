@@ -27,11 +27,11 @@ from detector.storage.artifact_file import UnavailableError
 from detector.storage.memory_artifact import LoadedMemory, pick_newest
 from detector.storage.zip_archive import MOST_COMPRESSED, extract_member
 
-STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
+_STARTED_BY = ("schedule", "repository_dispatch", "workflow_dispatch")
 _NOT_BEGUN = ("queued", "requested", "waiting", "pending")
 _MOST_ATTEMPTS = 3  # of one run: the latest ones
 
-ListedRun = Mapping[str, Any]
+_ListedRun = Mapping[str, Any]
 # Limits of requests, so that a day of runs without artifacts cannot use up the token's hourly quota.
 _MOST_REQUESTED = 8  # artifacts of one name, of each list of runs
 _MOST_PAGES = 3  # of all artifacts that the repository has
@@ -75,14 +75,14 @@ def fetch_repository(github: GitHub) -> Repository:
         raise ExternalError("its answer is no repository", reason=UNREADABLE) from None
 
 
-class TrustedRuns(Struct, frozen=True):
+class _TrustedRuns(Struct, frozen=True):
     """The trusted runs of one workflow."""
 
     github: GitHub
     repository: Repository
     workflow: str
 
-    def fetch_newest(self, **filters: str) -> list[ListedRun]:
+    def fetch_newest(self, **filters: str) -> list[_ListedRun]:
         """Return the newest trusted runs of this workflow, ordered by their start, the latest first.
 
         One page of 100: the runs of a whole weekday of both schedules. A re-run counts from its own start.
@@ -95,10 +95,10 @@ class TrustedRuns(Struct, frozen=True):
             trusted = [run for run in trusted if run.get("conclusion") == filters["status"]]
         return sorted(trusted, key=lambda run: (str(run.get("run_started_at")), run["id"]), reverse=True)
 
-    def _is_trusted(self, run: ListedRun) -> bool:
+    def _is_trusted(self, run: _ListedRun) -> bool:
         return (
             isinstance(run.get("id"), int)
-            and run.get("event") in STARTED_BY
+            and run.get("event") in _STARTED_BY
             and run.get("head_branch") == self.repository.branch
             and str(run.get("path")).partition("@")[0].endswith(f"/{self.workflow}")
             and _get_id(run.get("repository")) == _get_id(run.get("head_repository")) == self.repository.id
@@ -106,7 +106,7 @@ class TrustedRuns(Struct, frozen=True):
         )
 
 
-def list_attempts(run: ListedRun, own: OwnRun) -> Iterator[int]:
+def _list_attempts(run: _ListedRun, own: OwnRun) -> Iterator[int]:
     """Yield the attempts of a run that can have artifacts, the latest first; never the current one."""
     latest = run.get("run_attempt")
     latest = latest if isinstance(latest, int) and latest > 0 else 1
@@ -128,8 +128,8 @@ class WorkflowArtifacts(Struct, frozen=True):
     at: datetime | None = None
 
     @property
-    def _runs(self) -> TrustedRuns:
-        return TrustedRuns(self.github, self.repository, self.own.workflow)
+    def _runs(self) -> _TrustedRuns:
+        return _TrustedRuns(self.github, self.repository, self.own.workflow)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
         """Return the newest usable memory of all lanes; raises ExternalError where GitHub cannot be read.
@@ -140,7 +140,7 @@ class WorkflowArtifacts(Struct, frozen=True):
         under the earlier names, which this version replaced.
         """
         runs = self._runs.fetch_newest()
-        successes: list[ListedRun] = []
+        successes: list[_ListedRun] = []
         dated = replace(self, at=expected.taken_at)
         loaded = pick_newest(dated._iter_candidates(runs, successes), expected)  # noqa: SLF001 - itself
         if loaded is None and self.own.earlier_names:
@@ -158,7 +158,7 @@ class WorkflowArtifacts(Struct, frozen=True):
         )
 
     def _iter_candidates(
-        self, runs: Iterable[ListedRun], successes: list[ListedRun]
+        self, runs: Iterable[_ListedRun], successes: list[_ListedRun]
     ) -> Iterator[tuple[str, Any]]:
         """Yield the artifacts, the newest first; adds the successful runs to `successes`."""
         tried: set[str] = set()
@@ -170,10 +170,10 @@ class WorkflowArtifacts(Struct, frozen=True):
             yield "what GitHub lists", UnavailableError(str(error))
         yield from self._iter_run_artifacts(successes, tried)
 
-    def _iter_run_artifacts(self, runs: Iterable[ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
+    def _iter_run_artifacts(self, runs: Iterable[_ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
         """Yield the artifacts of the newest of these runs, requested by name."""
         names = (
-            (self._build_name(run, attempt), run) for run in runs for attempt in list_attempts(run, self.own)
+            (self._build_name(run, attempt), run) for run in runs for attempt in _list_attempts(run, self.own)
         )
         for name, run in islice(((name, run) for name, run in names if name not in tried), _MOST_REQUESTED):
             tried.add(name)
@@ -184,7 +184,7 @@ class WorkflowArtifacts(Struct, frozen=True):
             else:
                 yield from ((name, self._fetch_document(artifact)) for artifact in artifacts)
 
-    def _iter_all_artifacts(self, runs: Iterable[ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
+    def _iter_all_artifacts(self, runs: Iterable[_ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
         """Yield the newest of all artifacts of the repository, those of trusted runs only."""
         runs_by_id, lookups = {run["id"]: run for run in runs}, 0
         for artifact, run_id, attempt in self._iter_claimed():
@@ -193,7 +193,7 @@ class WorkflowArtifacts(Struct, frozen=True):
                 older_runs = self._runs.fetch_newest(created=f"<={artifact.get('created_at')}")
                 runs_by_id |= {run["id"]: run for run in older_runs}
             name, run = artifact["name"], runs_by_id.get(run_id)
-            if run is not None and name not in tried and attempt in list_attempts(run, self.own):
+            if run is not None and name not in tried and attempt in _list_attempts(run, self.own):
                 tried.add(name)
                 yield name, self._fetch_document(artifact)
 
@@ -206,7 +206,7 @@ class WorkflowArtifacts(Struct, frozen=True):
                 if match is not None and self._is_from_run(artifact, int(match[1])):
                     yield artifact, int(match[1]), int(match[2])
 
-    def _build_name(self, run: ListedRun, attempt: int) -> str:
+    def _build_name(self, run: _ListedRun, attempt: int) -> str:
         return f"{self.own.name}-{run['id']}-{attempt}"
 
     def _fetch_artifacts(self, name: str, run_id: int) -> list[Artifact]:
@@ -266,7 +266,7 @@ class WorkflowArtifacts(Struct, frozen=True):
         return InputError(f"{why}; it is over {format_duration(_LONGEST_UNREAD.total_seconds())} old")
 
 
-def _find_newest_success(runs: Iterable[ListedRun], own: OwnRun) -> datetime | None:
+def _find_newest_success(runs: Iterable[_ListedRun], own: OwnRun) -> datetime | None:
     """Return when the newest other run that ended well was started, None where there is none."""
     for run in runs:
         if run["id"] != own.run_id and run.get("conclusion") == "success":

@@ -93,7 +93,7 @@ def parse_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def parse_literal(text: str) -> Any:
+def _parse_literal(text: str) -> Any:
     """Return a list or an object as Python writes it, objects under their classes; None for code."""
     import ast  # noqa: PLC0415 - as above
     import warnings  # noqa: PLC0415 - as above
@@ -183,7 +183,7 @@ def parse_list_text(text: str, has_column: Callable[[Iterable[str]], bool]) -> A
     stripped = text.strip("\ufeff \r\n")
     if stripped[:1] in ("[", "{"):
         value = _parse_json(stripped)
-        return parse_literal(stripped) if value is None else value
+        return _parse_literal(stripped) if value is None else value
     return _parse_table(stripped, has_column)
 
 

@@ -121,7 +121,7 @@ def _can_own_fill(trade: Trade, fill: Fill, opposite: Decimal | None) -> bool:
     return trade.is_effectively_open is not False and trade.signed_quantity in (None, opposite)
 
 
-def find_closing_fill(
+def _find_closing_fill(
     rows: PlanRows, fills: Sequence[Fill], trade: Trade, competing: CompetingTrades
 ) -> Fill | None:
     """Return the fill that closed the trade; of a trade marked open, the only fill that could have.
@@ -149,7 +149,7 @@ def _can_follow(fill: Fill, trade: Trade, competing: CompetingTrades) -> bool:
     return fill.at >= trade.opened_at
 
 
-def compute_fill_price(fill: Fill) -> float | None:
+def _compute_fill_price(fill: Fill) -> float | None:
     """Return the average price of a fill weighted by quantity; None where a price or quantity is unknown."""
     parts = [
         (to_exact_decimal(execution.quantity), to_exact_decimal(execution.price))
@@ -167,7 +167,7 @@ def compute_fill_price(fill: Fill) -> float | None:
     return round(float(sum(quantity * price for quantity, price in priced) / total), PRICE_DECIMALS)
 
 
-def is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
+def _is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
     """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
     if (
         competing.are_many
@@ -241,19 +241,19 @@ def collect_evidence(
     trade = rows.by_trade.find_stored(trade_id)
     own_fills = rows.fills.find(instrument, account)
     competing = CompetingTrades.collect(rows, instrument, trade_id, account)
-    closing_fill = None if trade is None else find_closing_fill(rows, own_fills, trade, competing)
+    closing_fill = None if trade is None else _find_closing_fill(rows, own_fills, trade, competing)
     fill_texts = tuple(text for fill in own_fills for text in _iter_fill_text(fill))
     if closing_fill is not None:
-        return Evidence(fill_texts, compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)
+        return Evidence(fill_texts, _compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)
     held = rows.held.find(instrument, account)
     realized = held[0].realized_pnl if len(held) == 1 and held[0].quantity == 0 else None
-    if trade_id is not None and not is_day_sum_of(trade, competing, rows.facts.taken_at):
+    if trade_id is not None and not _is_day_sum_of(trade, competing, rows.facts.taken_at):
         return Evidence(fill_texts, None, None, trade, realized)
     return Evidence(fill_texts, None, realized, trade)
 
 
 def _iter_fill_text(fill: Fill) -> Iterator[str]:
-    price = compute_fill_price(fill)
+    price = _compute_fill_price(fill)
     if fill.quantity is not None and price is not None:
         side = "bought" if fill.quantity > 0 else "sold"
         when = f" at {format_time(fill.at)}" if fill.at else ""

@@ -71,7 +71,7 @@ class PlanItem(Struct, frozen=True):
     @property
     def title(self) -> str:
         """The instrument, and its account where there are several."""
-        return add_account(self.instrument, self.account)
+        return _add_account(self.instrument, self.account)
 
 
 def build_item_index(items: Iterable[PlanItem]) -> RowIndex[PlanItem]:
@@ -79,7 +79,7 @@ def build_item_index(items: Iterable[PlanItem]) -> RowIndex[PlanItem]:
     return RowIndex((item.account, item.traded, item) for item in items)
 
 
-def add_account(text: str, account: str | None) -> str:
+def _add_account(text: str, account: str | None) -> str:
     """Return the text with the account behind it; None is no account."""
     return text if account is None else f"{text} in account {account}"
 
@@ -87,7 +87,7 @@ def add_account(text: str, account: str | None) -> str:
 def describe_broker(quantity: Decimal | None, account: str | None) -> str:
     """Return what the broker holds, as the reason of a change."""
     held = f"the broker holds {describe_held(quantity)}" if quantity else "the broker is flat"
-    return add_account(held, account)
+    return _add_account(held, account)
 
 
 class ReportedDifferences:
@@ -193,7 +193,7 @@ def _build_item(plan_rows: PlanRows, difference: Difference, origin: str) -> Pla
     column = build_quantity_column(
         difference.internal, difference.broker, is_unsigned=any(is_unsigned(row) for row in rows)
     )
-    name = add_account(difference.name, account)
+    name = _add_account(difference.name, account)
     change = RowChange(origin, name, (column,), describe_broker(difference.broker, account))
     return PlanItem(
         name,
