@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine import coverage
 from detector.engine.catalog import find_rule, load_rules
+from detector.reconciliation.lots import _list_names
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
 from tests.support.merge_patch import apply_patch
@@ -372,7 +374,9 @@ class Watched:
         self._facts, self._read = facts, read
 
     def __getattr__(self, name: str) -> Any:
-        self._read.add(name)
+        # What an id names stands in every list; it tells a rule nothing of what is held or worked.
+        if sys._getframe(1).f_code is not _list_names.__wrapped__.__code__:
+            self._read.add(name)
         found = getattr(type(self._facts), name, None)
         if isinstance(found, property):
             return found.fget(self)  # type: ignore[misc]
