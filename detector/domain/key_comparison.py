@@ -12,7 +12,7 @@ from detector.domain.columns import VOCABULARIES, is_sign_of
 from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
-from detector.domain.seen_facts import MAY_BE_ABSENT, SectionKeys
+from detector.domain.seen_facts import SectionKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.trade_rows import Words, convert_label
 from detector.formats.numbers import is_unset
@@ -65,7 +65,7 @@ _SIGNS: Mapping[str, Callable[[Any], bool]] = {
 class _Keys(Struct, frozen=True):
     """The keys of one object: with objects in them, without, of nobody, and the groups that were read.
 
-    `named` are the keys that a source of the kind always writes, with their groups.
+    `named` are the keys that are read, with their groups.
     """
 
     nested: tuple[tuple[str, Key], ...]
@@ -246,8 +246,8 @@ class KeyComparison(Struct):
                 self.foreign.add(f"{path}.{key}")
             elif len(strange) < _MOST_KEYS:
                 strange.append(key)
-        named = tuple((key, group) for key, group in groups.items() if group not in MAY_BE_ABSENT)
-        return _Keys(tuple(nested), tuple(cells), tuple(strange), frozenset(groups.values()), named)
+        named = frozenset(groups.values())
+        return _Keys(tuple(nested), tuple(cells), tuple(strange), named, tuple(groups.items()))
 
     def _is_foreign(self, key: str, name: str, shape: Shape) -> bool:
         return name in shape.foreign or key in shape.foreign or key in self.foreign_names

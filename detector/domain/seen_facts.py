@@ -33,11 +33,18 @@ MAY_BE_NULL = frozenset([
     "order_id", "perm_id", "trade_id", "signal_id", "position_id", "con_id", "submitted_at",
     "fees", "remaining", "last_reconcile_at", "pid", "started_at",
 ])  # fmt: skip
-# Keys that sources leave out by right: they are there only while there is something to write.
+# Rows that always have such a key: a fill has an order, a trade a number of its own.
+_NEVER_NULL: Mapping[str, frozenset[str]] = {
+    "executions": frozenset(["order_id", "perm_id"]),
+    "recent_trades": frozenset(["trade_id"]),
+    "trades": frozenset(["trade_id"]),
+}
+# Keys that sources leave out by right: they are there only while there is something to write. A source that
+# writes one although it says nothing (null, an empty list) always writes it.
 MAY_BE_ABSENT = frozenset([
     "connection_error", "error", "exitCode", "exit_code", "reason", "detail", "detail-type", "startedAt",
     "stopCode", "stoppedAt", "stoppedReason", "stoppingAt", "truncated", "server_version", "handshake_at",
-    "battery_runtime_sec", "statement", "flex", "open_orders_scope", "executions_scope", "positions_scope",
+    "statement", "flex", "open_orders_scope", "executions_scope", "positions_scope",
     "why_held", "parent_id", "oca_group", "leg_con_ids", "model", "notes", "opens", "status_at",
     "client_id", "Project", "Service", "failures", "nextToken", "NextToken",
 ])  # fmt: skip
@@ -58,7 +65,10 @@ class SectionContent(Struct, frozen=True):
 
 
 class ObjectKeys(Struct, frozen=True):
-    """The keys of the objects at one path of a section: those of every object, and those of at least one."""
+    """The keys of the objects at one path of a section: those of every object, and those of at least one.
+
+    Of the keys that a source may leave out `every` has only those that say nothing: it always writes them.
+    """
 
     every: frozenset[str]
     some: frozenset[str]
@@ -76,12 +86,13 @@ class SectionKeys(Struct, frozen=True):
 
     def add_object(self, path: str, item: Mapping[str, Any], keys: Iterable[tuple[str, str]]) -> None:
         """Note which of these keys, each with its group, the object has among those at its path."""
-        given = frozenset(group for key, group in keys if _is_answered(group, item[key]))
+        given = frozenset(group for key, group in keys if _is_answered(path, group, item[key]))
+        usual = given - {group for key, group in keys if group in MAY_BE_ABSENT and not _is_empty(item[key])}
         before = self.objects.get(path)
         if before is None:
-            self.objects[path] = ObjectKeys(given, given)
-        elif given != before.every or given != before.some:
-            self.objects[path] = ObjectKeys(before.every & given, before.some | given)
+            self.objects[path] = ObjectKeys(usual, given)
+        elif usual != before.every or given != before.some:
+            self.objects[path] = ObjectKeys(before.every & usual, before.some | given)
 
     def list_columns(self, section: str) -> dict[str, tuple[str, ...]]:
         """Return by the path of a list, within the section or the section itself, the keys of its rows."""
@@ -108,12 +119,19 @@ def _is_elsewhere(need: Need) -> bool:
     return need.groups[0] == "account" or need.kind == "sign"
 
 
-def _is_answered(group: str, value: Any) -> bool:
+def _is_answered(path: str, group: str, value: Any) -> bool:
     """Return whether a value says something; a stock's strike of 0 does not, an order's missing id does."""
     if group == "strike":
         return value not in (None, "", 0, "0")
-    is_blank = value is None or value == "" or (isinstance(value, float | str) and is_unset(value))
-    return group in MAY_BE_NULL or not is_blank
+    if group in MAY_BE_ABSENT:
+        return True
+    if group in MAY_BE_NULL and group not in _NEVER_NULL.get(path.rpartition(".")[2], ()):
+        return True
+    return not (value is None or value == "" or (isinstance(value, float | str) and is_unset(value)))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False or value in ([], {})
 
 
 class SeenKeys(Struct, frozen=True):
