@@ -234,7 +234,7 @@ RIGHT: dict[str, frozenset[str]] = {
         "stores.position_state.trade_id", "stores.trades.order_id",
     },
 }  # fmt: skip
-"""All that is silent by right after three runs, and why by the table: left out by right, or null as an answer."""
+"""All that is silent by right after three runs, and why by the table: left out, or null as an answer."""
 
 
 @pytest.mark.parametrize("how", ["gone", "null", "renamed"])

@@ -88,6 +88,8 @@ _LOGS = {
     "from": "from when on lines were read",
     "to": "up to when lines were read",
     "truncated": "true where lines are missing between the two",
+    "nextToken": "the next page of FilterLogEvents: lines are missing",
+    "NextToken": "the same, as the AWS CLI writes it",
 }
 
 
