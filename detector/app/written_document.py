@@ -5,6 +5,7 @@ Only a file of the user's loads it; what is built in was checked by a test.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,9 @@ from pydantic_core import ErrorDetails
 
 from detector.domain.payload_path import build_extractor
 from detector.formats.errors import InputError
+from detector.formats.patterns import build_pattern
 from detector.formats.similar_names import describe_nearest_name
+from detector.formats.strict_json import redact_excerpt
 
 
 def to_list(value: Any) -> Any:
@@ -83,13 +86,31 @@ def parse_document_text(
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(str(error)) from None
+        raise InputError(_describe_repeat(str(error), text) or str(error)) from None
     except RecursionError:
         raise InputError("is nested too deep") from None
     try:
         return document, model.model_validate(document, context=context)
     except ValidationError as error:
         raise InputError(*(_describe_fault(fault, text, model) for fault in error.errors())) from None
+
+
+_REPEATED = build_pattern(
+    r"(?:Cannot (?:overwrite|declare|mutate)|Duplicate).*\(at (?:line (\d+), column \d+|end of document)\)"
+)
+
+
+def _describe_repeat(problem: str, text: str) -> str | None:
+    """Return the key or table that is written twice, with its line; None where something else is wrong."""
+    match = _REPEATED.fullmatch(problem)
+    if match is None:
+        return None
+    lines = text.splitlines()
+    number = int(match[1] or len(lines))
+    starts = (line.strip() for line in reversed(lines[:number]) if re.match(r"\s*[\w\"'\[.-]+.*[=\]]", line))
+    written = next(starts, "")
+    name = written if written.startswith("[") else written.partition("=")[0].strip()
+    return f"line {number}: {redact_excerpt(name)} is written twice; leave one out"
 
 
 def _describe_fault(fault: ErrorDetails, text: str, model: type[Table]) -> str:

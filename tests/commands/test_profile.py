@@ -14,6 +14,7 @@ from detector.profiles import list_builtin_profiles
 from tests.domain.test_own_rule import EXAMPLES, RULE
 from tests.support.command_output import told
 from tests.support.loopback import says, serving
+from tests.support.program import answer
 from tests.support.snapshots import ROOT, healthy
 
 PAYLOAD = {
@@ -197,3 +198,24 @@ def test_what_cannot_be_read_is_exit_2(words):
     answer = told("profile", *words)
     assert (answer.code, answer.out) == (2, "")
     assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('mode = "a"\nmode = "b"\npending_orders = "c"', "line 5: mode"),
+        ('mode = "a"\nmode = "b"', "line 5: mode"),
+        ('mode = "a"\nmode = [\n  "b",\n]\nx = 1', "line 7: mode"),
+        ('mode = "a"\n[profile]\nname = "y"', "line 5: [profile]"),
+        ('open_positions = "x"\n[status.open_positions]\nkey = "y"', "line 5: [status.open_positions]"),
+        ("mode = { value = 1, value = 2 }", "line 4: mode"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["AEGIS_PT_PROFILE", "check"])
+def test_a_key_that_is_written_twice_is_named_with_its_file_and_line(tmp_path, setting, text, fault):
+    path = tmp_path / "p.toml"
+    path.write_text(f'[profile]\nname = "x"\n[status]\n{text}\n')
+    words = ("profile", "check", str(path)) if setting == "check" else ("detect", "--offline")
+    ran = answer(*words, environ={} if setting == "check" else {setting: str(path)})
+    assert ran.code == 2
+    assert f"{path}: {fault} is written twice; leave one out" in ran.err, ran.err
