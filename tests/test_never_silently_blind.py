@@ -625,6 +625,17 @@ def test_what_a_lane_lost_ends_although_another_lane_runs_in_between(first, seco
     assert {"resolved exposure_unwatched", "resolved signal_lost"} <= ended
 
 
+@pytest.mark.parametrize("lanes", [7, 8, 12])
+def test_lanes_that_are_more_than_a_memory_holds_are_one_warning(lanes):
+    full = at_session(FULL)
+    report = evaluated(full, settings=settings_of({"RUN_LANE": "run 0"}))
+    for number in range(1, lanes):
+        own = settings_of({"RUN_LANE": f"run {number}"})
+        report = evaluated(move(full, number * STEP), remembered(report), own)
+    told = [warning for warning in report.warnings if warning.startswith("AEGIS_PT_RUN_LANE")]
+    assert len(told) == (lanes >= 8)
+
+
 def test_a_signal_whose_conditions_are_only_held_is_not_counted_as_seen():
     full = at_session(FULL)
     bad = {**full, "status_v3": {**full["status_v3"], "unknown_fills": 1}}

@@ -16,7 +16,7 @@ KEPT_FOR = timedelta(days=7)
 HEARTBEAT, POSITIONS = "heartbeat_at", "open_positions"
 _POSITION_FACTS = (POSITIONS, "open_position_count", "broker_positions", "store_positions")
 _NEVER_FORGOTTEN = (HEARTBEAT, *_POSITION_FACTS)  # by its own lane: being dark has no end by time
-_MOST_LANES = 8
+MOST_LANES = 8
 _RUNS_TO_EXPECT = 3  # a payload of one run may be another one's
 # Keys that only some objects have: of a contract that expires, of a trade that is closed.
 _CONTRACT_PARTS = frozenset(["expiry", "strike", "right"])
@@ -212,7 +212,7 @@ def update_lanes(
         name: memory for name, memory in lanes.items() if name != lane and any(_iter_recent(memory, at))
     }
     newest = sorted(recent, key=lambda name: max(fact.at for fact in recent[name].facts.values()))
-    kept = {name: recent[name] for name in newest[-(_MOST_LANES - 1) :]}
+    kept = {name: recent[name] for name in newest[-(MOST_LANES - 1) :]}
     return {**kept, lane: LaneMemory(facts, _update_keys(own.keys, seen.keys, at))} if facts else kept
 
 

@@ -11,11 +11,12 @@ from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.profile import Profile
 from detector.domain.report import SignalCoverage
+from detector.domain.seen_facts import MOST_LANES
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import group_rules
 from detector.market.hours import to_new_york_day
 from detector.market.session_plan import describe_override
-from detector.settings import MUTES, PROFILE, Settings
+from detector.settings import MUTES, PROFILE, RUN_LANE, Settings
 
 
 def list_overrides(facts: Facts) -> tuple[str, ...]:
@@ -25,11 +26,20 @@ def list_overrides(facts: Facts) -> tuple[str, ...]:
 
 
 def list_warnings(facts: Facts, settings: Settings, mutes: Collection[Mute]) -> tuple[str, ...]:
-    """Return a sentence for each mute that mutes nothing, and for the doubtful names of settings."""
+    """Return a sentence for each mute that mutes nothing, too many lanes, and the doubtful settings."""
     profile: Profile | None = settings.files.get(PROFILE.name)
     names = [rule.name for rule in load_rules()] + [rule.name for rule in (profile.rules if profile else ())]
     aimless = (mute.pattern for mute in mutes if not can_match(mute.pattern, names, facts.runtime))
-    return (*_iter_long_mutes(facts, mutes), *map(_describe_aimless_mute, aimless), *settings.doubts)
+    own = (*_iter_long_mutes(facts, mutes), *map(_describe_aimless_mute, aimless))
+    return (*own, *_iter_lane_floods(facts), *settings.doubts)
+
+
+def _iter_lane_floods(facts: Facts) -> Iterator[str]:
+    if len(facts.before.lanes.keys() | {facts.lane}) >= MOST_LANES:
+        yield (
+            f"{RUN_LANE.name}: {MOST_LANES} lanes or more share this memory, and what older ones saw is"
+            " forgotten. What a lane lost is reported only where its name is the same in every run."
+        )
 
 
 def _describe_aimless_mute(pattern: str) -> str:

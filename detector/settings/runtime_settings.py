@@ -88,7 +88,8 @@ RESTART_AT: Setting[tuple[str, ...]] = add_setting(
     "RESTART_AT",
     (),
     "times",
-    "When the gateway restarts by plan, by comma: 23:45 America/New_York. It is quiet for 300 s then.",
+    "When the gateway restarts by plan, by comma, at most four: 23:45 America/New_York. It is quiet for"
+    " 300 s then.",
     parse_restarts,
 )
 GATEWAY_ZONE = add_setting(

@@ -168,6 +168,7 @@ def parse_sections(text: str) -> tuple[str, ...]:
 SUPERVISORS = ("systemd", "launchd", "pidfile", "command")
 _HIGHEST_PORT, _LONGEST_PORT = 65_535, 6
 _UPS = build_pattern(r"[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", re.ASCII)
+_MOST_RESTARTS = 4
 _RESTART = build_pattern(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCII)
 
 
@@ -202,6 +203,8 @@ def parse_restarts(text: str) -> tuple[str, ...]:
         if not _RESTART.fullmatch(entry):
             raise ValueError("is not a list of local times with their zone, such as 23:45 America/New_York")
         parse_zone(entry.partition(" ")[2])
+    if len(entries) > _MOST_RESTARTS:  # each is quiet for 300 s: a day of them would hide any outage
+        raise ValueError(f"names more than {_MOST_RESTARTS} restarts a day")
     return entries
 
 

@@ -456,6 +456,16 @@ def test_a_setting_without_the_middle_of_its_prefix_is_a_doubt_and_in_our_own_fi
     assert (ran.code, "did you mean AEGIS_PT_RUNTIME?" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize(("restarts", "is_refused"), [(4, False), (5, True)])
+def test_a_day_of_planned_restarts_is_refused(restarts, is_refused):
+    """Each is quiet for 300 s: one every five minutes would hide any outage."""
+    entries = ",".join(f"0{hour}:00 UTC" for hour in range(restarts))
+    ran = answer("settings", environ={"AEGIS_PT_RESTART_AT": entries})
+    assert (ran.code, "names more than 4 restarts a day" in ran.err) == (
+        (2, True) if is_refused else (0, False)
+    )
+
+
 LIMITS = [setting for setting in DECLARED.values() if setting.unit in ("seconds", "count", "share")]
 BOUNDED = {"SOURCE_TIMEOUT_SEC", "COLLECT_TIMEOUT_SEC", "CHANNEL_TIMEOUT_SEC", "TWS_CLIENT_ID"}
 
