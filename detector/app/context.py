@@ -287,8 +287,9 @@ def _parse_closures(text: str) -> Closures:
 def _load_timetable(path: str) -> Timetable:
     from detector.schedule import LaneTimetable, parse_workflow_lanes, parse_yaml
 
+    text = read_text(path, SCHEDULE.name)
     try:
-        return LaneTimetable(parse_workflow_lanes(parse_yaml(read_text(path, SCHEDULE.name))))
+        return LaneTimetable(parse_workflow_lanes(parse_yaml(text)))
     except InputError as error:
         raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
 

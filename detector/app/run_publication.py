@@ -35,6 +35,7 @@ from detector.settings import (
     parse_env_file,
     resolve_settings,
 )
+from detector.storage.artifact_file import open_stream
 
 _PING_SEC = 10.0
 _TITLE = "PT health"
@@ -122,8 +123,7 @@ def _render_report_part(job: Job, result: RunResult) -> str:
 
 def _open_own_file(path: str) -> TextIO:
     """Open a file to add text to; a new one only its owner can read, a link is refused (OSError)."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
+    return open_stream(path, os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
 
 
 def _write_step_output(job: Job, result: RunResult) -> None:

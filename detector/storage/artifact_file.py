@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from detector.clients.local_file import read_file
 from detector.formats.errors import InputError
@@ -94,7 +94,8 @@ def write_atomically(path: Path, text: str) -> None:
     it with a file.
     """
     if (_is_stream(path) or not path.is_symlink()) and path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
+        with open_stream(path) as stream:
+            stream.write(text)
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with suppress(FileNotFoundError):
@@ -110,6 +111,13 @@ def write_atomically(path: Path, text: str) -> None:
             temporary.unlink()
         raise
     _write_folder_to_disk(path.parent)
+
+
+def open_stream(path: Path | str, flags: int = 0) -> TextIO:
+    """Open a file, a pipe or a device to write; raises OSError, and waits for nobody to read the pipe."""
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, _OWNER_ONLY)
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "w", encoding="utf-8")
 
 
 def _write_folder_to_disk(folder: Path) -> None:

@@ -127,6 +127,14 @@ def test_a_disk_that_is_full_costs_a_duplicate_and_never_an_alert(slack, snapsho
     assert (again.code, len(slack.posts)) == (0, 2)
 
 
+@pytest.mark.parametrize(("option", "code"), [("--artifact", 3), ("--summary", 0)])
+def test_a_pipe_that_nobody_reads_keeps_no_run_waiting(option, code, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    words = ("run", "--stdout", "--state", str(tmp_path / "s"), "--snapshot", "-")
+    done = answer(*words, option, str(tmp_path / "pipe"), stdin=healthy())
+    assert (done.code, f"{tmp_path}/pipe could not be written" in done.err) == (code, True), done.err
+
+
 def test_a_run_that_breaks_leaves_the_memory_of_the_one_before(slack, snapshot, tmp_path, monkeypatch):
     words = ("run", "--state", str(tmp_path / "s"), "--snapshot")
     answer(*words, snapshot(0, **FIRING), environ=to_slack(slack))
