@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from detector.domain.shape import Need, Shape
 from detector.domain.snapshot import ARRAY, get_kinds
@@ -154,9 +155,16 @@ class SeenKeys(Struct, frozen=True):
         """Whether so many runs saw such objects that they are expected."""
         return self.runs >= _RUNS_TO_EXPECT
 
+    def is_settled(self, now: ObjectKeys) -> bool:
+        """Return whether nothing but the time changes by a run that saw these objects."""
+        if not self.is_usual or self.lost or self.recent:
+            return False
+        is_known = now.some.issubset(now.every.union(self.optional))
+        return is_known and now.every.difference(self.optional) == frozenset(self.every)
+
     def list_lost(self, now: ObjectKeys | None) -> dict[str, datetime]:
         """Return the keys that are lost after this run, which saw no object where `now` is None."""
-        if now is None:
+        if now is None or (not self.lost and now.some.issuperset(self.every)):
             return dict(self.lost)
         before = {key: at for key, at in self.lost.items() if key not in now.some}
         gone = (key for key in self.every if self.is_usual and now.is_missing(key))
@@ -222,6 +230,9 @@ def _update_keys(
     updated = {path: keys for path, keys in before.items() if path not in now and at - keys.at <= KEPT_FOR}
     for path, keys in now.items():
         memory = before.get(path, SeenKeys(at))
+        if memory.is_settled(keys):
+            updated[path] = replace(memory, at=at)
+            continue
         optional = {*memory.optional, *(keys.some - keys.every)}
         lost = {key: since for key, since in memory.list_lost(keys).items() if at - since <= KEPT_FOR}
         # What belongs to a part that no object has now is neither there nor lost.
