@@ -6,7 +6,7 @@ readers, the merge of the two payloads, profiles, schemas and documentation all 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -105,7 +105,7 @@ class Facts(Struct, frozen=True):
     contents: Mapping[str, SectionContent] = field(default_factory=dict)
     mismatched: Mapping[str, str] = field(default_factory=dict)
     unproven: frozenset[str] = frozenset()
-    section_summaries: tuple[SectionSummary, ...] = ()
+    summaries: tuple[Callable[[], SectionSummary], ...] = ()
     objects: Mapping[str, ObjectKeys] = field(default_factory=dict)
     hidden_money: frozenset[str] = frozenset()
     lost: tuple[LostFact, ...] = ()
@@ -206,6 +206,13 @@ class Facts(Struct, frozen=True):
         """Return the value of a fact, or what the profile's own rule of that name saw; None: not seen."""
         return getattr(self, name, None) if name in FACT_NAMES else self.own.get(name)
 
+    def list_known(self) -> frozenset[str]:
+        """Return the names for which `get_value` has a value."""
+        return frozenset(
+            [name for name in FACT_NAMES if getattr(self, name) is not None]
+            + [name for name, value in self.own.items() if value is not None]
+        )
+
     def age_of(self, moment: datetime) -> float:
         """Return the seconds from `moment` to `taken_at`."""
         return (self.taken_at - moment).total_seconds()
@@ -249,6 +256,11 @@ class Facts(Struct, frozen=True):
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
+
+    @property
+    def section_summaries(self) -> tuple[SectionSummary, ...]:
+        """What the run made of each section, which takes as long as some rules and is not always asked."""
+        return tuple(summarize() for summarize in self.summaries)
 
     @property
     def is_restarting(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
@@ -64,7 +64,7 @@ class _GatheredSections(Struct):
     unchanged: set[str] = field(default_factory=set)
     mismatched: dict[str, str] = field(default_factory=dict)
     unproven: set[str] = field(default_factory=set)
-    section_summaries: list[SectionSummary] = field(default_factory=list)
+    summaries: list[Callable[[], SectionSummary]] = field(default_factory=list)
     comparisons: dict[str, KeyComparison] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -136,7 +136,7 @@ def gather_facts(
         contents=gathered.contents,
         mismatched=gathered.mismatched,
         unproven=frozenset(gathered.unproven),
-        section_summaries=tuple(gathered.section_summaries),
+        summaries=tuple(gathered.summaries),
         objects=dict(item for part in gathered.comparisons.values() for item in part.seen.objects.items()),
         sources=sources,
         sections=frozenset(snapshot.sections),
@@ -220,7 +220,7 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
             _check_change(reading, given, gathered)
     comparison = gathered.comparisons.get(section)
     compared = None if comparison is None else (comparison, gathered.shapes[section])
-    gathered.section_summaries.append(build_summary(reading, age, context, compared))
+    gathered.summaries.append(partial(build_summary, reading, age, context, compared))
 
 
 def _apply_row_account(reading: Reading, context: ReadContext, gathered: _GatheredSections) -> None:

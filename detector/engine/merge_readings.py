@@ -35,14 +35,14 @@ def merge_readings(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provena
     """Return the facts of all readings, each the worse of what was seen, and where they came from."""
     values: dict[str, Any] = {}
     seen: dict[str, tuple[str, ...]] = {}
-    raised: dict[str, tuple[str, ...]] = {}
     for reading in readings:
         for name, value in reading.values.items():
             values[name] = value if name not in values else _merge_values(name, values[name], value)
             seen[name] = (*seen.get(name, ()), reading.section)
-    for name, sections in seen.items():
+    raised = dict(seen)
+    for name in (name for name, sections in seen.items() if len(sections) > 1):
         carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}
-        raised[name] = sections if len(sections) == 1 else _list_worst_sections(values[name], carried)
+        raised[name] = _list_worst_sections(values[name], carried)
     return values, Provenance(
         seen,
         raised,

@@ -136,6 +136,8 @@ def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mism
 
 def _iter_ecs_mismatches(raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
     """Yield what no row of a list of services, or of tasks, has as the settings name it."""
+    if not any(_is_set(setting, settings) for setting in _AWS_NAMES.values()):
+        return
     for key in _LISTS:
         arns = list(_iter_arns(raw.get(key)))
         for what, setting, get_part in _PARTS:
