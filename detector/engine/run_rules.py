@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.condition import build_signature
@@ -25,42 +26,44 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
     Rules that declare others' findings run in a second pass. `detector_error` runs last, on every rule and
     reader that raised.
     """
-    outcomes: dict[str, RuleOutcome] = {}
-    errors = list(facts.errors)
+    run = _Run(facts, settings, facts.list_known(), errors=list(facts.errors))
     for is_second_pass in (False, True):
         for rule in rules:
             if bool(rule.declaration.given) is is_second_pass and rule.name != ERRORS_RULE:
-                outcomes[rule.name] = _run_guarded(rule, facts, settings, outcomes, errors)
+                run.outcomes[rule.name] = _run_guarded(rule, run)
     for rule in rules:
         if rule.name == ERRORS_RULE:
             completed = facts.ran | {
-                name for name, outcome in outcomes.items() if outcome.verdict in _DECIDED
+                name for name, outcome in run.outcomes.items() if outcome.verdict in _DECIDED
             }
-            final_facts = replace(facts, errors=tuple(errors), ran=completed)
-            outcomes[rule.name] = _run_rule(rule, final_facts, settings, outcomes)
-    return Judgement(facts, outcomes)
+            final_facts = replace(facts, errors=tuple(run.errors), ran=completed)
+            run.outcomes[rule.name] = _run_rule(rule, replace(run, facts=final_facts))
+    return Judgement(facts, run.outcomes)
 
 
-def _run_guarded(
-    rule: Rule,
-    facts: Facts,
-    settings: Settings,
-    outcomes: Mapping[str, RuleOutcome],
-    errors: list[tuple[str, str]],
-) -> RuleOutcome:
+class _Run(Struct, frozen=True):
+    """One run of the rules: the facts, the names of those that were seen, the outcomes and errors so far."""
+
+    facts: Facts
+    settings: Settings
+    known: frozenset[str]
+    outcomes: dict[str, RuleOutcome] = field(default_factory=dict)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _run_guarded(rule: Rule, run: _Run) -> RuleOutcome:
     try:
-        return _run_rule(rule, facts, settings, outcomes)
+        return _run_rule(rule, run)
     except Exception as error:  # noqa: BLE001 - the one place where a broken rule becomes data
-        errors.append((rule.name, type(error).__name__))
+        run.errors.append((rule.name, type(error).__name__))
         return RuleOutcome(rule, "unseen", f"the rule itself failed ({type(error).__name__})")
 
 
-def _run_rule(
-    rule: Rule, facts: Facts, settings: Settings, outcomes: Mapping[str, RuleOutcome]
-) -> RuleOutcome:
-    declaration = rule.declaration
-    missing_facts = list_missing_facts(rule, facts)
-    if missing_facts:
+def _run_rule(rule: Rule, run: _Run) -> RuleOutcome:
+    declaration, facts = rule.declaration, run.facts
+    is_seen = not declaration.any_of or not run.known.isdisjoint(declaration.any_of)
+    if not is_seen or not run.known.issuperset(declaration.sees):
+        missing_facts = list_missing_facts(rule, facts)
         return RuleOutcome(rule, "unseen", f"{', '.join(missing_facts)} not seen")
     applies = declaration.during.applies(facts)
     if applies is None:
@@ -68,12 +71,21 @@ def _run_rule(
     if not applies:
         return RuleOutcome(rule, "off hours", f"it is outside the {declaration.during.name}")
     extra_args = (
-        ({name: _get_findings(outcomes, name) for name in declaration.given},) if declaration.given else ()
+        ({name: _get_findings(run.outcomes, name) for name in declaration.given},)
+        if declaration.given
+        else ()
     )
+    verdicts = list(rule.check(facts, Limits(declaration.limits, run.settings), *extra_args))
+    return _build_outcome(rule, verdicts, facts) if verdicts else RuleOutcome(rule, "good")
+
+
+def _build_outcome(
+    rule: Rule, verdicts: Iterable[Finding | Undecided | Healthy], facts: Facts
+) -> RuleOutcome:
     findings: dict[str, SignedFinding] = {}
     undecided: list[Undecided] = []
     good: list[Healthy] = []
-    for verdict in rule.check(facts, Limits(declaration.limits, settings), *extra_args):
+    for verdict in verdicts:
         if isinstance(verdict, Finding):
             _keep_worse(findings, _build_signed_finding(rule, verdict, facts))
         elif isinstance(verdict, Undecided):

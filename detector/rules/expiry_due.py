@@ -69,8 +69,12 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         return
     reported: set[ContractKey] = set()
     for holding in _iter_holdings(facts):
-        name, sessions = get_instrument_name(holding.instrument), _count_sessions(holding, facts, local_now)
-        if holding.instrument.is_vague or is_last_day_missing(holding.instrument):
+        sessions = _count_sessions(holding, facts, local_now)
+        is_unclear = holding.instrument.is_vague or is_last_day_missing(holding.instrument)
+        if sessions is None and not is_unclear:
+            continue
+        name = get_instrument_name(holding.instrument)
+        if is_unclear:
             yield Undecided(f"{name} is not named in full")
         if sessions is None or (key := build_contract_key(holding.instrument)) in reported:
             continue
