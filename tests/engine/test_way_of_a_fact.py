@@ -74,7 +74,8 @@ class Trace:
 
 
 def trace(patch: dict[str, Any]) -> Trace:
-    data = json.dumps(apply_patch(healthy(), patch)).encode()
+    # With line ends, so that the reader of the program builds the section, not msgspec.
+    data = json.dumps(apply_patch(healthy(), patch), indent=1).encode()
     evaluated(healthy())  # what is loaded and compiled once is no way of this fact
     followed = Trace()
     sys.setprofile(followed)

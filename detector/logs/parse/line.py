@@ -7,6 +7,7 @@ bounded or cannot match the text after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ SEVERE_LEVELS: Final = frozenset(
 INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "WRN", "ALERT"}
 _SENTENCE: Final = build_pattern(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
 _MAX_LAYERS: Final = 12
+_LONGEST_KEPT: Final = 512
 _QUOTES: Final = ('"', "'", "`")
 _TAGGED: Final = build_pattern(r"\[\d{9,10}(?:\.\d{1,9})?, \{\"[^\n]*\}\]\s*\Z")
 _COLOUR: Final = build_pattern(r"\x1b\[[0-9;]{0,12}m")
@@ -58,8 +60,12 @@ def parse_line(line: str) -> ParsedLine:
     """Return the message of a line cut to MAX_LINE_LENGTH, without colours and without its wrappers.
 
     Prefixes and records are taken off in turn until neither is left. The level is the innermost, the time
-    the outermost.
+    the outermost. A short line that was read lately is not read again: a window holds most of the one before.
     """
+    return _parse_short(line) if len(line) <= _LONGEST_KEPT else _parse_new(line)
+
+
+def _parse_new(line: str) -> ParsedLine:
     text = _normalize_text(line[:MAX_LINE_LENGTH])
     level = time = None
     dialect, is_wrapped = "plain", False
@@ -82,6 +88,9 @@ def parse_line(line: str) -> ParsedLine:
     if text[:1] in _QUOTES and text.rstrip().endswith(text[:1]):
         text = text[1:]  # quotes around the whole message are no quotation
     return ParsedLine(text, text.lower(), level, is_wrapped, time, dialect)
+
+
+_parse_short = lru_cache(maxsize=2048)(_parse_new)
 
 
 def _normalize_text(text: str) -> str:
