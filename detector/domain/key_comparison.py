@@ -143,7 +143,7 @@ class KeyComparison(Struct):
         if shape is None:
             return
         for row in rows[:_MOST_ROWS]:
-            if not isinstance(row, dict):
+            if not isinstance(row, dict) or (shape.is_other is not None and shape.is_other(row)):
                 continue
             is_known = self._compare_object(path, row, shape)
             is_named = not shape.named_by or shape.is_named(row, shape.named_by)

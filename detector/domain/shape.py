@@ -60,7 +60,8 @@ class Shape(Struct, frozen=True, eq=False):
     what it must have besides: where that is absent, a strange key that could be it is a fault.
     `normalize` is how names are compared (a broker's rows: without case and punctuation). `vendor`: the keys
     are those of one vendor's model, so that one edit of a missing short key is a misspelling too. `times` are
-    keys that only date the object.
+    keys that only date the object. A row of which `is_other` holds has keys of its own, which the reader
+    reads.
     """
 
     reads: Mapping[str, Key]
@@ -71,6 +72,7 @@ class Shape(Struct, frozen=True, eq=False):
     needs: tuple[Need, ...] = ()
     times: tuple[str, ...] = OWN_TIMES
     normalize: Callable[[str], str] = field(default=_keep_name)
+    is_other: Callable[[Mapping[str, Any]], bool] | None = None
 
     @property
     def is_payload(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.profile import ReadContext
@@ -17,6 +17,7 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_keys
 from detector.domain.vendor_keys import FILTER_LOG_EVENTS_ANSWER, LOG_EVENT_KEYS
 from detector.formats.numbers import format_count
+from detector.formats.similar_names import is_nearly
 from detector.formats.strict_json import describe_kind
 from detector.market.maintenance import is_in_maintenance
 from detector.market.session_plan import NO_CLOSURES
@@ -29,12 +30,43 @@ SECTIONS = ("logs",)
 _FACT = "logs"
 _MILLISECONDS_FROM = 100_000_000_000
 _NEXT_PAGE = ("nextToken", "NextToken")  # of the API, and of the AWS CLI with --max-items
+
+
+@cache
+def _is_misspelt(name: str) -> bool:
+    """Whether a key is nearly one of an event of CloudWatch."""
+    return not name.startswith("@") and any(is_nearly(name, key, strict=False) for key in LOG_EVENT_KEYS)
+
+
+def _is_record(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is no event of CloudWatch but a record of its own, with its text and its time."""
+    others = entry.keys() - LOG_EVENT_KEYS
+    if not others or all(_is_misspelt(name) for name in others):
+        return False
+    # Imported here because only a run with such records needs their parser.
+    from detector.logs.parse import record_fields, records  # noqa: PLC0415 - only where records are
+
+    message, at = entry.get("message"), entry.get("timestamp")
+    if isinstance(message, str) and isinstance(at, str) and record_fields.TIME_TEXT.fullmatch(at):
+        return True  # as most are, without the cost of reading them twice
+    record = records.build_record(entry)
+    if isinstance(message, str) and type(at) is int:
+        return record.level is not None  # else nothing but an event of CloudWatch with one key more
+    return record.time is not None and (record.level is not None or record_fields.has_message(entry))
+
+
+def _has_other_keys(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry's text or time stands under another key than in an event of CloudWatch."""
+    return not ("message" in entry and "timestamp" in entry) and _is_record(entry)
+
+
 _EVENT_SHAPE = Shape(
     build_keys({"message": "any", "timestamp": "time", "logStreamName": "any"}),
     LOG_EVENT_KEYS,
     vendor=True,
     named_by=("message",),
     needs=(Need(("timestamp",), "time", beside=("message",)),),
+    is_other=_has_other_keys,
 )
 _SHAPE = Shape(
     {
@@ -105,8 +137,11 @@ def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
         reading.partial.add(_FACT)
         return
     message = entry.get("message")
-    if message is None and entry:  # not CloudWatch's event but a record of its own, under its own keys
-        lines.add(json.dumps(entry), None)
+    if (message is None and entry) or _is_record(entry):
+        parts = message.splitlines() if isinstance(message, str) else ()
+        records = [{**entry, "message": part} for part in parts] if len(parts) > 1 else [entry]
+        for record in records:
+            lines.add(json.dumps(record), None, str(entry.get("logStreamName") or ""))
         return
     if not isinstance(message, str):
         if message is not None:

@@ -305,6 +305,54 @@ def test_entries_that_are_records_of_their_own_are_lines():
     assert "connectivity_lost" in {event.type for event in seen([record]).events}
 
 
+_BROKEN = "Error 1100, reqId -1: Connectivity between IB and TWS has been lost"
+_AT, _EPOCH = "2026-06-02T14:41:31.104Z", 1780411291
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"timestamp": _AT, "message": _BROKEN, "host": "box", "stream": "stderr"}, id="Vector"),
+        pytest.param({"@timestamp": _AT, "log.level": "ERROR", "message": _BROKEN}, id="Elastic"),
+        pytest.param({"generated_at": _AT, "severity": "Error", "message": _BROKEN}, id="Papertrail"),
+        pytest.param({"instant": {"epochSecond": _EPOCH}, "level": "ERROR", "message": _BROKEN}, id="log4j"),
+        pytest.param({"level": "error", "time": _EPOCH, "message": _BROKEN}, id="zerolog"),
+        pytest.param(
+            {"level": "error", "errCode": 1100, "errString": _BROKEN[23:], "time": _AT, "message": "<Error>"},
+            id="zerolog, its fields",
+        ),
+        pytest.param(
+            {"level": "ERROR", "timestamp": "2026-06-02 14:41:31,104+0000", "message": _BROKEN},
+            id="Powertools",
+        ),
+        pytest.param({"level": 50, "time": _EPOCH * 1000, "pid": 1, "msg": _BROKEN}, id="pino"),
+        pytest.param(
+            {"__REALTIME_TIMESTAMP": f"{_EPOCH}104000", "PRIORITY": "3", "MESSAGE": _BROKEN}, id="journald"
+        ),
+        pytest.param({"result": {"_time": _AT, "_raw": _BROKEN, "host": "box"}}, id="Splunk"),
+        pytest.param({"TimeGenerated": _AT, "Computer": "box", "Log_s": _BROKEN}, id="Azure"),
+        pytest.param(
+            {"timeUnixNano": f"{_EPOCH}104000000", "severityNumber": 17, "body": {"stringValue": _BROKEN}},
+            id="OTLP",
+        ),
+        pytest.param(
+            {"timestamp": _AT, "host": "box", "message": f"Trouble\n  more of it\n{_BROKEN}"},
+            id="a message of several lines",
+        ),
+    ],
+)
+def test_a_record_of_its_own_has_its_time_and_no_event_of_cloudwatch_is_missed(record):
+    for entry in (record, json.dumps(record)):
+        report = seen([entry, "2026-06-02T14:59:00Z INFO x"])
+        assert named(report) == ["critical connectivity_lost"]
+        assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
+
+
+def test_a_misspelt_key_of_cloudwatch_is_told():
+    report = seen({"events": [{"timestamp": 1780411291104, "mesage": _BROKEN}]})
+    assert "warning reading_invalid:logs.events.mesage" in named(report)
+
+
 def test_a_source_of_which_no_line_has_a_text_is_told():
     report = seen([{"timestamp": 1780412340000, "message": " "}] * 5)
     assert [event.subject for event in report.events if event.type == "reading_invalid"] == ["logs.events"]

@@ -18,6 +18,7 @@ _TEXT_KEYS: Final = (
     "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
     "fullmessage", "logmessage", "textpayload", "body", "line", "content", "errormessage", "errormsg",
     "errorstring", "errortext", "error", "err", "detail", "details", "description", "reason", "event",
+    "raw", "logs", "resultdescription",
 )  # fmt: skip
 TEXT_RANK: Final = {key: rank for rank, key in enumerate(_TEXT_KEYS)}
 _TEMPLATES: Final = ("mt", "messagetemplate")
