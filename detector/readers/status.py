@@ -97,14 +97,14 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     for name, constant in (
         profile.constants.items() if is_ours else ()
     ):  # of an empty payload nothing is known
-        _keep_fact(name, _read_fact(name, constant, f"profile.{name}", reading, profile), reading)
+        _keep_fact(name, _read_fact(name, constant, "profile", reading, profile), reading)
     for name, value in values.items():
         if value is not MISSING and value is not None:
             start = len(reading.invalid)
-            path = f"{reading.section}.{profile.describe_path(name)}"
-            read = partial(_read_fact, name, value, path, reading, profile)
+            read = partial(_read_fact, name, value, reading.section, reading, profile)
             _keep_fact(name, reading.read_once(name, value, read), reading)
-            reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
+            if len(reading.invalid) > start:
+                reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
     if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
 
@@ -125,7 +125,8 @@ def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile:
         return MISSING
 
 
-def _read_fact(name: str, raw: object, path: str, reading: Reading, profile: Profile) -> Any:
+def _read_fact(name: str, raw: object, holder: str, reading: Reading, profile: Profile) -> Any:
+    path = f"{holder}.{name if name in profile.constants else profile.describe_path(name)}"
     if name == HEARTBEAT_AGE:
         return reading.read_value("age", path, raw)
     spec = STATUS_FACTS[name]
