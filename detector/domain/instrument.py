@@ -65,6 +65,9 @@ _OPTION_TEXTS = tuple(
     )
 )
 _DAY_OR_YEAR = build_pattern(r"[A-Z]{3} ?([0-3]\d)", re.ASCII)  # TWS writes Jun19 for a day of this year
+_DAY_OR_MONTH = build_pattern(
+    r"(?:0?[1-9]|1[0-2])/(?:0?[1-9]|1[0-2])/(?:20)?\d\d", re.ASCII
+)  # 06/02/26 is June at Bloomberg, and may be February
 _WHOLE = ("local_symbol", "con_id")  # an option's whole name
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
@@ -182,8 +185,8 @@ def _parse_option_text(text: str) -> dict[str, str | float | None] | None:
         parts = match.groupdict() if match else {}
         day = f"{parts['year']}{parts['month']}{parts['day']}" if "year" in parts else parts.get("day")
         expiry = normalize_expiry(day)
-        if match and is_known_expiry(expiry):
-            is_known = not _DAY_OR_YEAR.fullmatch(day or "")
+        is_known = is_known_expiry(expiry) and not _DAY_OR_YEAR.fullmatch(day or "")
+        if match and (is_known_expiry(expiry) or _DAY_OR_MONTH.fullmatch(day or "")):
             return {"symbol": normalize_symbol(match["root"]) or "", "expiry": expiry if is_known else None,
                     "strike": float(match["strike"]), "right": match["right"][0]}  # fmt: skip
     return None

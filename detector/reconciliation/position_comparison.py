@@ -111,7 +111,7 @@ def _build_comparison(
     book = build_book(facts, lots)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
     bare = Comparison(book, Subjects(book), internal, is_internal_complete, is_broker_complete)
-    compared = compare_positions(book)
+    compared = compare_positions(book, lambda row: get_expiry_state(row, facts.taken_at) != LIVE)
     changes = ChangesSince(facts) if compared.differences else None
     newer = [row for row in compared.differences if changes is not None and changes.can_explain(row)]
     rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)

@@ -6,11 +6,12 @@ differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
+from detector.domain.instrument import Instrument
 from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_nameless, is_plain_account
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
@@ -20,6 +21,7 @@ from detector.reconciliation.position_pairs import (
     Difference,
     DifferenceKind,
     PositionPair,
+    Side,
     classify_difference,
     has_both_signs,
     has_common,
@@ -29,6 +31,7 @@ from detector.reconciliation.position_pairs import (
 
 _CASH = "CASH"
 _Totals = frozenset[Decimal] | None
+_Test = Callable[[Instrument], bool]
 _DOUBLED = "a row is listed twice, or is the sum of the models beside it"
 _UNKNOWN_QUANTITY = "the quantity of a row is unknown"
 _OF_INSTRUMENTS = "their contract ids in both places"
@@ -59,8 +62,11 @@ class ComparedPositions(Struct, frozen=True):
     unclear: tuple[UnclearGroup, ...]
 
 
-def compare_positions(book: PositionBook) -> ComparedPositions:
-    """Return what certainly differs and what is unclear."""
+def compare_positions(book: PositionBook, may_have_ended: _Test = lambda _: False) -> ComparedPositions:
+    """Return what certainly differs and what is unclear.
+
+    Of a contract that `may_have_ended` the broker's row may count or not: it is listed until it is settled.
+    """
     differences: list[Difference] = []
     unclear: list[UnclearGroup] = []
     for group in book.list_groups():
@@ -69,7 +75,7 @@ def compare_positions(book: PositionBook) -> ComparedPositions:
         if legs:
             unclear.append(UnclearGroup(names, "the runtime holds it, or may, in a combo", is_paired=True))
             continue
-        results, why = _compare_group(group)
+        results, why = _compare_group(group, may_have_ended)
         differences += results
         if why:
             is_paired = why == _UNKNOWN_QUANTITY or _is_paired(group)
@@ -85,7 +91,7 @@ def _is_held(group: Sequence[PositionPair]) -> bool:
     return any(lot.quantity != FLAT for position in group for lot in position.lots[BROKER])
 
 
-def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str]:
+def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tuple[list[Difference], str]:
     """Return the certain differences of positions that may be the same, and what is unclear of them."""
     totals = _list_group_totals(group)
     if any(None in pair for pair in totals):
@@ -98,9 +104,11 @@ def _compare_group(group: Sequence[PositionPair]) -> tuple[list[Difference], str
                    position.iter_differences()]  # fmt: skip
         doubled = any(len(p.get_totals(side) or ()) > 1 for p in group for side in (INTERNAL, BROKER))
         return results, _DOUBLED if doubled and not results else ""
-    if any(has_common(mine or (), theirs or ()) for mine, theirs in totals):
+    ended = [p for p in group if not p.lots[INTERNAL] and may_have_ended(p.instrument)]
+    readings = [*totals, *(_list_group_totals(group, ended) if ended else ())]
+    if any(has_common(mine or (), theirs or ()) for mine, theirs in readings):
         return [], "it is unclear which of their rows are the same"
-    return [_merge_difference(group, totals[-1])], ""
+    return [_merge_difference(group, totals[-1], readings)], ""
 
 
 def _is_balance(position: PositionPair) -> bool:
@@ -115,13 +123,21 @@ def _list_accounts(group: Sequence[PositionPair]) -> list[str | None]:
     return [*accounts, None] if is_open else [None]
 
 
-def _list_group_totals(group: Sequence[PositionPair]) -> list[tuple[_Totals, _Totals]]:
-    """Return what both sides may add up to in each account that the runtime may be of."""
+def _list_group_totals(
+    group: Sequence[PositionPair], ended: Sequence[PositionPair] = ()
+) -> list[tuple[_Totals, _Totals]]:
+    """Return what both sides may add up to in each account that the runtime may be of.
+
+    The broker's rows of `ended` may count or not.
+    """
+    open_ids = {id(position) for position in ended}
     rows: dict[str | None, list[PositionPair]] = {}
     for position in group:
         rows.setdefault(position.account, []).append(position)
     sums = {
-        owner: {side: _add_totals(p.get_totals(side) for p in own) for side in (INTERNAL, BROKER)}
+        owner: {
+            side: _add_totals(_get_readings(p, side, open_ids) for p in own) for side in (INTERNAL, BROKER)
+        }
         for owner, own in rows.items()
     }
     odd = [owner for owner in rows if owner is None or not is_plain_account(owner)]
@@ -135,6 +151,11 @@ def _list_group_totals(group: Sequence[PositionPair]) -> list[tuple[_Totals, _To
     return totals
 
 
+def _get_readings(position: PositionPair, side: Side, ended: Container[int]) -> _Totals:
+    totals = position.get_totals(side)
+    return totals if totals is None or id(position) not in ended else totals | {FLAT}
+
+
 def _add_totals(parts: Iterable[_Totals]) -> _Totals:
     """Return what parts may add up to together; None where one is unknown."""
     sums = frozenset((FLAT,))
@@ -145,7 +166,11 @@ def _add_totals(parts: Iterable[_Totals]) -> _Totals:
     return sums
 
 
-def _merge_difference(group: Sequence[PositionPair], totals: tuple[_Totals, _Totals]) -> Difference:
+def _merge_difference(
+    group: Sequence[PositionPair],
+    totals: tuple[_Totals, _Totals],
+    readings: Iterable[tuple[_Totals, _Totals]],
+) -> Difference:
     """Return the difference of the sums, under the name of the least detailed position."""
     vaguest = max(
         group, key=lambda position: min(lot.detail for side in position.lots.values() for lot in side)
@@ -155,7 +180,7 @@ def _merge_difference(group: Sequence[PositionPair], totals: tuple[_Totals, _Tot
     titles = list_titles(lot for position in group for lot in position.lots[INTERNAL])
     kind: DifferenceKind = "side" if is_side else "quantity"
     merged = tuple(position.instrument for position in group)
-    is_either_way = has_both_signs(*(total or {FLAT} for total in totals))
+    is_either_way = has_both_signs((mine or {FLAT}, theirs or {FLAT}) for mine, theirs in readings)
     parts = vaguest.name, vaguest.instrument, internal, broker
     return Difference(kind, *parts, None, titles, merged, is_either_way)
 

@@ -177,7 +177,7 @@ class PositionPair(Struct, eq=False):
             if kind is not None:
                 lots = (lot for lot in self.lots[INTERNAL] if (lot.quantity or FLAT) * total >= 0)
                 titles = list_titles(lots)
-                is_either_way = has_both_signs([total] if contrary else internal, broker)
+                is_either_way = has_both_signs([([total] if contrary else internal, broker)])
                 yield Difference(kind, self.name, self.instrument, total, held, self.account, titles,
                                  is_either_way=is_either_way)  # fmt: skip
 
@@ -193,9 +193,9 @@ def has_common(first: Iterable[Decimal], second: Iterable[Decimal]) -> bool:
     return any(is_equal(mine, theirs) for mine in first for theirs in second)
 
 
-def has_both_signs(internal: Iterable[Decimal], broker: Iterable[Decimal]) -> bool:
+def has_both_signs(readings: Iterable[tuple[Iterable[Decimal], Iterable[Decimal]]]) -> bool:
     """Whether by one reading the runtime has more, and by another the broker."""
-    return len({mine > theirs for mine in internal for theirs in broker}) > 1
+    return len({mine > theirs for internal, broker in readings for mine in internal for theirs in broker}) > 1
 
 
 def list_titles(lots: Iterable[Lot]) -> tuple[str, ...]:

@@ -39,6 +39,11 @@ class Contract:
         """Whether it has a right."""
         return bool(self.right)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its last trading moment is past: the NDX of a day is settled by that day's open."""
+        return bool(self.expiry) and self.expiry < ("20260603" if self.trading_class == "NDX" else "20260602")
+
 
 def _option(
     con_id: int, symbol: str, klass: str, day: str, strike: float, right: str, **more: Any
@@ -103,7 +108,14 @@ FAMILIES: dict[str, tuple[Contract, ...]] = {
     ),
     "700": (Contract(891, "700", "STK", "HKD", local="700", trading_class="700", unit=100),),
 }  # fmt: skip
-CONTRACTS = {contract.con_id: contract for family in FAMILIES.values() for contract in family}
+ENDING: tuple[Contract, ...] = (
+    _option(901, "QQQ", "QQQ", "20260601", 480.0, "P"),
+    _option(902, "XSP", "XSP", "20260601", 590.0, "C"),
+    _option(903, "NDX", "NDX", "20260602", 20000.0, "P"),
+    _option(904, "QQQ", "QQQ", "20260602", 500.0, "C"),
+)
+"""Three that cannot be traded any more, one of them settled by this morning's open, and one of this day."""
+CONTRACTS = {contract.con_id: contract for family in (*FAMILIES.values(), ENDING) for contract in family}
 
 
 @dataclass
@@ -197,6 +209,8 @@ class World:
     def refuses(self, account: str, con_id: int, side: int, quantity: float) -> str:
         """Why that order would do harm in truth; empty where it closes."""
         held = self.hold(account, con_id)
+        if CONTRACTS[con_id].has_ended:
+            return f"it has expired: held {held}"
         if held * side >= 0:
             return f"it opens: held {held}"
         if quantity > abs(held) + 1e-9:
@@ -276,7 +290,29 @@ def build_world(rng: random.Random) -> World:
         world.scope = "client"
     if rng.random() < 0.4:
         _add_difference(rng, world)
+    _add_ending(random.Random(f"{sorted(world.rows.items())}"), world)
     return world
+
+
+def _add_ending(rng: random.Random, world: World) -> None:
+    """In one world of twelve an option ends: listed until it is settled, closed by the runtime, or gone.
+
+    Its own source of chance leaves the other worlds as they were.
+    """
+    if rng.random() > 1 / 12:
+        return
+    contract, account = rng.choice(ENDING), rng.choice(world.accounts)
+    quantity = rng.choice((1, 3, -2))
+    where = rng.choice(("both", "both", "broker", "runtime"))
+    if where == "runtime" and (world.difference is not None or contract.con_id not in (901, 902)):
+        where = "both"
+    if where == "broker" and contract.trading_class == "QQQ" and not contract.has_ended:
+        where = "both"
+    if where != "runtime":
+        world.rows[(account, "", contract.con_id)] = quantity
+    world.book[(account, contract.con_id)] = 0.0 if where == "broker" else quantity
+    if where == "runtime":
+        world.difference = (account, contract.con_id, "phantom")
 
 
 def _add_activity(
