@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from detector.app.written_document import Table, Text, parse_document_text
+from detector.app.toml_document import Table, Text, parse_document_text
 from detector.domain.acknowledgement import Mute, check_pattern
 from detector.formats.errors import InputError
 from detector.formats.similar_names import find_nearest_name

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, model_validator
 
-from detector.app.written_document import Names, Path, Table, Text, build_check, parse_document_text, to_list
+from detector.app.toml_document import Names, Path, Table, Text, build_check, parse_document_text, to_list
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import FACT_NAMES, STATUS_FACTS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.app.written_document import describe_location, find_line
+from detector.app.toml_document import describe_location, find_line
 from tests.support.command_output import told
 
 MUTE = '[[mute]]\nsignature = "x:*"\nuntil = 2026-06-06T06:00:00Z\nreason = "r"\nby = "b"\n'
