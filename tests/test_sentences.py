@@ -141,7 +141,14 @@ class Terminal(io.BytesIO):
 
 
 @pytest.mark.parametrize(
-    "words", ["", "run --snapshot -", "gaps --runs - --created-after 2026-06-01T17:45:00Z"]
+    "words",
+    [
+        "",
+        "run --snapshot -",
+        "gaps --runs - --created-after 2026-06-01T17:45:00Z",
+        "schema snapshot --check -",
+        "profile new -",
+    ],
 )
 def test_a_command_that_waits_for_a_person_to_type_says_so(words):
     assert "end it with Ctrl-D" in answer(*words.split(), stdin=Terminal(b"{}")).err

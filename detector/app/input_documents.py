@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import detector
-from detector.app.context import AppContext
+from detector.app.context import AppContext, print_wait_hint
 from detector.clients.local_file import LocalFile, read_file
 from detector.domain.event import Event
 from detector.domain.facts import Facts
@@ -44,10 +44,14 @@ class ParsedSnapshot(Struct, frozen=True):
     ids: Mapping[str, str | None]
 
 
-def read_source(app: AppContext, source: str) -> LocalFile:
-    """Return standard input or a file, at most one byte more than a document may have; raises InputError."""
+def read_source(app: AppContext, source: str, what: str = "a JSON document") -> LocalFile:
+    """Return standard input or a file, at most one byte more than a document may have; raises InputError.
+
+    At a terminal `what` is awaited with a hint.
+    """
     try:
         if source == STDIN:
+            print_wait_hint(app, what)
             return LocalFile(app.stdin.read(MAX_BYTES + 1) or b"")
         return read_file(source, MAX_BYTES + 1)
     except OSError as error:

@@ -70,11 +70,9 @@ def read(job: Job) -> InputDocument:
     plan = job.plan
     if plan.source is None or plan.collect == "always":
         return InputDocument()
-    if plan.source == STDIN and job.app.stdin.isatty():
-        if plan.collect == "if_empty":
-            return InputDocument()
-        job.app.print_stderr("Reading a snapshot from standard input; end it with Ctrl-D ({} is one).")
-    file = read_source(job.app, plan.source)
+    if plan.source == STDIN and plan.collect == "if_empty" and job.app.stdin.isatty():
+        return InputDocument()
+    file = read_source(job.app, plan.source, "a snapshot")
     if plan.collect == "if_empty" and not file.data.strip():
         return InputDocument()
     document = parse_source(file.data, plan.source)
