@@ -30,8 +30,9 @@ $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
   echo "make: '$(PYTHON)' came without its venv module; install it, e.g. apt-get install python3-venv" >&2; exit 1; }
 endef
 
-# What the caller's shell has on its path must not be found before what the lock names.
-unexport PYTHONPATH PYTHONHOME
+# What the caller's shell has on its path must not be found before what the lock names; and where it forbids bytecode, each
+# process of the tests would compile the program again.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
