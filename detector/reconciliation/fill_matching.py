@@ -236,7 +236,9 @@ class _HeldQuantities:
     """What is held of each instrument beyond the trades that are open in it."""
 
     def __init__(self, lots: Iterable[Lot], trades: Iterable[Trade]) -> None:
-        self._index = InstrumentIndex((lot.instrument, [lot.quantity]) for lot in merge_by_instrument(lots))
+        merged = merge_by_instrument(lots)
+        self._index = InstrumentIndex((lot.instrument, [lot.quantity]) for lot in merged)
+        self._has_unknown = any(lot.quantity is None for lot in merged)
         open_quantities: dict[tuple[object, bool], tuple[Instrument, Decimal]] = {}
         for trade in trades:
             quantity, instrument = trade.signed_quantity, normalize(trade)
@@ -251,7 +253,7 @@ class _HeldQuantities:
 
     def remove_certain(self, instrument: Instrument, quantity: Decimal) -> bool:
         """Take the quantity; return whether a position is known to have as much left."""
-        for left in self._index.find_same(instrument):
+        for left, _ in self._index.iter_matches(instrument):
             if left[0] is not None and left[0] * quantity > 0 and abs(left[0]) >= abs(quantity):
                 _apply_quantity(left, quantity)
                 return True
@@ -260,10 +262,10 @@ class _HeldQuantities:
     def remove_match(self, fill: Fill) -> bool:
         """Take the quantity of the fill; return whether a position on its side has or may have as much."""
         quantity = fill.quantity
-        for left in self._index.find_same(fill.instrument):
-            if left[0] is None or quantity is None:
-                return True
-        return quantity is not None and self.remove_certain(fill.instrument, quantity)
+        if quantity is None:
+            return self._index.has(fill.instrument)
+        matches = self._index.iter_matches(fill.instrument) if self._has_unknown else ()
+        return any(left[0] is None for left, _ in matches) or self.remove_certain(fill.instrument, quantity)
 
 
 def _apply_quantity(left: list[Decimal | None], quantity: Decimal) -> None:

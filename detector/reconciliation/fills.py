@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ SETTLING = timedelta(seconds=60)
 """An execution so shortly before the broker's positions may or may not be in them."""
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, dict=True):
     """The executions of one order, oldest first; at least one."""
 
     executions: tuple[Execution, ...]
@@ -33,25 +34,25 @@ class Fill(Struct, frozen=True):
         """The execution that stands for the fill."""
         return self.executions[0]
 
-    @property
+    @cached_property
     def instrument(self) -> Instrument:
         """The instrument in its normal form."""
         return normalize(self.first)
 
-    @property
+    @cached_property
     def quantity(self) -> Decimal | None:
         """The signed quantity of all executions; None where one is unknown."""
         quantities = [execution.signed_quantity for execution in self.executions]
         known_quantities = [quantity for quantity in quantities if quantity is not None]
         return sum(known_quantities, Decimal(0)) if len(known_quantities) == len(quantities) else None
 
-    @property
+    @cached_property
     def at(self) -> datetime | None:
         """The time of the first execution; None where any time is unknown."""
         times = self.times
         return min(times) if len(times) == len(self.executions) else None
 
-    @property
+    @cached_property
     def times(self) -> list[datetime]:
         """The known times of the executions."""
         return [execution.at for execution in self.executions if execution.at is not None]

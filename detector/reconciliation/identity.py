@@ -385,10 +385,22 @@ def compare_combo(combo: Instrument, leg: Instrument) -> Answer:
     legs = combo.leg_con_ids if isinstance(combo, BrokerOrder) else None
     if legs and leg.con_id is not None:
         return UNCLEAR if leg.con_id in legs else DIFFERENT
-    symbols, roots = normalize(combo).symbol, get_roots(normalize(leg))
-    if symbols is None or symbols in CURRENCIES or not roots:  # USD is the symbol of several shares' combo
-        return UNCLEAR
-    return UNCLEAR if roots & {symbols, *re.split(r"[,./ ]+", symbols)} else DIFFERENT
+    symbols, roots = _list_symbols(combo), get_roots(normalize(leg))
+    return DIFFERENT if symbols and roots and not roots & symbols else UNCLEAR
+
+
+def _list_symbols(combo: Instrument) -> frozenset[str]:
+    """Return what the legs of a combo may be named; none where they may have any name."""
+    symbols = normalize(combo).symbol
+    if symbols is None or symbols in CURRENCIES:  # USD is the symbol of several shares' combo
+        return frozenset()
+    return frozenset((symbols, *re.split(r"[,./ ]+", symbols)))
+
+
+def list_leg_keys(combo: Instrument) -> tuple[str, ...]:
+    """Return the names that a leg of the combo may have, an empty one for any, and `id 5` of each leg."""
+    legs = combo.leg_con_ids if isinstance(combo, BrokerOrder) else None
+    return (*(_list_symbols(combo) or ("",)), *(f"id {leg}" for leg in legs or ()))
 
 
 def compare_accounts(first: str | None, second: str | None) -> Answer:

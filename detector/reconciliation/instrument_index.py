@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import chain, islice, product
 from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument, normalize
-from detector.domain.instrument_names import FUTURE
 from detector.reconciliation.bond_names import list_bond_names, list_codes
 from detector.reconciliation.identity import (
     DIFFERENT,
@@ -19,84 +19,135 @@ from detector.reconciliation.identity import (
     Answer,
     compare,
     compare_accounts,
+    compare_combo,
     get_days,
     get_roots,
     is_nameless,
     is_plain_account,
+    list_leg_keys,
     read_as_future,
 )
 
 T = TypeVar("T")
-_Bucket = float | int | None
+K = TypeVar("K", bound=Hashable)
 _Matches = dict[int, tuple[T, Answer]]
+Kind = tuple[bool, frozenset[str], frozenset[str], Instrument]
+"""What decides which rows of other names one may be: has it an id, its kinds of name, its days, its parts."""
 _OF_ANY_NAME = ""
-_MereKind = tuple[bool, frozenset[str], Instrument]
-_BondKind = tuple[frozenset[str], frozenset[str], bool, Instrument]
+_EVERY, _NAMELESS, _BOND = "every", "nameless", "bond"  # beside the names, which are capitals
+_ANY = "any"
+_FEW = 8
+
+
+class _Shelf(Generic[K]):
+    """What bears one name, by days and strike: what is of another day or strike is not the same.
+
+    A lookup asks the keys of what may be the same; while there are few, all are.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[K, Instrument] = {}
+        self._by_key: dict[tuple[str | None, float | str | None], dict[K, None]] = {}
+
+    def add(self, item: K, instrument: Instrument) -> None:
+        """Add an item that is of an instrument."""
+        self._items[item] = instrument
+        if self._by_key:
+            self._add_keys(item, instrument)
+
+    def find_near(self, instrument: Instrument) -> Collection[K]:
+        """Return the items that may be of the instrument by its days and its strike."""
+        if len(self._items) <= _FEW:
+            return self._items
+        if not self._by_key:
+            for item, own in self._items.items():
+                self._add_keys(item, own)
+        strikes = (_ANY,) if instrument.strike is None else (instrument.strike, None)
+        keys = product(_list_days_beside(get_days(instrument)), strikes)
+        return dict.fromkeys(chain.from_iterable(self._by_key.get(key, ()) for key in keys))
+
+    def _add_keys(self, item: K, instrument: Instrument) -> None:
+        days = get_days(instrument)
+        months = {day[: len("2026-06-")] for day in days if "-" in day}
+        for key in product((*(days or (None,)), *months, _ANY), (instrument.strike, _ANY)):
+            self._by_key.setdefault(key, {})[item] = None
 
 
 class InstrumentIndex(Generic[T]):
-    """Entries by normal instrument: by contract id, by each name and strike, and those of a mere id.
+    """Entries by normal instrument: by contract id, by each name, and those of a mere id.
 
     A lookup of a mere id is computed once for each kind of such an instrument: thousands may be of any share.
     """
 
     def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
         self._entries: dict[Instrument, dict[int, T]] = {}
-        self._by_root: dict[str, dict[_Bucket, dict[Instrument, None]]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
-        self._nameless: dict[_MereKind, dict[Instrument, None]] = {}
+        self._shelves: dict[tuple[str, bool], _Shelf[Instrument]] = {}
+        self._kind_shelves: dict[tuple[str, bool], _Shelf[Kind]] = {}
+        self._of_kind: dict[Kind, dict[Instrument, None]] = {}
         self._of_any: dict[object, _Matches[T]] = {}
-        self._bonds: dict[str | None, dict[_BondKind, dict[Instrument, None]]] = {}
         for instrument, entry in entries:
             self.add(instrument, entry)
 
     def add(self, instrument: Instrument, entry: T) -> None:
         """Add an entry under an instrument in its normal form; it may be added again with more parts."""
-        self._entries.setdefault(instrument, {})[id(entry)] = entry
-        for root in get_roots(instrument):
-            for bucket in _list_buckets(instrument):
-                self._by_root.setdefault(root, {}).setdefault(bucket, {})[instrument] = None
+        self._of_any.clear()
+        entries = self._entries.setdefault(instrument, {})
+        is_new = not entries
+        entries[id(entry)] = entry
+        if not is_new:
+            return
+        has_id = instrument.con_id is not None
+        for root in (*get_roots(instrument), _EVERY):
+            self._shelves.setdefault((root, has_id), _Shelf()).add(instrument, instrument)
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if is_nameless(instrument):
-            self._nameless.setdefault(get_mere_kind(instrument), {})[instrument] = None
+            mere = get_mere_kind(instrument)
+            self._add_kind((_NAMELESS, has_id), mere, mere[3], instrument)
         if bond := get_bond_kind(instrument):
-            for day in get_days(instrument) or (None,):
-                self._bonds.setdefault(day, {}).setdefault(bond, {})[instrument] = None
-        self._of_any.clear()
+            self._add_kind((_BOND, has_id), bond, instrument, instrument)
+
+    def _add_kind(self, key: tuple[str, bool], kind: Kind, parts: Instrument, row: Instrument) -> None:
+        self._kind_shelves.setdefault(key, _Shelf()).add(kind, parts)
+        self._of_kind.setdefault(kind, {})[row] = None
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
         """Return every entry that is or may be the instrument, each once, with the answer.
 
         Of entries with a mere id that may be it, two stand for all, and so of bonds named in another way.
         """
+        return list(self.iter_matches(instrument))
+
+    def iter_matches(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
+        """Return what `find` returns one after another: of very many often the first is enough."""
         named = self.find_named(instrument)
-        if is_nameless(instrument):
-            others = dict(self._list_of_kind(instrument))
-        else:
-            matches = (*self._iter_nameless(instrument), *self.find_bonds(instrument)[:2])
+        if not is_nameless(instrument):
+            matches = chain(self._iter_nameless(instrument), islice(self.find_bonds(instrument), 2))
             others = {id(match[0]): match for match in matches}
+        else:
+            others = dict(self._list_of_kind(instrument)) if named else self._list_of_kind(instrument)
         for entry, _ in named:
             others.pop(id(entry), None)
-        return [*named, *others.values()]
+        return chain(named, others.values())
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
-        """Yield every entry that is or may be the instrument, those with its id or a name of it first."""
-        yield from (entry for entry, _ in self.find_named(instrument))
+        """Yield every entry that is or may be the instrument, those with its id or a name of it first.
+
+        An entry that is listed under several instruments may come again.
+        """
+        rows = dict.fromkeys(self._iter_candidates(instrument))
         if is_nameless(instrument):
+            yield from self._iter_entries(rows, instrument)
             yield from (entry for entry, _ in self.find_of_kind(instrument))
             return
-        own_codes, has_id = list_codes(instrument), instrument.con_id is not None
-        own_kinds = frozenset(() if (bond := get_bond_kind(instrument)) is None else bond[0])
-        kinds = [
-            rows for (other, codes, kind), rows in self._nameless.items()
-            if not (has_id and other) and not codes & own_codes and compare(kind, instrument) != DIFFERENT
-        ]  # fmt: skip
-        bonds = (
-            rows for by_kind in self._bonds.values() for kind, rows in by_kind.items()
-            if own_kinds and not kind[0] & own_kinds
-        )  # fmt: skip
-        for row in chain.from_iterable((*kinds, *bonds)):
+        kinds = (*self._iter_mere_kinds(instrument), *self._iter_bond_kinds(instrument))
+        yield from self._iter_entries(
+            chain(rows, chain.from_iterable(self._of_kind[kind] for kind in kinds)), instrument
+        )
+
+    def _iter_entries(self, rows: Iterable[Instrument], instrument: Instrument) -> Iterator[T]:
+        for row in rows:
             if compare(row, instrument) != DIFFERENT:
                 yield from self._entries[row].values()
 
@@ -111,13 +162,12 @@ class InstrumentIndex(Generic[T]):
         return self._list_of_kind(instrument).values()
 
     def _list_of_kind(self, instrument: Instrument) -> _Matches[T]:
-        key = has_id, codes, kind = get_mere_kind(instrument)
+        key = has_id, codes, _, kind = get_mere_kind(instrument)
         if key not in self._of_any:
-            rows = (
-                row for row in self._entries
-                if (row.con_id is None or not has_id) and not codes & list_codes(row)
-            )  # fmt: skip
-            self._of_any[key] = self._collect((row, compare(row, kind)) for row in rows)
+            rows = self._iter_near(self._shelves, _EVERY, kind, has_id=has_id)
+            self._of_any[key] = self._collect(
+                (row, compare(row, kind)) for row in rows if not codes & list_codes(row)
+            )
         return self._of_any[key]
 
     def get_key(self, instrument: Instrument) -> object:
@@ -125,21 +175,18 @@ class InstrumentIndex(Generic[T]):
         is_open = is_nameless(instrument) and not self.find_named(instrument)
         return get_mere_kind(instrument) if is_open else instrument
 
-    def find_bonds(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
+    def find_bonds(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""
-        kind = get_bond_kind(instrument)
-        if kind is None:
-            return []
-        if kind not in self._of_any:
-            days = _list_days_beside(kind[1]) or tuple(self._bonds)
-            self._of_any[kind] = self._collect(
+        key = get_bond_kind(instrument)
+        if key is None:
+            return ()
+        if key not in self._of_any:
+            self._of_any[key] = self._collect(
                 (row, compare(row, instrument))
-                for day in days
-                for other, rows in self._bonds.get(day, {}).items()
-                if not other[0] & kind[0]
-                for row in islice(rows, 2)
+                for kind in self._iter_bond_kinds(instrument)
+                for row in islice(self._of_kind[kind], 2)
             )
-        return list(self._of_any[kind].values())
+        return self._of_any[key].values()
 
     def find_same(self, instrument: Instrument, *, certain: bool = False) -> list[T]:
         """Return every entry that is or may be the instrument, or with `certain` only those that are."""
@@ -148,7 +195,7 @@ class InstrumentIndex(Generic[T]):
 
     def has(self, instrument: Instrument) -> bool:
         """Whether any entry is or may be the instrument."""
-        return bool(self.find(instrument))
+        return next(self.iter_matches(instrument), None) is not None
 
     def _collect(self, matches: Iterable[tuple[Instrument, Answer]]) -> _Matches[T]:
         entries: dict[int, tuple[T, Answer]] = {}
@@ -161,19 +208,37 @@ class InstrumentIndex(Generic[T]):
         return entries
 
     def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
-        own_codes = list_codes(instrument)
-        for (has_id, codes, kind), rows in self._nameless.items():
-            is_other = (has_id and instrument.con_id) or codes & own_codes
-            if not is_other and compare(kind, instrument) != DIFFERENT:
-                yield from self._collect((row, UNCLEAR) for row in islice(rows, 2)).values()
+        for kind in self._iter_mere_kinds(instrument):
+            yield from self._collect((row, UNCLEAR) for row in islice(self._of_kind[kind], 2)).values()
+
+    def _iter_mere_kinds(self, instrument: Instrument) -> Iterator[Kind]:
+        """Yield the kinds of nameless entries that the instrument may be of."""
+        own_codes, has_id = list_codes(instrument), instrument.con_id is not None
+        for key in self._iter_near(self._kind_shelves, _NAMELESS, instrument, has_id=has_id):
+            _, codes, _, kind = key
+            if not codes & own_codes and compare(kind, instrument) != DIFFERENT:
+                yield key
+
+    def _iter_bond_kinds(self, instrument: Instrument) -> Iterator[Kind]:
+        """Yield the kinds of bonds that have no kind of name in common with this one."""
+        own_kind = get_bond_kind(instrument)
+        if own_kind is not None:
+            near = self._iter_near(self._kind_shelves, _BOND, instrument, has_id=own_kind[0])
+            yield from (kind for kind in near if not kind[1] & own_kind[1])
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
-        wanted = {near for bucket in _list_buckets(instrument) for near in _list_near(bucket)}
         for root in get_roots(instrument):
-            buckets = self._by_root.get(root, {})
-            for bucket in buckets if None in wanted else (*wanted, None):
-                yield from buckets.get(bucket, ())
+            yield from self._iter_near(self._shelves, root, instrument, has_id=instrument.con_id is not None)
+
+    @staticmethod
+    def _iter_near(
+        shelves: Mapping[tuple[str, bool], _Shelf[K]], name: str, instrument: Instrument, *, has_id: bool
+    ) -> Iterator[K]:
+        """Yield what may be the instrument by name, days and strike; two ids are compared by id alone."""
+        for with_id in (False,) if has_id else (False, True):
+            if shelf := shelves.get((name, with_id)):
+                yield from shelf.find_near(instrument)
 
 
 class AccountIndex(Generic[T]):
@@ -235,16 +300,52 @@ class RowIndex(Generic[T]):
             (account, normalize(instrument), (number, row))
             for number, (account, instrument, row) in enumerate(rows)
         )
+        self._found: dict[tuple[Instrument, str | None], Sequence[T]] = {}
 
-    def find(self, instrument: Instrument, account: str | None) -> list[T]:
+    def find(self, instrument: Instrument, account: str | None) -> Sequence[T]:
         """Return the rows that are or may be of the account and the instrument, or the first `MOST_ROWS`."""
-        named, entries = normalize(instrument), dict[int, T]()
+        key = normalize(instrument), account
+        if key not in self._found:  # thousands of trades may be of one share
+            entries = dict(islice(self._iter_entries(*key), MOST_ROWS))
+            self._found[key] = [entries[number] for number in sorted(entries)]
+        return self._found[key]
+
+    def _iter_entries(self, named: Instrument, account: str | None) -> Iterator[tuple[int, T]]:
+        """Yield each row once, with its place in the list."""
+        numbers: set[int] = set()
         for _, index in self._index.iter_indexes(account, named):
             for number, row in index.iter_all(named):
-                entries[number] = row
-                if len(entries) == MOST_ROWS:
-                    return [entries[key] for key in sorted(entries)]
-        return [entries[key] for key in sorted(entries)]
+                if number not in numbers:
+                    numbers.add(number)
+                    yield number, row
+
+
+class ComboIndex(Generic[T]):
+    """Entries of combos by the ids and the names that their legs may have, in the list's order."""
+
+    def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
+        self._entries: list[tuple[Instrument, T]] = []
+        self._by_key: dict[str, list[int]] = {}
+        for combo, entry in entries:
+            self.add(combo, entry)
+
+    def add(self, combo: Instrument, entry: T) -> None:
+        """Add an entry of a combo."""
+        for key in list_leg_keys(combo):
+            self._by_key.setdefault(key, []).append(len(self._entries))
+        self._entries.append((combo, entry))
+
+    def iter_all(self, leg: Instrument) -> Iterator[T]:
+        """Yield every entry of a combo that has the leg, or may."""
+        roots = get_roots(normalize(leg))
+        numbers: Iterable[int] = range(len(self._entries))
+        if roots:
+            keys = (*roots, f"id {leg.con_id}", _OF_ANY_NAME)
+            numbers = sorted({number for key in keys for number in self._by_key.get(key, ())})
+        for number in numbers:
+            combo, entry = self._entries[number]
+            if compare_combo(combo, leg) != DIFFERENT:
+                yield entry
 
 
 def _list_keys(instrument: Instrument) -> tuple[str, ...]:
@@ -255,45 +356,38 @@ def _list_keys(instrument: Instrument) -> tuple[str, ...]:
     return (*sorted(get_roots(instrument)), *((f"id {instrument.con_id}",) if has_id else ()))
 
 
-def get_mere_kind(instrument: Instrument) -> _MereKind:
-    """Return what decides what a nameless instrument may be: whether it has an id, its codes, the rest."""
+def get_mere_kind(instrument: Instrument) -> Kind:
+    """Return what decides what a nameless instrument may be; its kinds of name are those of its codes."""
     rest = replace(read_as_future(instrument), con_id=None, symbol=None, local_symbol=None)
-    return instrument.con_id is not None, list_codes(instrument), rest
+    return instrument.con_id is not None, list_codes(instrument), frozenset(), rest
 
 
-def get_bond_kind(instrument: Instrument) -> _BondKind | None:
-    """Return all that decides which bonds of other names it may be: its kinds of name, and its parts."""
+def get_bond_kind(instrument: Instrument) -> Kind | None:
+    """Return what decides which bonds of other names it may be; None where it is none."""
     names = list_bond_names(instrument)
     if not names or is_nameless(instrument):
         return None
     parts = replace(instrument, con_id=None, symbol=None, local_symbol=None)
-    return frozenset(names), get_days(instrument), instrument.con_id is not None, parts
+    return instrument.con_id is not None, frozenset(names), get_days(instrument), parts
 
 
-def _list_days_beside(days: Collection[str]) -> set[str | None]:
-    """Return the days, those beside them, the months that they may be of, and None; nothing for a month."""
-    near: set[str | None] = {None} if days else set()
+@lru_cache(maxsize=4096)
+def _list_days_beside(days: frozenset[str]) -> Collection[str | None]:
+    """Return the keys under which what has these days, or may have, is listed.
+
+    Beside a day are its neighbours (an Asian zone), the months that it may be of, and None; beside a month
+    the days of it and of the month before.
+    """
+    near: set[str | None] = {None} if days else {_ANY}
     for text in days:
         try:
-            day = date.fromisoformat(text)
-            near |= {(day + timedelta(days=step)).isoformat() for step in (0, -1, 1)}
+            day = date.fromisoformat(text if "-" in text else f"{text[:4]}-{text[4:]}-01")
+            beside = [day + timedelta(days=step) for step in (0, -1, 1, 32)]
         except (ValueError, OverflowError):
-            return set()
-        near |= {f"{day:%Y%m}", f"{day.replace(day=1) + timedelta(days=32):%Y%m}"}
+            return (_ANY,)
+        if "-" in text:
+            near |= {f"{day:%Y-%m-%d}" for day in beside[:3]} | {f"{day:%Y%m}"}
+            near.add(f"{day.replace(day=1) + timedelta(days=32):%Y%m}")
+        else:
+            near |= {text, f"{day:%Y-%m-}", f"{beside[1]:%Y-%m-}"}
     return near
-
-
-def _list_buckets(instrument: Instrument) -> list[_Bucket]:
-    """Return what divides the instruments of one name: the strike, or a future's months.
-
-    None is beside all of them, as of a future that bears a strike.
-    """
-    if instrument.sec_type != FUTURE:
-        return [instrument.strike]
-    days = get_days(instrument) if instrument.strike is None else ()
-    return [int(day[:4]) * 12 + int(day[-5:-3] if "-" in day else day[4:]) for day in days] or [None]
-
-
-def _list_near(bucket: _Bucket) -> tuple[_Bucket, ...]:
-    """Return the buckets of what may be the same: a future may expire in a month beside its name's."""
-    return (bucket - 1, bucket, bucket + 1) if isinstance(bucket, int) else (bucket,)

@@ -20,7 +20,6 @@ from detector.reconciliation.identity import (
     can_lack_class,
     compare,
     compare_accounts,
-    compare_combo,
     compare_parts,
     get_days,
     get_names,
@@ -29,6 +28,7 @@ from detector.reconciliation.identity import (
 from detector.reconciliation.instrument_index import (
     MOST_ROWS,
     AccountIndex,
+    ComboIndex,
     InstrumentIndex,
     get_bond_kind,
     get_mere_kind,
@@ -85,7 +85,7 @@ class PositionBook(Struct):
 
     account: str | None = None
     positions: list[PositionPair] = field(default_factory=list)
-    combos: list[Lot] = field(default_factory=list)
+    combos: ComboIndex[Lot] = field(default_factory=ComboIndex)
     names: ContractNames = field(default_factory=lambda: ContractNames(()))
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
@@ -112,11 +112,7 @@ class PositionBook(Struct):
 
     def is_in_combo(self, instrument: Instrument) -> bool:
         """Whether the runtime holds a combo of which it may be a leg."""
-        return any(
-            compare_combo(lot.instrument, instrument) != DIFFERENT
-            for lot in self.combos
-            if lot.quantity != FLAT
-        )
+        return any(lot.quantity != FLAT for lot in self.combos.iter_all(instrument))
 
     def add_listed(self, instrument: Instrument, account: str | None) -> None:
         """Note an instrument that either side lists, before any lot is added."""
@@ -127,7 +123,8 @@ class PositionBook(Struct):
         self._lookups.clear()
         first = lots[0]
         if side == INTERNAL and first.instrument.sec_type == COMBO:
-            self.combos.extend(lots)
+            for lot in lots:
+                self.combos.add(lot.instrument, lot)
             return
         index = self._indexes.get_index(first.account)
         same = [

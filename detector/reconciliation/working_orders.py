@@ -20,11 +20,10 @@ from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
     compare_accounts,
-    compare_combo,
     compare_orders,
     is_combo,
 )
-from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
+from detector.reconciliation.instrument_index import AccountIndex, ComboIndex, InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
 
@@ -134,7 +133,7 @@ class ProtectiveOrders:
         self._orders = AccountIndex(
             (order.account, normalize(order), order) for order in working if not is_combo(order)
         )
-        self._combos = [order for order in working if is_combo(order)]
+        self._combos = ComboIndex((order, order) for order in working if is_combo(order))
 
     def compute_protected(
         self, instrument: Instrument, held: Decimal, account: str | None = None
@@ -143,7 +142,7 @@ class ProtectiveOrders:
 
         Of an OCA group only the largest order counts. A combo on the symbol may close the position.
         """
-        if any(compare_combo(combo, instrument) != DIFFERENT for combo in self._combos):
+        if any(self._combos.iter_all(instrument)):
             return None
         groups: dict[str, Decimal] = {}
         for number, (order, answer) in enumerate(self._orders.find(normalize(instrument), account)):

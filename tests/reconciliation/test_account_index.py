@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,19 +14,34 @@ from detector.reconciliation.identity import DIFFERENT, can_be_in_account, compa
 from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
 
 ACCOUNTS = st.sampled_from([None, "DU1234567", "DU7654321", "DU123****", "DU1234567/Growth", "Main account"])
-INSTRUMENTS = st.builds(
-    Instrument,
-    symbol=st.sampled_from(
-        [None, "SPY", "SPX", "ES", "CLN6", "VIX", "EUR.USD", "AAPL1", "IBCID1", "037833AK6"]
-    ),
-    con_id=st.sampled_from([None, "1", "2"]),
-    sec_type=st.sampled_from([None, "STK", "OPT", "FUT", "FOP", "BOND", "BILL", "CASH", "CFD", "odd"]),
-    expiry=st.sampled_from([None, "20260531", "20260601", "20260619", "202606", "202607", "PERPETUAL"]),
-    strike=st.sampled_from([None, 727.0, 24318.0]),
-    right=st.sampled_from([None, "P"]),
-    local_symbol=st.sampled_from([None, "ESM6", "FESX 20260619 M", "SPXW  260619C05900000", "US037833AK67"]),
-    trading_class=st.sampled_from([None, "SPX", "SPXW", "CL", "FDAX"]),
-)
+CHOICES: dict[str, list[Any]] = {
+    "symbol": [None, "SPY", "SPX", "ES", "CLN6", "VIX", "EUR.USD", "AAPL1", "IBCID1", "037833AK6"],
+    "con_id": [None, "1", "2"],
+    "sec_type": [None, "STK", "OPT", "FUT", "FOP", "BOND", "BILL", "CASH", "CFD", "odd"],
+    "expiry": [None, "20260531", "20260601", "20260619", "202606", "202607", "PERPETUAL"],
+    "strike": [None, 727.0, 24318.0],
+    "right": [None, "P"],
+    "local_symbol": [None, "ESM6", "FESX 20260619 M", "SPXW  260619C05900000", "US037833AK67"],
+    "trading_class": [None, "SPX", "SPXW", "CL", "FDAX"],
+}
+INSTRUMENTS = st.builds(Instrument, **{part: st.sampled_from(values) for part, values in CHOICES.items()})
+
+
+def draw_instrument(rng: Random, **parts: Any) -> Instrument:
+    drawn = {part: rng.choice(values) for part, values in CHOICES.items()}
+    return normalize(Instrument(**{**drawn, **parts}))
+
+
+@pytest.mark.parametrize("symbol", ["SPX", "ES", "CLN6", "IBCID1", None])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_lookup_among_many_rows_of_a_name_has_all_that_a_comparison_with_all_would_have(seed, symbol):
+    rng = Random(seed)
+    rows = [*{draw_instrument(rng, **({"symbol": symbol} if at % 5 else {})) for at in range(60)}]
+    index = InstrumentIndex((row, number) for number, row in enumerate(rows))
+    for named in (draw_instrument(rng) for _ in range(5)):
+        can_be_it = {number for number, row in enumerate(rows) if compare(row, named) != DIFFERENT}
+        assert set(index.iter_all(named)) == can_be_it
+        assert index.has(named) == bool(can_be_it)
 
 
 @settings(max_examples=2000)

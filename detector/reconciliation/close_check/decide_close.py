@@ -6,8 +6,9 @@ prove that it does not; *cannot tell* in every other case.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
+from functools import lru_cache, partial
 from itertools import accumulate
 
 from msgspec.structs import replace
@@ -35,7 +36,11 @@ from detector.reconciliation.close_check.held_rows import (
     list_row_positions,
 )
 from detector.reconciliation.close_check.unsettled_fills import explain_later_execution, list_unsettled_fills
-from detector.reconciliation.close_check.working_exits import explain_unknown_orders, list_working_exits
+from detector.reconciliation.close_check.working_exits import (
+    WorkingExits,
+    explain_unknown_orders,
+    list_working_exits,
+)
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
 from detector.reconciliation.position_pairs import describe_held
 
@@ -85,15 +90,16 @@ def _decide_by_readings(
     if isinstance(fills, CloseVerdict):
         return replace(fills, position=positions[0])
     readings = dict.fromkeys(positions, "The broker lists it several times, with other quantities")
+    late = f"What {format_list(fill.title for fill in fills)} filled may not be in the position yet"
     for sign in (1, -1):
         parts = [fill.quantity for fill in fills if fill.quantity * sign > 0]
-        titles = format_list(fill.title for fill in fills)
-        for position in positions:
+        for position in dict.fromkeys(positions):
             for total in accumulate(parts):
-                readings.setdefault(position + total, f"What {titles} filled may not be in the position yet")
-    verdicts = {position: _decide_reading(close, target, facts, position) for position in readings}
-    own = verdicts[positions[0]]
-    for position, verdict in verdicts.items():
+                readings.setdefault(position + total, late)
+    exits_of = lru_cache(partial(list_working_exits, target, facts))
+    own = _decide_reading(close, target, positions[0], exits_of)
+    for position in readings:
+        verdict = _decide_reading(close, target, position, exits_of)
         if (verdict.decision, verdict.side) != (own.decision, own.side):
             text = f"{readings[position]}: it is {describe_held(positions[0])}, or {describe_held(position)}."
             reason = "contradiction" if position in positions else "moved"
@@ -104,11 +110,16 @@ def _decide_by_readings(
     return own
 
 
-def _decide_reading(close: CloseOrder, target: CloseTarget, facts: Facts, position: Decimal) -> CloseVerdict:
+def _decide_reading(
+    close: CloseOrder,
+    target: CloseTarget,
+    position: Decimal,
+    exits_of: Callable[[bool], WorkingExits | CloseVerdict],
+) -> CloseVerdict:
     side = _find_closing_side(close, position)
     if isinstance(side, CloseVerdict):
         return replace(side, position=position)
-    exits = list_working_exits(target, facts, position)
+    exits = exits_of(position > 0)
     if isinstance(exits, CloseVerdict):
         return replace(exits, position=position, side=side)
     titles = tuple(order.title for order in exits.orders)

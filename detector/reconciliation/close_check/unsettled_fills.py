@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -67,11 +68,10 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
     """
     executions = [row for row in facts.broker_executions or () if _is_of(row, target)]
     near = [row for row in executions if not _is_before(row, facts, SETTLING)]
+    by_order = _ExecutionsByOrder(executions)
     fills: list[UnsettledFill] = []
     for execution in near:
-        if is_combo(execution) and any(
-            _is_of_order(leg, execution) for leg in executions if not is_combo(leg)
-        ):
+        if is_combo(execution) and not all(map(is_combo, by_order.find(execution))):
             continue  # its legs are listed beside it
         if execution.signed_quantity is None or is_combo(execution):
             return build_unknown_verdict(
@@ -79,8 +79,7 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
             )
         fills.append(UnsettledFill(execution.signed_quantity, f"execution {execution.title}"))
     for order in list_orders_of(target, facts):
-        own = [row.signed_quantity or Decimal(0) for row in executions if _is_of_order(row, order)]
-        shown = sum((abs(quantity) for quantity in own), Decimal(0))
+        shown = sum((abs(row.signed_quantity or Decimal(0)) for row in by_order.find(order)), Decimal(0))
         left = get_filled(order) - shown
         answer = target.match(order) if left > 0 else DIFFERENT
         sign = get_sign(order.side)
@@ -100,7 +99,22 @@ def get_filled(order: Order) -> Decimal:
     return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if order.is_filled else filled
 
 
-def _is_of_order(execution: Execution, order: Order | Execution) -> bool:
-    if execution.perm_id is not None and order.perm_id is not None:
-        return execution.perm_id == order.perm_id
-    return execution.order_id is not None and execution.order_id == order.order_id
+class _ExecutionsByOrder:
+    """Executions by the permanent id of their order, or by its number where either lacks the other."""
+
+    def __init__(self, executions: Iterable[Execution]) -> None:
+        self._by_perm: dict[str, list[Execution]] = {}
+        self._by_number: dict[str, list[Execution]] = {}
+        for row in executions:
+            if row.perm_id is not None:
+                self._by_perm.setdefault(row.perm_id, []).append(row)
+            if row.order_id is not None:
+                self._by_number.setdefault(row.order_id, []).append(row)
+
+    def find(self, order: Order | Execution) -> list[Execution]:
+        """Return the executions of the order, or of the order of an execution."""
+        numbered = self._by_number.get(order.order_id or "", ())
+        return [
+            *self._by_perm.get(order.perm_id or "", ()),
+            *(row for row in numbered if row.perm_id is None or order.perm_id is None),
+        ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from operator import or_
 
 from msgspec import Struct
 
@@ -42,16 +43,19 @@ class WorkingExits(Struct, frozen=True):
     doubt: str
 
 
-def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> WorkingExits | CloseVerdict:
-    """Return the working exits of the broker and of the runtime, each once, with the quantity still to fill.
+def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> WorkingExits | CloseVerdict:
+    """Return the working exits of a position of the broker and of the runtime, each once, with what is left.
 
     A verdict where a listed order may be an exit or not.
     """
-    exits: list[WorkingExit] = []
+    exits = _Exits()
+    parents: dict[str, list[BrokerOrder]] = {}
+    for parent in facts.broker_orders or ():
+        parents.setdefault(parent.order_id or "", []).append(parent)
     for row in (*list_orders_of(target, facts), *(facts.orders or ())):
-        if row.is_final or _is_waiting_child(target, row, facts):
+        if row.is_final or _is_waiting_child(target, row, parents):
             continue
-        left = _compute_exit_quantity(target, row, position)
+        left = _compute_exit_quantity(target, row, is_long=is_long)
         if left is None:
             text = (
                 f"Whether order {row.title} exits this position is not known: {_explain_exit(target, row)}."
@@ -63,11 +67,11 @@ def list_working_exits(target: CloseTarget, facts: Facts, position: Decimal) -> 
             )
             return build_unknown_verdict("orders", text)
         if left:
-            _add_exit(exits, row, left)
-    return _merge_exits(exits)
+            exits.add(row, left)
+    return _merge_exits(exits.entries)
 
 
-def _is_waiting_child(target: CloseTarget, row: Order, facts: Facts) -> bool:
+def _is_waiting_child(target: CloseTarget, row: Order, parents: Mapping[str, Sequence[BrokerOrder]]) -> bool:
     """Whether it is a child of a listed entry that has filled nothing: it exits nothing of the position yet.
 
     What the entry of the same client brings is as much as the child takes, in the same contract.
@@ -75,25 +79,44 @@ def _is_waiting_child(target: CloseTarget, row: Order, facts: Facts) -> bool:
     if not isinstance(row, BrokerOrder) or row.parent_id is None:
         return False
     return any(
-        parent.order_id == row.parent_id
-        and not parent.is_final
+        not parent.is_final
         and not parent.filled
         and (parent.client_id == row.client_id or None in (parent.client_id, row.client_id))
         and (get_sign(parent.side) or 0) * (get_sign(row.side) or 0) < 0
         and target.match(parent) == SAME
         and (_compute_remaining(parent) or 0) >= (_compute_remaining(row) or 0)
-        for parent in facts.broker_orders or ()
+        for parent in parents.get(row.parent_id, ())
     )
 
 
-def _add_exit(exits: list[WorkingExit], row: Order, left: Decimal) -> None:
-    answers = [compare_orders(entry.order, row) for entry in exits]
-    if SAME in answers:
-        at = answers.index(SAME)
-        exits[at] = WorkingExit(exits[at].order, max(exits[at].left, left), exits[at].doubt)
-    else:
-        twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers else ""
-        exits.append(WorkingExit(row, left, twin or _explain_unanswered(row)))
+class _Exits:
+    """The exits, each once, by their ids: orders are compared only where one may be the other.
+
+    Where two have no id of one kind, the answer is unclear: the first of those that lack it stands for all.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[WorkingExit] = []
+        self._by_id: dict[tuple[str, str], list[int]] = {}
+        self._first: dict[tuple[bool, bool], int] = {}
+
+    def add(self, row: Order, left: Decimal) -> None:
+        """Add an order, or what more it can fill to the entry of the same order."""
+        ids = [(kind, text) for kind, text in (("perm", row.perm_id), ("order", row.order_id)) if text]
+        lacks = not row.perm_id, not row.order_id
+        near = {at for key in ids for at in self._by_id.get(key, ())}
+        near |= {at for other, at in self._first.items() if all(map(or_, lacks, other))}
+        answers = {at: compare_orders(self.entries[at].order, row) for at in sorted(near)}
+        same = next((at for at, answer in answers.items() if answer == SAME), None)
+        if same is not None:
+            entry = self.entries[same]
+            self.entries[same] = WorkingExit(entry.order, max(entry.left, left), entry.doubt)
+            return
+        twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers.values() else ""
+        self._first.setdefault(lacks, len(self.entries))
+        for key in ids:
+            self._by_id.setdefault(key, []).append(len(self.entries))
+        self.entries.append(WorkingExit(row, left, twin or _explain_unanswered(row)))
 
 
 def _explain_unanswered(order: Order) -> str:
@@ -171,7 +194,7 @@ def _collect_listed_exits(facts: Facts) -> set[str]:
     }
 
 
-def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal) -> Decimal | None:
+def _compute_exit_quantity(target: CloseTarget, order: Order, *, is_long: bool) -> Decimal | None:
     """Return the quantity that the order can still take off the position; None where that is not known.
 
     0 where it is of another instrument, or adds to the position.
@@ -180,7 +203,7 @@ def _compute_exit_quantity(target: CloseTarget, order: Order, position: Decimal)
     if answer == DIFFERENT:
         return Decimal(0)
     sign = None if is_combo(order) else get_sign(order.side)  # a combo that is bought may sell a leg
-    if sign is not None and (sign > 0) == (position > 0):
+    if sign is not None and (sign > 0) == is_long:
         return Decimal(0)
     return None if answer == UNCLEAR or sign is None else _compute_remaining(order)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate, chain, islice
 
 from msgspec import Struct
 
@@ -23,14 +24,18 @@ from detector.reconciliation.identity import (
     OPTION_MULTIPLIER,
     can_be_in_account,
     can_be_same,
+    get_roots,
     is_combo,
+    list_leg_keys,
 )
-from detector.reconciliation.instrument_index import MOST_ROWS, RowIndex
+from detector.reconciliation.instrument_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import check_pnl_by_broker
+from detector.reconciliation.position_pairs import BROKER
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim, TradeRows, explain_incomplete_stores
 from detector.reconciliation.working_orders import get_account
 
+_OF_ANY_NAME, _BARE_OPTION = "", "an option without a local symbol"
 PRICE_DECIMALS = 4
 """Decimals of a computed price."""
 
@@ -65,17 +70,67 @@ class PlanRows:
         self.held = RowIndex((row.account, row, row) for row in held)
         listed: tuple[Order, ...] = (*(facts.broker_orders or ()), *(facts.orders or ()))
         self._working = [order for order in listed if order.is_working]
-        self._combos = [order for order in self._working if is_combo(order)]
+        self._combos = ComboIndex((order, order) for order in self._working if is_combo(order))
         self._orders = RowIndex((get_account(order), order, order) for order in self._working)
+        self._quantities: dict[tuple[Instrument, str | None], Decimal | None] = {}
+        self._by_name: dict[str, list[Order]] = {}
+        for order in self._working:
+            for name in _list_names(order):
+                self._by_name.setdefault(name, []).append(order)
+        self._in_flight: dict[tuple[Instrument, bool, str | None], tuple[str, ...]] = {}
+
+    def find_quantity(self, instrument: Instrument, account: str | None) -> Decimal | None:
+        """Return the broker's signed quantity in that account; None if unknown or perhaps another's."""
+        if self.book is None or not (instrument.symbol or instrument.con_id):
+            return None
+        if not can_be_in_account(self.facts.broker_account, account):
+            return None  # the broker was asked for another account
+        key = normalize(instrument), account
+        if key not in self._quantities:
+            positions = self.book.find(instrument, account)
+            quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
+            is_clear = len(positions) <= 1 or quantities == {Decimal(0)}
+            self._quantities[key] = quantities.pop() if is_clear else None
+        return self._quantities[key]
 
     def list_in_flight(self, instrument: Instrument, account: str | None) -> tuple[str, ...]:
-        """Return the titles of orders that work in the instrument, or may, each once."""
-        is_indexed = bool(instrument.symbol or instrument.con_id) and not is_combo(instrument)
-        orders = [*self._orders.find(instrument, account), *self._combos] if is_indexed else self._working
-        own = (order for order in orders if can_be_in_account(get_account(order), account))
-        return tuple(
-            dict.fromkeys(order.title for order in own if match_instrument(instrument, order) != DIFFERENT)
-        )
+        """Return the titles of orders that work in the instrument, or may, each once, or the first many."""
+        key = normalize(instrument), instrument.symbol is None, account
+        if key not in self._in_flight:
+            own = (
+                order.title
+                for order in self._iter_candidates(instrument, account)
+                if can_be_in_account(get_account(order), account)
+                and match_instrument(instrument, order) != DIFFERENT
+            )
+            self._in_flight[key] = tuple(islice(dict.fromkeys(own), MOST_ROWS))
+        return self._in_flight[key]
+
+    def _iter_candidates(self, instrument: Instrument, account: str | None) -> Iterable[Order]:
+        """Yield the orders that may be in the instrument; some perhaps twice."""
+        if is_combo(instrument):
+            names = list_leg_keys(instrument)
+            orders = self._working if _OF_ANY_NAME in names else self._iter_by_name((*names, _OF_ANY_NAME))
+            return chain(orders, self._combos.iter_all(instrument))
+        local = normalize(instrument).local_symbol
+        if not (instrument.symbol or instrument.con_id or local):
+            return self._working
+        listed = chain(self._orders.find(instrument, account), self._combos.iter_all(instrument))
+        if instrument.symbol or instrument.con_id or not local:
+            return listed
+        return chain(listed, self._iter_by_name((*accumulate(local), _BARE_OPTION)))
+
+    def _iter_by_name(self, names: Iterable[str]) -> Iterator[Order]:
+        return chain.from_iterable(self._by_name.get(name, ()) for name in names)
+
+
+def _list_names(order: Order) -> set[str]:
+    """Return the names under which the leg of a combo, or a contract by its local symbol, finds an order."""
+    named = normalize(order)
+    names = set(get_roots(named)) or {_OF_ANY_NAME}
+    if named.local_symbol is None:
+        names |= {named.symbol or _OF_ANY_NAME} | ({_BARE_OPTION} if named.is_option else set())
+    return names
 
 
 class CompetingTrades(Struct, frozen=True):

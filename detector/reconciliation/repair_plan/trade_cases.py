@@ -14,10 +14,9 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.reconciliation.expiry import LIVE, get_expiry_state
-from detector.reconciliation.identity import can_be_in_account
 from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import compare_with_broker
-from detector.reconciliation.position_pairs import BROKER, describe_held
+from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.closing_evidence import (
     PRICE_DECIMALS,
     Evidence,
@@ -198,7 +197,7 @@ def _build_case(
     difference = reported.find_certain(instrument, account, trade_id)
     if difference is not None:
         instrument = difference.instrument  # the same name as in what `detect` reports
-    quantity, doubt = _find_quantity(rows, instrument, account), reported.explain_unclear(instrument)
+    quantity, doubt = rows.find_quantity(instrument, account), reported.explain_unclear(instrument)
     is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
     return _TradeCase(
         title,
@@ -215,17 +214,6 @@ def _build_case(
         doubt=doubt,
         has_expired=get_expiry_state(instrument, rows.facts.taken_at) != LIVE,
     )
-
-
-def _find_quantity(rows: PlanRows, instrument: Instrument, account: str | None) -> Decimal | None:
-    """Return the broker's signed quantity in that account; None where it is unknown or may be another's."""
-    if rows.book is None or not (instrument.symbol or instrument.con_id):
-        return None
-    if not can_be_in_account(rows.facts.broker_account, account):
-        return None  # the broker was asked for another account
-    positions = rows.book.find(instrument, account)
-    quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
-    return quantities.pop() if len(positions) <= 1 or quantities == {Decimal(0)} else None
 
 
 def _count_parts(instrument: Instrument) -> int:
