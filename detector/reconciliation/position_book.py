@@ -53,7 +53,8 @@ class ContractNames:
     def __init__(self, held: Iterable[Instrument], others: Iterable[Instrument] = ()) -> None:
         self._held = _merge_by_id(held)
         self._known = _merge_by_id([*held, *others])
-        self.index = InstrumentIndex((contract, contract) for contract in self._known.values())
+        rows = dict.fromkeys(row for row in (*held, *others) if row.con_id is None)
+        self.index = InstrumentIndex((row, row) for row in (*self._known.values(), *rows))
 
     def add_to(self, instrument: Instrument) -> Instrument:
         """Return the instrument in its normal form with every name that another row of its id gives."""
@@ -157,7 +158,7 @@ class PositionBook(Struct):
         )
 
     def _find_rivals(self, row: Instrument, account: str | None) -> Iterator[tuple[Instrument, Answer]]:
-        """Yield what is named alike: listed in an account that may be the same, or of an id of any list."""
+        """Yield what is named alike: listed in an account that may be the same, or in any other list."""
         yield from self.names.index.find_named(row)
         for _, index in self._listed.iter_indexes(account, row):
             yield from index.find_named(row)
