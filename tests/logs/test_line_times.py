@@ -72,8 +72,8 @@ def test_of_naive_times_of_an_unknown_zone_the_differences_count(form, hours):
     assert all(abs(times[index] - at) < timedelta(seconds=2) for index, at in enumerate(MOMENTS))
 
 
-@pytest.mark.parametrize(("minutes", "own"), [(30, True), (31, False)])
-def test_a_naive_time_is_trusted_within_half_an_hour(minutes, own):
+@pytest.mark.parametrize(("minutes", "own"), [(120, True), (121, False)])
+def test_a_naive_time_is_trusted_within_two_hours(minutes, own):
     lines = LogLines()
     lines.add(f"{MOMENTS[0]:%Y-%m-%d %H:%M:%S} a b", None)
     now = MOMENTS[0] + timedelta(minutes=minutes)

@@ -356,3 +356,10 @@ def test_a_misspelt_key_of_cloudwatch_is_told():
 def test_a_source_of_which_no_line_has_a_text_is_told():
     report = seen([{"timestamp": 1780412340000, "message": " "}] * 5)
     assert [event.subject for event in report.events if event.type == "reading_invalid"] == ["logs.events"]
+
+
+def test_a_second_factor_that_nobody_gave_is_due_in_a_log_that_names_no_zone_and_said_nothing_since():
+    asked = "2026-06-02 14:11:14:776 IBC: Second Factor Authentication initiated"
+    assert "login_due" in {event.type for event in seen([asked]).events}
+    told = summary(seen([f"2026-06-02 13:20:00 {_BROKEN}"]), "connectivity_lost")
+    assert "since 2026-06-02T13:20:00Z" in told

@@ -2,7 +2,7 @@
 
 A line's time is that of its event, else the time in its own text, else that of a line near it. The times in
 the text are trusted where the newest of them is recent; one that names no zone, where none is configured,
-within half an hour. In a file of last month, or one whose naive times are of another zone, only their
+within two hours. In a file of last month, or one whose naive times are of another zone, only their
 differences count, and the newest line is taken as written now.
 """
 
@@ -25,7 +25,7 @@ from detector.logs.parse.line_shapes import LONGEST_MASKED, mask_digits
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""
 
-_NAIVE_TRUSTED_FOR: Final = timedelta(minutes=30)  # no two zones are less apart
+_NAIVE_TRUSTED_FOR: Final = timedelta(hours=2)  # the nearest zone behind UTC with a market is three
 _ELSEWHERE: Final = timezone(timedelta(hours=1))
 
 _SKEW: Final = timedelta(seconds=120)
