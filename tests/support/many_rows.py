@@ -93,13 +93,12 @@ def futures(n: int) -> Rows:
 
 
 def local_futures(n: int) -> Rows:
-    """Return futures of many symbols by their local symbol alone."""
-    return [{"local_symbol": f"{_spell(i // 4)}{'HMUZ'[i % 4]}6", "quantity": 1} for i in range(n)]
-
-
-def _spell(number: int) -> str:
+    """Return futures of one month and many symbols, which IBKR does not have, by their local symbol alone."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return f"{letters[number % 26]}{letters[number // 26 % 26]}{letters[number // 676 % 26]}"
+    return [
+        {"local_symbol": f"{letters[i % 26]}{letters[i // 26 % 26]}{letters[i // 676]}M6", "quantity": 1}
+        for i in range(n)
+    ]
 
 
 def combos(n: int) -> Rows:
