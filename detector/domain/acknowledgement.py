@@ -113,10 +113,20 @@ class Mute(Struct, frozen=True):
 
 
 def check_pattern(pattern: str, names: Collection[str] = ()) -> None:
-    """Raise ValueError for a pattern that fits every one of the rules, and would mute everything."""
-    kind = pattern.partition(":")[0]
-    if not kind.strip("*?[]!") or (names and all(fnmatchcase(name, kind) for name in names)):
+    """Raise ValueError for a pattern that fits most of the rules, and would mute everything."""
+    kind = get_kind(pattern)
+    if not kind.strip("*?[]!") or is_most(sum(fnmatchcase(name, kind) for name in names), names):
         raise ValueError(f"{pattern!r} names no rule, and a mute of everything is a switched-off monitor")
+
+
+def get_kind(pattern: str) -> str:
+    """Return the part of a pattern, or of a signature, that is about the event's type."""
+    return pattern.partition(":")[0]
+
+
+def is_most(number: int, names: Collection[str]) -> bool:
+    """Return whether the number is more than half of the rules."""
+    return number > len(names) / 2
 
 
 def can_match(pattern: str, names: Iterable[str], runtime: str) -> bool:
@@ -125,7 +135,7 @@ def can_match(pattern: str, names: Iterable[str], runtime: str) -> bool:
     A pattern with a choice of letters in its subject counts as one that can.
     """
     subject = ":".join(pattern.split(":")[2:])
-    beginnings = [f"{name}:{runtime}" for name in names]
+    beginnings = [f"{name}:{runtime}" for name in names if fnmatchcase(name, get_kind(pattern))]
     return any(
         fnmatchcase(beginning, pattern) or fnmatchcase(f"{beginning}:{subject or 'x'}", pattern)
         for beginning in beginnings
@@ -148,9 +158,15 @@ class ActiveMutes:
                 self._by_ends.setdefault(texts[0], {}).setdefault(texts[-1], []).append(mute)
 
     def has(self, signature: str, money: bool) -> bool:
-        """Whether a condition is muted; one about money only by a mute that is meant for it."""
+        """Whether a condition is muted; one about money only by a mute that is meant for it.
+
+        The event's type must fit by itself: `*core` is the end of every signature of a runtime.
+        """
+        kind = get_kind(signature)
         return any(
-            (mute.even_money or not money) and fnmatchcase(signature, mute.pattern)
+            (mute.even_money or not money)
+            and fnmatchcase(signature, mute.pattern)
+            and fnmatchcase(kind, get_kind(mute.pattern))
             for mute in self._iter_candidates(signature)
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
-from detector.domain.acknowledgement import LONGEST_MUTE, Mute, can_match
+from detector.domain.acknowledgement import LONGEST_MUTE, Mute, can_match, get_kind, is_in_force, is_most
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.profile import Profile
@@ -30,7 +31,11 @@ def list_warnings(facts: Facts, settings: Settings, mutes: Collection[Mute]) -> 
     profile: Profile | None = settings.files.get(PROFILE.name)
     names = [rule.name for rule in load_rules()] + [rule.name for rule in (profile.rules if profile else ())]
     aimless = (mute.pattern for mute in mutes if not can_match(mute.pattern, names, facts.runtime))
-    own = (*_iter_long_mutes(facts, mutes), *map(_describe_aimless_mute, aimless))
+    own = (
+        *_iter_long_mutes(facts, mutes),
+        *map(_describe_aimless_mute, aimless),
+        *_iter_mute_floods(facts, mutes, names),
+    )
     return (*own, *_iter_lane_floods(facts), *settings.doubts)
 
 
@@ -56,6 +61,13 @@ def _iter_long_mutes(facts: Facts, mutes: Collection[Mute]) -> Iterator[str]:
                 f"{MUTES.name}: the mute of {mute.pattern!r} is not in force:"
                 f" it ends on {mute.until:%Y-%m-%d}, and a mute lasts at most {LONGEST_MUTE.days} days."
             )
+
+
+def _iter_mute_floods(facts: Facts, mutes: Collection[Mute], names: Collection[str]) -> Iterator[str]:
+    kinds = {get_kind(mute.pattern) for mute in mutes if is_in_force(mute, facts.taken_at)}
+    muted = sum(any(fnmatchcase(name, kind) for kind in kinds) for name in names)
+    if is_most(muted, names):
+        yield f"{MUTES.name}: {muted} of {len(names)} rules are muted, at least in part."
 
 
 def add_overrides(

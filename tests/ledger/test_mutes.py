@@ -159,7 +159,7 @@ def test_a_mute_that_is_nearly_an_event_is_refused_with_the_name_that_was_meant(
         ("zorp:*", True), ("pending_orders_high", True), ("pending_orders_high:another-runtime", True),
         ("pending_orders_high:*", False), ("pending_orders_high:aegis-pt-core", False), ("pending*", False),
         ("pending_order_stale:*:7", False), ("farm_unhealed:aegis-pt-core:us[fa]*", False),
-        ("farm_unhealed:another:us[fa]*", True),
+        ("farm_unhealed:another:us[fa]*", True), ("*core", True), ("*-*", True), ("*aegis-pt-core*", True),
     ],
 )  # fmt: skip
 def test_a_mute_that_no_condition_can_match_is_a_warning(pattern, is_aimless):
@@ -168,9 +168,29 @@ def test_a_mute_that_no_condition_can_match_is_a_warning(pattern, is_aimless):
     assert any("mutes nothing" in warning for warning in report.warnings) is is_aimless
 
 
-@pytest.mark.parametrize("pattern", ["*", "?*:*", "[!x]*", "[a-z]*:*"])
+@pytest.mark.parametrize("pattern", ["*", "?*:*", "[!x]*", "[a-z]*:*", "*_*", "*e*:aegis-pt-core", "[a-q]*"])
 def test_a_mute_of_every_event_is_refused_however_it_is_written(pattern, tmp_path):
     file = tmp_path / "mutes.toml"
     file.write_text(f"{MUTED.replace('pending_orders_high:*', pattern)}even_money = true\n")
     done = answer("detect", "--offline", stdin={}, environ={"AEGIS_PT_MUTES": str(file)})
     assert (done.code, "switched-off monitor" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("pattern", ["*core", "*-*", "*aegis-pt-core*", "*[a-z]re"])
+@pytest.mark.parametrize("money", ["", "even_money = true\n"], ids=["not of money", "even money"])
+def test_a_pattern_mutes_only_events_whose_type_it_fits(pattern, money):
+    mutes = MUTED.replace("pending_orders_high:*", pattern) + money
+    stuck = {"status_v3": {"stuck_exits": 1, "pending_exits": 1, "pending_orders": 2}}
+    report = evaluated(healthy_at("2026-06-06T05:30:00Z", stuck), settings=settings_of(mutes=mutes))
+    assert len(report.new_events) >= 2, report.muted
+
+
+def test_mutes_that_together_mute_most_rules_are_a_warning():
+    halves = "".join(
+        MUTED.replace("pending_orders_high:*", pattern) + "even_money = true\n"
+        for pattern in ("[a-m]*", "[n-z]*")
+    )
+    report = evaluated(healthy_at("2026-06-06T05:30:00Z"), settings=settings_of(mutes=halves))
+    assert [warning for warning in report.warnings if "rules are muted" in warning]
+    later = evaluated(healthy_at("2026-06-06T06:00:00Z"), settings=settings_of(mutes=halves))
+    assert later.warnings == ()
