@@ -18,7 +18,7 @@ from detector.domain.facts import FACT_NAMES
 from detector.domain.profile import Profile, parse_profile
 from detector.domain.snapshot import PARTS, SECTIONS
 from detector.engine.catalog import load_rules
-from detector.engine.coverage import SIGNALS, is_signal
+from detector.engine.coverage import SIGNALS, get_signal_name, is_signal
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.serialize import format_document
@@ -154,7 +154,8 @@ class AppContext(Struct, frozen=True):
         if unknown:
             raise InputError(*unknown)
         others = [name for name in texts if name not in settings.values]
-        return replace(settings, doubts=(*find_doubts(others), *find_senseless(settings)))
+        doubts = (*find_doubts(others), *find_senseless(settings), *_find_unwatched(settings))
+        return replace(settings, doubts=doubts)
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:
@@ -223,6 +224,13 @@ def _check_signal_names(settings: Settings) -> list[str]:
     return [
         f"{SIGNALS_OFF.name}: no signal is named {name!r} (there are: {', '.join(known)})" for name in unknown
     ]
+
+
+def _find_unwatched(settings: Settings) -> Iterator[str]:
+    """Yield a warning where the owner, or the profile, switched every golden signal off."""
+    off = {*settings[SIGNALS_OFF], *settings.files[PROFILE.name].signals_off}
+    if {get_signal_name(name) for name in off} >= {signal.name for signal in SIGNALS}:
+        yield f"No golden signal is watched: {SIGNALS_OFF.name}, or the profile, switches all of them off."
 
 
 def _check_zones(settings: Settings) -> Iterator[str]:

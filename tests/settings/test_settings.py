@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.engine.coverage import SIGNALS
 from detector.formats.errors import InputError
 from detector.formats.similar_names import measure_edit_distance
 from detector.settings import (
@@ -504,6 +505,25 @@ def test_a_senseless_limit_is_told_wherever_a_reader_looks_and_in_a_file_of_sett
         ran = answer(*words, stdin=healthy(), environ={"AEGIS_PT_ENV_FILE": str(file)})
         shown = ran.err + ran.out.decode() + (unescape(page.read_text()) if words is job else "")
         assert text in shown.replace('\\"', '"'), (words, ran.err)
+
+
+@pytest.mark.parametrize("route", ["setting", "profile", "both"])
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_run_that_watches_no_golden_signal_is_one_warning_and_no_refusal(tmp_path, route, left):
+    names = [signal.title if number % 2 else signal.name for number, signal in enumerate(SIGNALS)][left:]
+    page, profile = tmp_path / "page.md", tmp_path / "bot.toml"
+    own = names if route == "profile" else names[:5]
+    aegis = answer("profile", "show", "aegis").out.decode()
+    profile.write_text(f"{aegis}\n[signals]\noff = {own}\n")
+    environ = {"AEGIS_PT_SIGNALS_OFF": ",".join({"setting": names, "both": names[5:], "profile": []}[route])}
+    if route != "setting":
+        environ["AEGIS_PT_PROFILE"] = str(profile)
+    job = ("run", "--stdout", "--state", str(tmp_path / "state"), "--summary", str(page))
+    for words in (("settings",), ("doctor",), ("report",), ("detect", "--report", "--offline"), job):
+        ran = answer(*words, stdin=healthy(), environ=environ)
+        shown = ran.err + ran.out.decode() + (unescape(page.read_text()) if words is job else "")
+        assert shown.count("No golden signal is watched") == (not left), (words, shown)
+        assert ("every golden signal was seen" in shown) <= bool(left)
 
 
 @pytest.mark.parametrize(
