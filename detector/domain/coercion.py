@@ -115,6 +115,8 @@ class ValueReader:
         """Read a whole number; the exit code of a program that a signal ended is negative."""
         if isinstance(raw, int) and not isinstance(raw, bool):
             return raw
+        if isinstance(raw, float) and raw.is_integer():
+            return int(raw)
         return self.record_mismatch(path, raw, "an exit code")
 
     def read_number(self, path: str, raw: object) -> float | None:

@@ -100,7 +100,7 @@ _STOPPED_TASK = Shape(
     },
     ECS_TASK_KEYS | EVENTBRIDGE_KEYS,
     vendor=True,
-    named_by=("taskArn", "group", "containers", "detail"),
+    named_by=("taskArn", "group", "containers"),
 )
 _FAILURE = Shape(
     build_keys({"arn": "text", "reason": "text"}), ECS_FAILURE_KEYS, vendor=True, named_by=("arn",)

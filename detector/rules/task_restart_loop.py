@@ -23,7 +23,10 @@ _BY_ITSELF_CODES = (
 )
 _MOST_ENDS = 3
 # A stop without a code, by its reason: Amazon ECS developer guide, stopped task error messages.
-_BY_ITSELF_REASONS = ("essential container", "host ec2 (")
+_FAILED_CHECKS = "health check"
+_BY_ITSELF_REASONS = (
+    "essential container", "host ec2 (", "outofmemory", "spot task was interrupted", _FAILED_CHECKS
+)  # fmt: skip
 _ERROR_NAME: Final = build_pattern(r"\w{3,60}error\b")  # OutOfMemoryError, CannotPullContainerError, …
 _ON_PURPOSE_REASONS = (
     "deployment",
@@ -70,12 +73,13 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _list_stops(facts: Facts) -> list[Task]:
-    tasks = (*(facts.tasks or ()), *(facts.stopped_tasks or ()))
-    tasks_by_id = {task.task_id or str(index): task for index, task in enumerate(tasks)}
+    """Return the stops, each task once; its events from before its stop know no time of it."""
+    tasks = [
+        task for task in (*(facts.tasks or ()), *(facts.stopped_tasks or ())) if task.stopped_at is not None
+    ]
+    stops_by_id = {task.task_id or str(index): task for index, task in enumerate(tasks)}
     return [
-        task
-        for task in tasks_by_id.values()
-        if task.stopped_at is not None and task.of_service is not False and _has_stopped_by_itself(task)
+        task for task in stops_by_id.values() if task.of_service is not False and _has_stopped_by_itself(task)
     ]
 
 
@@ -83,7 +87,7 @@ def _has_stopped_by_itself(task: Task) -> bool:
     reason = (task.stopped_reason or "").lower()
     if task.stop_code is not None:
         return task.stop_code in _BY_ITSELF_CODES or (
-            task.stop_code == "ServiceSchedulerInitiated" and "health check" in reason
+            task.stop_code == "ServiceSchedulerInitiated" and _FAILED_CHECKS in reason
         )
     if any(words in reason for words in _ON_PURPOSE_REASONS):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -390,6 +391,19 @@ def stopped_task(number: int, **more: Any) -> dict[str, Any]:
         pytest.param(
             {"stoppedReason": "ContainerRuntimeError: no"}, True, id="no code, an error of the runtime"
         ),
+        pytest.param(
+            {"containers": [{"name": "a", "reason": "OutOfMemory"}]}, True, id="no code, memory without Error"
+        ),
+        pytest.param({"stoppedReason": "Your Spot Task was interrupted."}, True, id="no code, a Spot notice"),
+        pytest.param(
+            {"stoppedReason": "Task failed container health checks"}, True, id="no code, failed health checks"
+        ),
+        pytest.param(
+            {"stoppedReason": "Task failed ELB health checks in (target-group arn:aws:x)"},
+            True,
+            id="no code, failed health checks of a balancer",
+        ),
+        pytest.param({"containers": [{"name": "a", "exitCode": 137.0}]}, True, id="no code, a whole number"),
         pytest.param({"stoppedReason": "Stopped for a drill"}, False, id="no code, words of somebody"),
         pytest.param(
             {
@@ -407,19 +421,38 @@ def test_tasks_that_stop_by_themselves(more, fires):
     assert any("task_restart_loop" in event for event in given({"ecs": {"stopped_tasks": stops}})) is fires
 
 
-def test_an_event_of_eventbridge_is_a_stopped_task():
+def eventbridge(number: int, **task: Any) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(number),
+        "detail-type": "ECS Task State Change",
+        "source": "aws.ecs",
+        "account": "123456789012",
+        "time": "2026-06-02T14:30:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": stopped_task(number, stopCode="EssentialContainerExited", version=3, eventNote="x") | task,
+    }
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
+def test_an_event_of_eventbridge_is_a_stopped_task(order):
+    """A task has several events; those before its stop know no time of it."""
+    starting = {"lastStatus": "RUNNING", "stoppedAt": None, "stopCode": None}
     events = [
-        {
-            "version": "0",
-            "id": str(number),
-            "detail-type": "ECS Task State Change",
-            "source": "aws.ecs",
-            "account": "123456789012",
-            "time": "2026-06-02T14:30:00Z",
-            "region": "us-east-1",
-            "resources": [],
-            "detail": stopped_task(number, stopCode="EssentialContainerExited", version=3, eventNote="x"),
-        }
-        for number in range(3)
+        event for number in range(3) for event in (eventbridge(number, **starting), eventbridge(number))
     ]
-    assert given({"ecs": {"stopped_tasks": events}}) == ["critical task_restart_loop"]
+    assert given({"ecs": {"stopped_tasks": events[::order]}}) == ["critical task_restart_loop"]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        pytest.param(json.dumps(stopped_task(0)), id="its detail as text"),
+        pytest.param({"eventName": "SERVICE_TASK_START_IMPAIRED", "eventType": "WARN"}, id="of a service"),
+        pytest.param({}, id="empty"),
+    ],
+)
+def test_an_event_of_eventbridge_that_holds_no_task_is_told(detail):
+    event = {**eventbridge(0), "detail": detail}
+    assert given({"ecs": {"stopped_tasks": [event]}}) == ["warning reading_invalid:ecs.stopped_tasks"]
