@@ -102,7 +102,7 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     lines = LogLines()
     now = int(reading.taken_at.timestamp() * 1000)
     for entry in entries:
-        _add_entry(entry, lines, reading, now)
+        _add_entry(_write_records(entry), lines, reading, now)
     is_truncated = reading.read_value("flag", "logs.truncated", document.get("truncated"))
     has_more = any(document.get(key) for key in _NEXT_PAGE)
     if is_truncated or has_more or (is_truncated is None and document.get("truncated") is not None):
@@ -126,6 +126,15 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
 
 def _is_in_maintenance(settings: Settings, at: datetime) -> bool | None:
     return is_in_maintenance(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES))
+
+
+def _write_records(entry: object) -> object:
+    """Return a list of records as the line that holds them, any other entry as it is."""
+    if not isinstance(entry, list):
+        return entry
+    from detector.logs.parse.record_fields import list_records  # noqa: PLC0415 - only where records are
+
+    return json.dumps(entry) if list_records(entry) else entry
 
 
 def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:

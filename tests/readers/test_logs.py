@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -346,6 +347,38 @@ def test_a_record_of_its_own_has_its_time_and_no_event_of_cloudwatch_is_missed(r
         report = seen([entry, "2026-06-02T14:59:00Z INFO x"])
         assert named(report) == ["critical connectivity_lost"]
         assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
+
+
+_ROW = [
+    {"field": "@timestamp", "value": "2026-06-02 14:41:31.104"},
+    {"field": "@message", "value": _BROKEN},
+    {"field": "@ptr", "value": "CnoK"},
+]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(_ROW, id="a row of Insights"),
+        pytest.param([_ROW], id="rows of Insights"),
+        pytest.param([{"time": "2026-06-02T14:41:31Z", "message": _BROKEN}], id="a record in a list"),
+        pytest.param(
+            [{"time": "2026-06-02T14:40:31Z", "message": "INFO up"}, {"time": _AT, "message": _BROKEN}],
+            id="several",
+        ),
+    ],
+)
+def test_a_list_of_records_is_each_of_them_as_an_entry_and_as_a_line(entry):
+    for form in (entry, json.dumps(entry), {"timestamp": 1780411291104, "message": json.dumps(entry)}):
+        report = seen([form, "2026-06-02T14:59:00Z INFO x"])
+        assert named(report) == ["critical connectivity_lost"]
+        assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
+
+
+def test_a_list_of_anything_else_is_no_record():
+    forms: list[Any] = [[_ROW, 7], [[]], [["x"]]]
+    for form in forms:
+        assert named(seen([form, "2026-06-02T14:59:00Z INFO x"])) == ["warning reading_invalid:logs.events"]
 
 
 def test_a_misspelt_key_of_cloudwatch_is_told():

@@ -21,6 +21,7 @@ from detector.formats.patterns import build_pattern
 from detector.formats.times import parse_epoch
 from detector.logs.parse.line import parse_line
 from detector.logs.parse.line_shapes import LONGEST_MASKED, mask_digits
+from detector.logs.parse.record_fields import split_list
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""
@@ -84,11 +85,12 @@ class LogLines(Struct):
     masks: list[bytes] = field(default_factory=list)
 
     def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
-        """Add each line of a message."""
+        """Add each line of a message, and of a line that is a list of records each of them."""
         for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
-            self.texts.append(line)
-            self.stamps.append(stamp)
-            self.streams.append(stream)
+            for part in split_list(line):
+                self.texts.append(part)
+                self.stamps.append(stamp)
+                self.streams.append(stream)
 
     def list_masks(self) -> list[bytes]:
         """Return the shape of each line."""

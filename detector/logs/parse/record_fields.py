@@ -35,6 +35,11 @@ _PAIR: Final = build_pattern(
 _ESCAPE: Final = build_pattern(r"\\(.)")
 _PLACE: Final = build_pattern(r"\{[@$]?([\w.]{1,40})(?:[,:][^{}]{0,20})?\}")
 _MAX_VALUES, _MAX_DEPTH = 400, 8
+# Source: the CloudWatch Logs API reference, GetQueryResults.
+_FIELD: Final = frozenset({"field", "value"})
+_INSIGHTS_TIME: Final = "@timestamp"
+_NAIVE: Final = build_pattern(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
+_LISTED: Final = ("{", "[")
 
 
 class Field(NamedTuple):
@@ -53,6 +58,40 @@ def parse_json(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def split_list(text: str) -> list[str]:
+    """Return each record of a line that is a JSON list of them, as JSON; any other line as it is.
+
+    A row of CloudWatch Logs Insights, a list of `{"field": …, "value": …}`, is one record.
+    """
+    if text[:1] != "[" or text[1:2] not in _LISTED:
+        return [text]
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    records = list_records(rows)
+    return [text] if records is None else [json.dumps(record) for record in records]
+
+
+def list_records(rows: list[Any]) -> list[dict[str, Any]] | None:
+    """Return the records that a list holds, or None where it holds anything else."""
+    row = _join_fields(rows)
+    records = [row] if row else [item if isinstance(item, dict) else _join_fields(item) for item in rows]
+    whole = [record for record in records if record]
+    return whole if whole and len(whole) == len(records) else None
+
+
+def _join_fields(row: object) -> dict[str, Any] | None:
+    """Return a row that is written as a list of its fields, each with its value; None for another one."""
+    if not isinstance(row, list) or not all(isinstance(item, dict) and item.keys() == _FIELD for item in row):
+        return None
+    fields = {str(item["field"]): item["value"] for item in row}
+    at = fields.get(_INSIGHTS_TIME)
+    if isinstance(at, str) and _NAIVE.fullmatch(at):
+        fields[_INSIGHTS_TIME] = f"{at}Z"  # as Insights writes UTC
+    return fields
 
 
 def parse_pairs(text: str) -> dict[str, Any] | None:
