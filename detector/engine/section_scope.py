@@ -104,6 +104,8 @@ def _compare(what: str, named: object, setting: Setting[Any], settings: Settings
         return None
     expected, text = str(settings[setting]), str(named).strip()
     is_hidden = text == _HIDDEN_ACCOUNT and expected.isdigit()
+    if setting is AWS_ACCOUNT and not (text.isdigit() or text.startswith("[")):
+        return None  # a name that somebody gave the account
     if not text or is_hidden or text.lower() == expected.strip().lower():
         return None
     return Mismatch(what, redact_excerpt(text), expected, setting)

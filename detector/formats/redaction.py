@@ -189,6 +189,8 @@ _TOGETHER, _MAX_PASSES = 256, 8
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
 _OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = build_pattern(r"\d{12}")
+_DIGIT_GAP = build_pattern(r"(?<=\d)[ -](?=\d)")  # AWS shows an account as 1234-5678-9012
+_AWS_DIGITS = 12
 
 
 def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -211,10 +213,19 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     def replace_text(text: str) -> str:
         return cleared.get(text, text)
 
+    def replace_owner(item: Any) -> str | None:
+        """Return what stands for an AWS account: a secret one, in whatever form, differs from others."""
+        digits = _DIGIT_GAP.sub("", str(item))
+        if digits.isdigit() and digits.zfill(_AWS_DIGITS) in long_secrets:
+            return "[redacted]"
+        return "[aws-account]" if _AWS_ACCOUNT.fullmatch(digits) else None
+
     if parts is not value:
-        return _replace_texts(value, replace_text)
+        return _replace_texts(value, replace_text, replace_owner)
     plain = {key: part for key, part in value.items() if not suspects[key]}
-    cleaned = _replace_texts({key: part for key, part in value.items() if suspects[key]}, replace_text)
+    cleaned = _replace_texts(
+        {key: part for key, part in value.items() if suspects[key]}, replace_text, replace_owner
+    )
     return {**plain, **cleaned} if plain else cleaned
 
 
@@ -375,20 +386,23 @@ def _redact_new(text: str, secrets: tuple[str, ...]) -> str:
 _redact_short = lru_cache(maxsize=1024)(_redact_new)
 
 
-def _replace_texts(value: Any, replace_text: Callable[[str], str], hidden: bool = False) -> Any:
+def _replace_texts(
+    value: Any,
+    replace_text: Callable[[str], str],
+    replace_owner: Callable[[Any], str | None],
+    hidden: bool = False,
+) -> Any:
     if isinstance(value, str):
         return "[redacted]" if hidden and value else replace_text(value)
     if isinstance(value, list):
-        return [_replace_texts(item, replace_text, hidden) for item in value]
+        return [_replace_texts(item, replace_text, replace_owner, hidden) for item in value]
     if isinstance(value, dict):
         row_hides = _is_secret_row(value)
         cleaned: dict[str, Any] = {}
         for key, item in value.items():
             hides = hidden or _is_secret_key(key) or (row_hides and key.lower() == "value")
-            owner = _is_owner_key(key) and _AWS_ACCOUNT.fullmatch(str(item))
-            cleaned[replace_text(key)] = (
-                "[aws-account]" if owner else _replace_texts(item, replace_text, hides)
-            )
+            owner = replace_owner(item) if _is_owner_key(key) and isinstance(item, str | int) else None
+            cleaned[replace_text(key)] = owner or _replace_texts(item, replace_text, replace_owner, hides)
         return cleaned
     return value
 

@@ -12,6 +12,7 @@ from detector.settings.setting import (
     build_url_parser,
     parse_address,
     parse_aws_account,
+    parse_aws_name,
     parse_digits,
     parse_name,
     parse_names,
@@ -58,7 +59,11 @@ PROFILE = add_setting(
     "PROFILE", "aegis", "name or path", "Where each fact is found in the payloads.", parse_name
 )
 ECS_SERVICE = add_setting(
-    "ECS_SERVICE", "aegis-pt-core", "name", "The ECS service that runs the runtime.", parse_name
+    "ECS_SERVICE",
+    "aegis-pt-core",
+    "name",
+    "The ECS service that runs the runtime.",
+    lambda text: parse_name(parse_aws_name(text)),
 )
 EXPECTED_TASKS = add_count("EXPECTED_TASKS", 1, "Tasks that should run: one primary.", minimum=0)
 TRADER_CONTAINER = add_setting(
@@ -155,7 +160,7 @@ STATUS_AS_OF: Setting[tuple[str, ...]] = add_setting(
     parse_names,
 )
 ECS_CLUSTER = add_setting(
-    "ECS_CLUSTER", "", "name", "The ECS cluster of the runtime.", parse_optional, source=True
+    "ECS_CLUSTER", "", "name", "The ECS cluster of the runtime.", parse_aws_name, source=True
 )
 LOG_GROUP = add_setting(
     "LOG_GROUP", "", "name", "The CloudWatch log group of the runtime.", parse_optional, source=True

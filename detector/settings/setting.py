@@ -59,6 +59,11 @@ def parse_optional(text: str) -> str:
     return text
 
 
+def parse_aws_name(text: str) -> str:
+    """Read a name, or an ARN that ends in it; empty is off; raises ValueError."""
+    return parse_name(text.rpartition("/")[2]) if text.startswith("arn:") else text
+
+
 def parse_names(text: str) -> tuple[str, ...]:
     """Read names, by comma."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

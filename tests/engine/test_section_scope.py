@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detector.readers.broker.row_columns import COLUMNS
-from tests.support.snapshots import evaluated, named, settings_of
+from tests.support.program import answer
+from tests.support.snapshots import evaluated, healthy, named, settings_of
 
 NOW = "2026-06-02T15:00:00Z"
 OURS, OTHER = "live-1", "live-2"  # as redaction leaves them
@@ -48,3 +49,78 @@ def test_rows_that_are_all_of_another_account_are_not_about_this_runtime(key):
 )
 def test_one_row_that_may_be_ours_makes_the_section_ours_and_no_other_accounts_row_counts(lists, expected):
     assert list_events(**lists) == expected
+
+
+AWS_ACCOUNT, ZEROES = "111122223333", "000022223333"
+CLUSTER = "arn:{}:ecs:{}:111122223333:cluster/aegis"
+PLACES = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+
+
+def list_mismatches(environ, **envelope):
+    """Return the mismatches of the whole program, which redacts document and settings together."""
+    document = healthy()
+    document["ecs"]["tasks"][0]["taskArn"] = "arn:aws:ecs:us-east-1:[aws-account]:task/aegis/0a1b"
+    document["ecs"] |= envelope
+    names = {f"AEGIS_PT_{name}": value for name, value in environ.items()}
+    done = answer("detect", "--offline", stdin=document, environ=names)
+    return [event["type"] for event in done.document["events"]]
+
+
+@pytest.mark.parametrize("key", ["account", "aws_account"])
+@pytest.mark.parametrize(
+    ("account", "named", "is_other"),
+    [
+        (AWS_ACCOUNT, AWS_ACCOUNT, False),
+        (AWS_ACCOUNT, 111122223333, False),
+        (AWS_ACCOUNT, "1111-2222-3333", False),
+        (ZEROES, 22223333, False),  # a number has no leading zeroes
+        (AWS_ACCOUNT, "our-paper-account", False),  # a name that somebody gave it
+        (AWS_ACCOUNT, "999988887777", True),
+        (AWS_ACCOUNT, 999988887777, True),
+        (AWS_ACCOUNT, "9999-8888-7777", True),
+    ],
+    ids=["text", "number", "dashes", "zeroes", "name", "other text", "other number", "other dashes"],
+)
+def test_an_aws_account_is_compared_in_every_form(key, account, named, is_other):
+    arnless = {
+        "tasks": [],
+        "services": [{**healthy()["ecs"]["services"][0], "runningCount": 0, "desiredCount": 0}],
+    }
+    found = list_mismatches({"AWS_ACCOUNT": account, "EXPECTED_TASKS": "0"}, **arnless, **{key: named})
+    assert found == ["source_mismatch"] * is_other
+
+
+@pytest.mark.parametrize(("partition", "region"), PLACES.items())
+def test_a_cluster_and_a_service_are_named_by_an_arn_in_a_setting_too(partition, region):
+    cluster, service = CLUSTER.format(partition, region), "aegis/aegis-pt-core"
+    document = healthy()["ecs"]
+    rows = {
+        "services": [
+            {
+                **document["services"][0],
+                "clusterArn": cluster,
+                "serviceArn": cluster.replace("cluster/aegis", f"service/{service}"),
+            }
+        ],
+        "tasks": [
+            {
+                **document["tasks"][0],
+                "clusterArn": cluster,
+                "taskArn": cluster.replace("cluster", "task") + "/0a",
+            }
+        ],
+    }
+    ours = {"ECS_CLUSTER": cluster, "ECS_SERVICE": rows["services"][0]["serviceArn"], "AWS_REGION": region}
+    assert list_mismatches(ours | {"AWS_ACCOUNT": AWS_ACCOUNT}, **rows) == []
+    for other in (
+        {"ECS_CLUSTER": cluster.replace("/aegis", "/prod")},
+        {"ECS_SERVICE": rows["services"][0]["serviceArn"] + "-2"},
+        {"AWS_REGION": "eu-west-1"},
+        {"AWS_ACCOUNT": "999988887777"},
+    ):
+        assert list_mismatches(ours | other, **rows) == ["source_mismatch"], other

@@ -257,6 +257,7 @@ def test_what_is_no_secret_is_left_alone(text):
         ),
         pytest.param({"Account": "123456789012"}, {"Account": "[aws-account]"}, id="an AWS account as text"),
         pytest.param({"ownerId": 123456789012}, {"ownerId": "[aws-account]"}, id="and as a number"),
+        pytest.param({"account": "1234-5678-9012"}, {"account": "[aws-account]"}, id="and as AWS shows it"),
         pytest.param({"account": "DU1234567"}, {"account": "paper-1"}, id="an IBKR account keeps its kind"),
         pytest.param({"account": 12345678901}, {"account": 12345678901}, id="a number that is no account"),
     ],
