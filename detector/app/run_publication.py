@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TextIO
 
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
@@ -35,7 +34,7 @@ from detector.settings import (
     parse_env_file,
     resolve_settings,
 )
-from detector.storage.artifact_file import open_stream
+from detector.storage.artifact_file import write_stream
 
 _PING_SEC = 10.0
 _TITLE = "PT health"
@@ -100,8 +99,7 @@ def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
     if len(page.encode()) + len(screen.encode()) <= MAX_SUMMARY_BYTES:
         page += screen
     try:
-        with _open_own_file(path) as file:
-            file.write(page)
+        _add_to_file(path, page)
     except OSError as failure:
         job.app.print_stderr(f"The run's page {path} could not be written ({failure.strerror}).")
 
@@ -121,17 +119,17 @@ def _render_report_part(job: Job, result: RunResult) -> str:
     )
 
 
-def _open_own_file(path: str) -> TextIO:
-    """Open a file to add text to; a new one only its owner can read, a link is refused (OSError)."""
-    return open_stream(path, os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
+def _add_to_file(path: str, text: str) -> None:
+    """Add the text to a file; a new one only its owner can read, a link is refused (OSError)."""
+    write_stream(path, text, os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
 
 
 def _write_step_output(job: Job, result: RunResult) -> None:
     """Write for the next steps that a person was notified; where it is missing, they must notify."""
     path = job.app.environ.get("GITHUB_OUTPUT")
     if path and result.notified:
-        with suppress(OSError), _open_own_file(path) as file:
-            file.write("told=yes\n")
+        with suppress(OSError):
+            _add_to_file(path, "told=yes\n")
 
 
 def send_ping(job: Job, success: bool, text: str) -> None:

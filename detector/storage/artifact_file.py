@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from detector.clients.local_file import read_file
 from detector.formats.errors import InputError
@@ -17,6 +19,8 @@ from detector.formats.strict_json import MAX_BYTES, parse_document
 _LINE_SUFFIXES = (".ndjson", ".jsonl")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWNER_ONLY = 0o600
+_READER_SEC = 5.0  # a person who types two commands, or a slow disk, not a reader that will not come
+_READER_PAUSE_SEC = 0.02
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NEVER_READABLE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
 
@@ -94,8 +98,7 @@ def write_atomically(path: Path, text: str) -> None:
     it with a file.
     """
     if (_is_stream(path) or not path.is_symlink()) and path.exists() and not path.is_file():
-        with open_stream(path) as stream:
-            stream.write(text)
+        write_stream(path, text)
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with suppress(FileNotFoundError):
@@ -113,11 +116,40 @@ def write_atomically(path: Path, text: str) -> None:
     _write_folder_to_disk(path.parent)
 
 
-def open_stream(path: Path | str, flags: int = 0) -> TextIO:
-    """Open a file, a pipe or a device to write; raises OSError, and waits for nobody to read the pipe."""
-    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, _OWNER_ONLY)
-    os.set_blocking(handle, True)
-    return os.fdopen(handle, "w", encoding="utf-8")
+def write_stream(path: Path | str, text: str, flags: int = 0) -> None:
+    """Write a text into a file, a pipe or a device; `flags` are those of `os.open` beside write only.
+
+    Raises OSError, TimeoutError where nobody read the pipe for some seconds.
+    """
+    handle = _open_stream(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    ready = select.poll()
+    ready.register(handle, select.POLLOUT)
+    left = memoryview(text.encode())
+    try:
+        while left:
+            if not ready.poll(_READER_SEC * 1000):
+                raise _build_timeout()
+            left = left[os.write(handle, left) :]
+    finally:
+        os.close(handle)
+
+
+def _open_stream(path: Path | str, flags: int) -> int:
+    """Open it; a pipe's reader may come a little later than its writer."""
+    deadline = time.monotonic() + _READER_SEC
+    while True:
+        try:
+            return os.open(path, flags, _OWNER_ONLY)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() >= deadline:
+                raise _build_timeout() from None
+        time.sleep(_READER_PAUSE_SEC)
+
+
+def _build_timeout() -> TimeoutError:
+    return TimeoutError(errno.ETIMEDOUT, "nobody reads the pipe")
 
 
 def _write_folder_to_disk(folder: Path) -> None:

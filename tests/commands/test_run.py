@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from detector.app import pipeline
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import evaluate
-from detector.storage import memory_artifact
+from detector.storage import artifact_file, memory_artifact
 from tests.support.github_memory import FORK_ID, NAME, TOKEN, github_with_memory
 from tests.support.loopback import closed_port, reply, says, serving
 from tests.support.program import Answer
@@ -127,12 +128,26 @@ def test_a_disk_that_is_full_costs_a_duplicate_and_never_an_alert(slack, snapsho
     assert (again.code, len(slack.posts)) == (0, 2)
 
 
+@pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize(("option", "code"), [("--artifact", 3), ("--summary", 0)])
-def test_a_pipe_that_nobody_reads_keeps_no_run_waiting(option, code, tmp_path):
+def test_a_pipe_that_nobody_reads_keeps_no_run_waiting(option, code, is_open, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifact_file, "_READER_SEC", 0.05)
     os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    if is_open:  # somebody holds it open, and it is full
+        writer = os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while os.write(writer, bytes(4096)):
+                pass
+        os.close(writer)
+    else:
+        os.close(reader)
     words = ("run", "--stdout", "--state", str(tmp_path / "s"), "--snapshot", "-")
     done = answer(*words, option, str(tmp_path / "pipe"), stdin=healthy())
-    assert (done.code, f"{tmp_path}/pipe could not be written" in done.err) == (code, True), done.err
+    if is_open:
+        os.close(reader)
+    assert done.code == code
+    assert re.search(rf"{tmp_path}/pipe could not be written \(nobody reads the pipe\)", done.err), done.err
 
 
 def test_a_run_that_breaks_leaves_the_memory_of_the_one_before(slack, snapshot, tmp_path, monkeypatch):
