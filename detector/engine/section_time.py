@@ -62,10 +62,16 @@ def get_content_key(section: str, settings: Settings) -> str:
 
 
 def update_content(section: str, raw: Any, context: ReadContext, taken_at: datetime) -> SectionContent:
-    """Return the content of a section without a time, and since when the lane's runs have seen the same."""
-    digest = compute_digest(format_canonical(raw))
-    before = context.previous_run.contents.get(get_content_key(section, context.settings))
-    return before if before is not None and before.digest == digest else SectionContent(digest, taken_at)
+    """Return the content of a section without a time, and since when the lane's runs have seen the same.
+
+    In the first run of a lane, as one by hand, it is since when the others have.
+    """
+    digest, contents = compute_digest(format_canonical(raw)), context.previous_run.contents
+    key = get_content_key(section, context.settings)
+    ending = key.removeprefix(context.settings[RUN_LANE])
+    names = [key] if key in contents else [name for name in contents if name.endswith(ending)]
+    same = (contents[name] for name in names if contents[name].digest == digest)
+    return min(same, key=lambda content: content.since, default=SectionContent(digest, taken_at))
 
 
 def _iter_own_times(raw: Any, section: str, context: ReadContext) -> Iterator[tuple[str, Any]]:

@@ -238,6 +238,16 @@ def test_a_source_that_failed_in_between_makes_an_old_payload_no_younger():
     assert (first, bool(third)) == ([], True)
 
 
+def test_a_run_by_hand_between_scheduled_ones_knows_how_long_a_payload_has_been_the_same():
+    memory, stale = None, []
+    for at, lane, pending in (("00", "cron", 0), ("10", "cron", 0), ("12", "hand", 0), ("14", "hand 2", 1)):
+        document = {**payload(pending), "taken_at": f"2026-06-02T15:{at}:00Z"}
+        report = evaluated(document, memory, settings_of({"RUN_LANE": lane}))
+        stale.append("warning source_stale:status_v3" in named(report))
+        memory = remembered(report)
+    assert stale == [False, True, True, False]
+
+
 def test_the_sentence_says_that_it_does_not_change():
     memory = remembered(evaluated({**payload(), "taken_at": "2026-06-02T15:00:00Z"}))
     report = evaluated({**payload(), "taken_at": "2026-06-02T15:10:00Z"}, memory)
