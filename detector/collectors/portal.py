@@ -43,6 +43,7 @@ _ORDER = {
 _TRADE = {
     **_CONTRACT, "exec_id": ("execution_id",), "order_id": ("order_id",), "side": ("side",),
     "quantity": ("size",), "price": ("price",), "order_ref": ("order_ref",),
+    "liquidation": ("liquidation_trade",),
 }  # fmt: skip
 _NUMBERS = ("strike", "multiplier", "quantity", "filled", "remaining", "price", "avg_price", "avg_cost")
 _CONTRACT_PARTS = ("symbol", "sec_type", "expiry", "strike", "right", "multiplier", "currency")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -96,6 +97,9 @@ class AccountValue(Struct, frozen=True):
         return bool(self.tag)
 
 
+_NO = ("0", "n", "no", "false")
+
+
 class Execution(Instrument, frozen=True):
     """One execution at the broker; `quantity` is positive, `side` says which way."""
 
@@ -112,6 +116,12 @@ class Execution(Instrument, frozen=True):
     notes: str | None = build_column("text", doc="Flex's codes: A assignment, Ex exercise, Ep expired, …")
     client_id: str | None = build_column("id", doc="the API client whose order it filled")
     model: str | None = build_column("id", doc="the model portfolio of an advisor that it is for")
+    liquidation: str | None = build_column("id", doc="1 where IBKR closed the position by itself")
+
+    @property
+    def is_liquidation(self) -> bool:
+        """Whether IBKR marks it as its own, for want of margin: by its flag, or by Flex's code L."""
+        return (self.liquidation or "0").lower() not in _NO or "L" in re.split(r"[;, ]+", self.notes or "")
 
     @property
     def is_named(self) -> bool:

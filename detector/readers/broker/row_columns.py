@@ -78,6 +78,7 @@ _EXECUTION = {
     "notes": ("notes", "notescodes", "code"),
     "client_id": ("clientid",),
     "model": ("modelcode", "model"),
+    "liquidation": ("liquidation", "liquidationtrade"),
 }
 _ACCOUNT_VALUE = {
     "account": _INSTRUMENT["account"],
