@@ -18,10 +18,11 @@ from msgspec.structs import replace
 from detector.commands.can_close import _decide
 from detector.commands.plan import _build_plan
 from detector.domain.condition import MessageRef
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.run_memory import Memory
 from detector.ledger import add_receipts
 from detector.reconciliation.close_check.close_order import CloseOrder
+from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.render.document import build_artifact_document
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
@@ -87,6 +88,17 @@ def test_calls_grow_with_the_rows(kind, command):
     def prepare_size(n: int) -> Callable[[], object]:
         snapshot = KINDS[kind](n)
         return lambda: COMMANDS[command](snapshot)
+
+    assert_linear(prepare_size)
+
+
+def test_calls_of_a_lookup_do_not_grow_with_the_bonds_of_its_kind_of_name():
+    def prepare_size(n: int) -> Callable[[], object]:
+        rows = [
+            normalize(Instrument(f"IBCID{i}", sec_type="BOND", expiry=f"{2100 + i}0615")) for i in range(n)
+        ]
+        index = InstrumentIndex((row, row) for row in rows)
+        return lambda: [index.find(row) for row in rows]
 
     assert_linear(prepare_size)
 

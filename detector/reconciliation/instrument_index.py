@@ -30,6 +30,7 @@ from detector.reconciliation.identity import (
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
+N = TypeVar("N", bound=Hashable)
 _Matches = dict[int, tuple[T, Answer]]
 Kind = tuple[bool, frozenset[str], frozenset[str], Instrument]
 """What decides which rows of other names one may be: has it an id, its kinds of name, its days, its parts."""
@@ -83,7 +84,7 @@ class InstrumentIndex(Generic[T]):
         self._entries: dict[Instrument, dict[int, T]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
         self._shelves: dict[tuple[str, bool], _Shelf[Instrument]] = {}
-        self._kind_shelves: dict[tuple[str, bool], _Shelf[Kind]] = {}
+        self._kind_shelves: dict[tuple[tuple[str, frozenset[str]], bool], _Shelf[Kind]] = {}
         self._of_kind: dict[Kind, dict[Instrument, None]] = {}
         self._of_any: dict[object, _Matches[T]] = {}
         for instrument, entry in entries:
@@ -104,12 +105,13 @@ class InstrumentIndex(Generic[T]):
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if is_nameless(instrument):
             mere = get_mere_kind(instrument)
-            self._add_kind((_NAMELESS, has_id), mere, mere[3], instrument)
+            self._add_kind(_NAMELESS, mere, mere[3], instrument)
         if bond := get_bond_kind(instrument):
-            self._add_kind((_BOND, has_id), bond, instrument, instrument)
+            self._add_kind(_BOND, bond, instrument, instrument)
 
-    def _add_kind(self, key: tuple[str, bool], kind: Kind, parts: Instrument, row: Instrument) -> None:
-        self._kind_shelves.setdefault(key, _Shelf()).add(kind, parts)
+    def _add_kind(self, group: str, kind: Kind, parts: Instrument, row: Instrument) -> None:
+        has_id, names, *_ = kind
+        self._kind_shelves.setdefault(((group, names), has_id), _Shelf()).add(kind, parts)
         self._of_kind.setdefault(kind, {})[row] = None
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
@@ -213,18 +215,22 @@ class InstrumentIndex(Generic[T]):
 
     def _iter_mere_kinds(self, instrument: Instrument) -> Iterator[Kind]:
         """Yield the kinds of nameless entries that the instrument may be of."""
-        own_codes, has_id = list_codes(instrument), instrument.con_id is not None
-        for key in self._iter_near(self._kind_shelves, _NAMELESS, instrument, has_id=has_id):
-            _, codes, _, kind = key
-            if not codes & own_codes and compare(kind, instrument) != DIFFERENT:
+        for key in self._iter_kinds(_NAMELESS, list_codes(instrument), instrument):
+            if compare(key[3], instrument) != DIFFERENT:
                 yield key
 
     def _iter_bond_kinds(self, instrument: Instrument) -> Iterator[Kind]:
         """Yield the kinds of bonds that have no kind of name in common with this one."""
         own_kind = get_bond_kind(instrument)
         if own_kind is not None:
-            near = self._iter_near(self._kind_shelves, _BOND, instrument, has_id=own_kind[0])
-            yield from (kind for kind in near if not kind[1] & own_kind[1])
+            yield from self._iter_kinds(_BOND, own_kind[1], instrument)
+
+    def _iter_kinds(self, group: str, own_names: frozenset[str], instrument: Instrument) -> Iterator[Kind]:
+        """Yield the near kinds of a group that have no kind of name in common with the instrument."""
+        has_id = instrument.con_id is not None
+        for key in dict.fromkeys(key for key, _ in self._kind_shelves):
+            if key[0] == group and not key[1] & own_names:
+                yield from self._iter_near(self._kind_shelves, key, instrument, has_id=has_id)
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
@@ -233,7 +239,7 @@ class InstrumentIndex(Generic[T]):
 
     @staticmethod
     def _iter_near(
-        shelves: Mapping[tuple[str, bool], _Shelf[K]], name: str, instrument: Instrument, *, has_id: bool
+        shelves: Mapping[tuple[N, bool], _Shelf[K]], name: N, instrument: Instrument, *, has_id: bool
     ) -> Iterator[K]:
         """Yield what may be the instrument by name, days and strike; two ids are compared by id alone."""
         for with_id in (False,) if has_id else (False, True):
