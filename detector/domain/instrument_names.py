@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from detector.formats.numbers import to_exact_decimal
@@ -257,6 +258,7 @@ def _parse_slashed_day(text: str) -> str | None:
     return _format_expiry({"year": slashed[3], "month": str(month), "day": str(day)})
 
 
+@lru_cache(maxsize=4096)
 def is_known_expiry(form: str | None) -> bool:
     """Whether an expiry is a day or a month of the calendar."""
     match = _KNOWN_EXPIRY.fullmatch(form or "")

@@ -103,12 +103,15 @@ def compare(first: Instrument, second: Instrument) -> Answer:
     return compare_parts(first, second)
 
 
+@lru_cache(maxsize=65536)
 def compare_parts(first: Instrument, second: Instrument) -> Answer:
     """Compare two instruments by everything but their contract ids."""
-    answers = set(_iter_answers(first, second))
-    if DIFFERENT in answers:
-        return DIFFERENT
-    return UNCLEAR if UNCLEAR in answers and not _has_local_name_of_future(first, second) else SAME
+    is_unclear = False
+    for answer in _iter_answers(first, second):
+        if answer == DIFFERENT:
+            return DIFFERENT
+        is_unclear |= answer == UNCLEAR
+    return UNCLEAR if is_unclear and not _has_local_name_of_future(first, second) else SAME
 
 
 def _has_local_name_of_future(first: Instrument, second: Instrument) -> bool:
@@ -330,6 +333,7 @@ def _compare_types(first: Instrument, second: Instrument) -> Answer:
     return SAME if row.sec_type is None and given == usual else UNCLEAR
 
 
+@lru_cache(maxsize=16384)
 def get_days(row: Instrument) -> frozenset[str]:
     """Return the days and months that a normalized row gives as its expiry: a contract may bear two."""
     days = {row.expiry} if row.expiry is not None and is_known_expiry(row.expiry) else set()
@@ -363,6 +367,7 @@ def _compare_days(first: Instrument, second: Instrument) -> Answer:
     return UNCLEAR if is_open else SAME
 
 
+@lru_cache(maxsize=16384)
 def _is_near(first: str, second: str, *, is_early: bool) -> bool:
     """Whether two days are one apart (an Asian zone), or the day is in the month before the contract's."""
     month, day = sorted((first, second), key=len)
