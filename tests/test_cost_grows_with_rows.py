@@ -17,12 +17,16 @@ from msgspec.structs import replace
 
 from detector.commands.can_close import _decide
 from detector.commands.plan import _build_plan
+from detector.domain.broker_rows import Execution
 from detector.domain.condition import MessageRef
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.run_memory import Memory
 from detector.ledger import add_receipts
 from detector.reconciliation.close_check.close_order import CloseOrder
+from detector.reconciliation.fill_matching import find_unmatched
+from detector.reconciliation.fills import Fill
 from detector.reconciliation.instrument_index import InstrumentIndex
+from detector.reconciliation.position_pairs import Lot
 from detector.render.document import build_artifact_document
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
@@ -99,6 +103,23 @@ def test_calls_of_a_lookup_do_not_grow_with_the_bonds_of_its_kind_of_name():
         ]
         index = InstrumentIndex((row, row) for row in rows)
         return lambda: [index.find(row) for row in rows]
+
+    assert_linear(prepare_size)
+
+
+def test_calls_grow_with_the_accounts_that_hold_one_share():
+    share = normalize(Instrument("SPY", sec_type="STK"))
+
+    def prepare_size(n: int) -> Callable[[], object]:
+        lots = [Lot(share, Decimal(1), f"DU{1_000_000 + i}") for i in range(n)]
+        one = Execution("SPY", sec_type="STK", side="BOT", quantity=Decimal(1))
+        rows = [replace(one, exec_id=f"e{i}") for i in range(n)]
+        fills = [Fill((row,)) for row in rows]
+
+        def match() -> None:
+            assert find_unmatched(fills, [], lots) == []
+
+        return match
 
     assert_linear(prepare_size)
 

@@ -239,6 +239,7 @@ class _HeldQuantities:
         merged = merge_by_instrument(lots)
         self._index = InstrumentIndex((lot.instrument, [lot.quantity]) for lot in merged)
         self._has_unknown = any(lot.quantity is None for lot in merged)
+        self._on_side: dict[tuple[object, bool], list[list[Decimal | None]]] = {}
         open_quantities: dict[tuple[object, bool], tuple[Instrument, Decimal]] = {}
         for trade in trades:
             quantity, instrument = trade.signed_quantity, normalize(trade)
@@ -253,11 +254,22 @@ class _HeldQuantities:
 
     def remove_certain(self, instrument: Instrument, quantity: Decimal) -> bool:
         """Take the quantity; return whether a position is known to have as much left."""
-        for left, _ in self._index.iter_matches(instrument):
-            if left[0] is not None and left[0] * quantity > 0 and abs(left[0]) >= abs(quantity):
+        rows = self._list_on_side(instrument, is_long=quantity > 0)
+        for position, left in enumerate(rows):
+            if left[0] and abs(left[0]) >= abs(quantity):
                 _apply_quantity(left, quantity)
+                if not left[0]:
+                    del rows[position]
                 return True
         return False
+
+    def _list_on_side(self, instrument: Instrument, *, is_long: bool) -> list[list[Decimal | None]]:
+        """Return what is left on that side of what may be the instrument; a share may be in many accounts."""
+        key = self._index.get_key(instrument), is_long
+        if key not in self._on_side:
+            matches = self._index.iter_matches(instrument)
+            self._on_side[key] = [left for left, _ in matches if left[0] and (left[0] > 0) == is_long]
+        return self._on_side[key]
 
     def remove_match(self, fill: Fill) -> bool:
         """Take the quantity of the fill; return whether a position on its side has or may have as much."""
