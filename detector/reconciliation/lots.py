@@ -23,7 +23,7 @@ def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> Posit
 
     `named_accounts` are those of other rows: a position without one is of the only account that there is.
     """
-    return build_book(facts, (), named_accounts)
+    return _build_broker_book(SameFacts(facts), frozenset(named_accounts))
 
 
 def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[str] = ()) -> PositionBook:
@@ -43,6 +43,12 @@ class SameFacts:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SameFacts) and self.facts is other.facts
+
+
+@lru_cache(maxsize=4)
+def _build_broker_book(same: SameFacts, named_accounts: frozenset[str]) -> PositionBook:
+    """Return one book for all rules: once it is built, a book is only read."""
+    return build_book(same.facts, (), named_accounts)
 
 
 @lru_cache(maxsize=2)
