@@ -38,7 +38,7 @@ ORDER = {
 TRADE = {
     "execution_id": "0000e.1.01.01", "symbol": "SPX", "side": "S", "trade_time": "20260602-14:40:00",
     "trade_time_r": 1780411200000, "size": 2.0, "price": "6.46", "account": "U1234567", "sec_type": "OPT",
-    "conid": "700", "order_id": 2,
+    "conid": "700", "order_id": 2, "liquidation_trade": "1",
 }  # fmt: skip
 PRE_FLIGHT = {"orders": [], "snapshot": False}
 
@@ -127,6 +127,7 @@ def test_all_lists_are_read_under_our_names(tmp_path):
         (row["order_id"], row["quantity"], row["remaining"], row["filled"]) for row in broker["open_orders"]
     ] == [(2, 2, 2, 0)]
     (fill,) = broker["executions"]
+    assert fill["liquidation"] == "1"
     assert (fill["at"], fill["price"], fill["side"]) == ("2026-06-02T14:40:00+00:00", 6.46, "S")
     assert (broker["account"], broker["mode"], broker["open_orders_scope"]) == ("live-1", "live", "all")
 

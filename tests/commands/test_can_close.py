@@ -488,6 +488,13 @@ def test_an_account_that_is_not_told_apart_is_not_touched(rows, section, words, 
             id="what it has filled may not be gone yet",
         ),
         pytest.param(
+            [{**EXIT, "quantity": 50, "filled": 10}],
+            "39",
+            "refuse",
+            "exit_working",
+            id="too much whether its fill is gone or not",
+        ),
+        pytest.param(
             [{**EXIT, "quantity": 5}, {**EXIT, "quantity": 5, "perm_id": 71}],
             "30",
             "refuse",

@@ -100,7 +100,7 @@ def _decide_by_readings(
     own = _decide_reading(close, target, positions[0], exits_of)
     for position in readings:
         verdict = _decide_reading(close, target, position, exits_of)
-        if (verdict.decision, verdict.side) != (own.decision, own.side):
+        if _get_outcome(verdict) != _get_outcome(own):
             text = f"{readings[position]}: it is {describe_held(positions[0])}, or {describe_held(position)}."
             reason = "contradiction" if position in positions else "moved"
             return replace(build_unknown_verdict(reason, text), position=positions[0], side=own.side)
@@ -108,6 +108,11 @@ def _decide_by_readings(
     if other is not None:
         return replace(own, summary=f"{own.summary} {readings[other]}: it may be {describe_held(other)}.")
     return own
+
+
+def _get_outcome(verdict: CloseVerdict) -> tuple[CloseDecision, str | None]:
+    """Return what two readings must agree in: a refusal is one whichever side would close."""
+    return verdict.decision, None if verdict.decision == REFUSE else verdict.side
 
 
 def _decide_reading(
