@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from compileall import compile_dir
 from importlib import import_module
 from pathlib import Path
@@ -20,13 +21,14 @@ BASELINE = [sys.executable, "-c", "import click; from pydantic import BaseModel"
 DETECT = [sys.executable, "-m", "detector", "--quiet", "--offline"]
 HELD = {"con_id": 1, "symbol": "SPY", "sec_type": "STK", "quantity": 5}
 CLOSE = [sys.executable, "-m", "detector", "can-close", "--con-id=1", "--quantity=5", "--now"]
+PACKAGES = ("detector", "click", "pydantic", "pydantic_core", "msgspec", "typing_inspection")
 ROUNDS = 25
 GOALS = {"an empty snapshot": 1.25, "a snapshot": 1.25, "a snapshot and a memory": 1.5, "can-close": 1.5}
 
 
 def run() -> None:
     """Print the medians of interleaved runs and their ratios; all of them read bytecode and write none."""
-    for package in ("detector", "click", "pydantic", "pydantic_core", "msgspec", "typing_inspection"):
+    for package in PACKAGES:
         compile_dir(Path(str(import_module(package).__file__)).parent, quiet=2)
     with tempfile.TemporaryDirectory() as folder:
         previous = Path(folder) / "previous.json"
@@ -49,7 +51,7 @@ def run() -> None:
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(ROUNDS):
             for name, (command, given) in commands.items():
-                times[name].append(_measure(command, given))
+                times[name].append(measure_process(command, given))
     median = {name: statistics.median(values) for name, values in times.items()}
     base = median["click and pydantic"]
     load = os.getloadavg()[0]
@@ -59,10 +61,20 @@ def run() -> None:
         print(f"{name}: {median[name] * 1000:.0f} ms, ratio {median[name] / base:.2f} (goal: at most {goal})")
 
 
-def _measure(command: list[str], given: bytes) -> float:
-    """Return the processor time of one process; it may read bytecode and write none."""
+def measure_process(
+    command: list[str],
+    given: bytes = b"",
+    environ: Mapping[str, str] = os.environ,
+    accepted: Collection[int] = (0,),
+) -> float:
+    """Return the processor time of one process; it may read bytecode and write none.
+
+    Raises RuntimeError where it exits with another code than those.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run(command, input=given, stdout=subprocess.DEVNULL, env=environ, check=True)
+    own = {**environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, input=given, capture_output=True, env=own, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if ended.returncode not in accepted:
+        raise RuntimeError(f"{command} exits with {ended.returncode}: {ended.stderr[-500:]!r}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
