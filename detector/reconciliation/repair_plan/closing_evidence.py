@@ -78,6 +78,7 @@ class PlanRows:
             for name in _list_names(order):
                 self._by_name.setdefault(name, []).append(order)
         self._in_flight: dict[tuple[Instrument, bool, str | None], tuple[str, ...]] = {}
+        self._fill_texts: dict[int, tuple[str, ...]] = {}
 
     def find_quantity(self, instrument: Instrument, account: str | None) -> Decimal | None:
         """Return the broker's signed quantity in that account; None if unknown or perhaps another's."""
@@ -105,6 +106,12 @@ class PlanRows:
             )
             self._in_flight[key] = tuple(islice(dict.fromkeys(own), MOST_ROWS))
         return self._in_flight[key]
+
+    def list_fill_texts(self, fill: Fill) -> tuple[str, ...]:
+        """Return the text of one of `fills`: a row that may be anything has many, and others the same."""
+        if id(fill) not in self._fill_texts:
+            self._fill_texts[id(fill)] = tuple(_iter_fill_text(fill))
+        return self._fill_texts[id(fill)]
 
     def _iter_candidates(self, instrument: Instrument, account: str | None) -> Iterable[Order]:
         """Yield the orders that may be in the instrument; some perhaps twice."""
@@ -297,7 +304,7 @@ def collect_evidence(
     own_fills = rows.fills.find(instrument, account)
     competing = CompetingTrades.collect(rows, instrument, trade_id, account)
     closing_fill = None if trade is None else _find_closing_fill(rows, own_fills, trade, competing)
-    fill_texts = tuple(text for fill in own_fills for text in _iter_fill_text(fill))
+    fill_texts = tuple(text for fill in own_fills for text in rows.list_fill_texts(fill))
     if closing_fill is not None:
         return Evidence(fill_texts, _compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)
     held = rows.held.find(instrument, account)
