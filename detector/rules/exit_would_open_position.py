@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
@@ -13,9 +14,11 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_quantity
 from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.position_comparison import Comparison, compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.subjects import Subjects, merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
+from detector.settings import FOREIGN_POSITIONS
 
 
 @rule(
@@ -24,6 +27,7 @@ from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, W
     sees=["broker_positions"],
     any_of=["orders", "broker_orders"],
     severity_inputs=["store_positions", "open_positions", "broker_account", *CHANGE_FACTS],
+    limits=[FOREIGN_POSITIONS],
     money=True,
     escalates=NOW,
     signal="exit_safety",
@@ -54,10 +58,26 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             findings.setdefault(order.identity, result)
             if order.is_vague:
                 yield Undecided("the instrument of the order is not named in full")
-    yield from merge_by_subject(findings.values())
+    merged_findings = merge_by_subject(findings.values())
+    yield from merged_findings
+    reported = {finding.subject for finding in merged_findings}
+    yield from _find_next_exits(compare_with_broker(facts, limits[FOREIGN_POSITIONS]), subjects, reported)
     for order in orders.iter_unclassified():
         name = get_instrument_name(order)
         yield Undecided(f"what order {order.title} is for was not seen", subjects.list_possible([name]))
+
+
+def _find_next_exits(
+    comparison: Comparison | None, subjects: Subjects, reported: Set[str | None]
+) -> Iterator[Undecided]:
+    """Yield the instruments whose next exit would open a position, though none is at work now.
+
+    An engine that sends its exit again every few seconds has none at work in between; that is no end.
+    """
+    for difference in comparison.differences if comparison else ():
+        names = subjects.list_possible([difference.name])
+        if difference.internal * (difference.internal - difference.broker) > 0 and reported.isdisjoint(names):
+            yield Undecided(f"the runtime may send an exit of {difference.name} next", names)
 
 
 def _explain_unjudged(order: Order, changes: ChangesSince) -> str | None:

@@ -261,6 +261,22 @@ def test_what_an_order_is_for_is_not_forgotten_as_good():
 
 
 @pytest.mark.parametrize(
+    ("runtime", "broker", "is_held"),
+    [(39, 0, True), (39, 10, True), (39, -5, True), (0, 0, False), (39, 39, False), (10, 39, False)],
+)
+def test_an_exit_that_is_not_at_work_is_held_while_the_next_would_open_a_position(runtime, broker, is_held):
+    patch: dict[str, Any] = {
+        "status_v3": {"orders": [order()], "open_positions": [row(39)]},
+        "broker": {"connected": True, "positions": []},
+    }
+    memory = remembered(evaluated(apply_patch(healthy(), patch)))
+    patch["status_v3"] = {"orders": [], "open_positions": [row(runtime)] if runtime else []}
+    patch["broker"]["positions"] = [row(broker)] if broker else []
+    report = evaluated(healthy_at("2026-06-02T15:01:00Z", patch), memory)
+    assert ("exit_would_open_position" in [event.type for event in report.events if event.held]) == is_held
+
+
+@pytest.mark.parametrize(
     ("one", "held", "words"),
     [
         (order(), [], "is working while the broker is flat, so that it would open a position"),
