@@ -375,6 +375,22 @@ def test_a_list_of_records_is_each_of_them_as_an_entry_and_as_a_line(entry):
         assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        pytest.param(
+            lambda row: json.dumps({"log": f"{row}\n", "stream": "stdout", "time": _AT}), id="docker"
+        ),
+        pytest.param(lambda row: f"{_AT[:-1]}000000Z stdout F {row}", id="cri"),
+        pytest.param(lambda row: f"<14>1 {_AT} host bot 7 - - {row}", id="syslog"),
+    ],
+)
+@pytest.mark.parametrize("entry", [_ROW, [_ROW], [{"message": "INFO up"}, {"message": _BROKEN}]])
+def test_a_list_of_records_inside_another_form_is_read(wrapped, entry):
+    report = seen([wrapped(json.dumps(entry)), "2026-06-02T14:59:00Z INFO x"])
+    assert named(report) == ["critical connectivity_lost"]
+
+
 def test_a_list_of_anything_else_is_no_record():
     forms: list[Any] = [[_ROW, 7], [[]], [["x"]]]
     for form in forms:

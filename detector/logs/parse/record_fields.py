@@ -61,18 +61,23 @@ def parse_json(text: str) -> dict[str, Any] | None:
 
 
 def split_list(text: str) -> list[str]:
-    """Return each record of a line that is a JSON list of them, as JSON; any other line as it is.
+    """Return each record of a line that is a JSON list of them, as JSON; any other line as it is."""
+    records = parse_list(text)
+    return [text] if records is None else [json.dumps(record) for record in records]
+
+
+def parse_list(text: str) -> list[dict[str, Any]] | None:
+    """Return the records of a text that is a JSON list of them, or None for other text.
 
     A row of CloudWatch Logs Insights, a list of `{"field": …, "value": …}`, is one record.
     """
     if text[:1] != "[" or text[1:2] not in _LISTED:
-        return [text]
+        return None
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError):
-        return [text]
-    records = list_records(rows)
-    return [text] if records is None else [json.dumps(record) for record in records]
+        return None
+    return list_records(rows)
 
 
 def list_records(rows: list[Any]) -> list[dict[str, Any]] | None:
