@@ -27,6 +27,11 @@ from detector.reconciliation.instrument_index import AccountIndex, ComboIndex, I
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
 
+PURPOSE_FACTS = (
+    "open_positions", "store_positions", "store_trades", "recent_trades",
+    "broker_positions", "broker_account",
+)  # fmt: skip
+"""The facts that the purpose of an order without a mark is read from, besides the orders of both sides."""
 CHANGE_FACTS = ("broker_as_of", "broker_executions", "store_trades", "recent_trades")
 """The facts that `ChangesSince` reads, besides the orders of both sides."""
 
@@ -41,11 +46,11 @@ class WorkingOrders:
 
     def __init__(self, facts: Facts) -> None:
         listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
-        own_account = facts.broker_account
+        self._own_account = facts.broker_account
         self._orders = [
             order
             for order in listed
-            if order.is_working and compare_accounts(get_account(order), own_account) != DIFFERENT
+            if order.is_working and compare_accounts(get_account(order), self._own_account) != DIFFERENT
         ]
         self._by_instrument = AccountIndex(
             (get_account(order), normalize(order), order) for order in self._orders
@@ -75,23 +80,34 @@ class WorkingOrders:
         """Yield every working order that is an exit."""
         return (order for order in self._orders if self._find_purpose(order) == EXIT)
 
+    def is_exit(self, order: Order) -> bool:
+        """Whether an order, working or final, is marked as an exit or would close what the runtime holds."""
+        if compare_accounts(get_account(order), self._own_account) == DIFFERENT:
+            return False
+        purpose = self._find_mark(order)
+        return purpose == EXIT or (purpose is None and self._is_against_held(order))
+
     def iter_unclassified(self) -> Iterator[Order]:
         """Yield every working order whose purpose is unknown."""
         return (order for order in self._orders if self._find_purpose(order) is None)
 
     def _find_purpose(self, order: Order) -> str | None:
+        purpose = self._find_mark(order)
+        return EXIT if purpose is None and self._is_closing(order) else purpose
+
+    def _find_mark(self, order: Order) -> str | None:
         marked = (row for key in _list_ids(order) for row in self._marked.get(key, ()))
-        purpose = order.purpose or next(
+        return order.purpose or next(
             (row.purpose for row in marked if compare_orders(row, order) != DIFFERENT), None
         )
-        return EXIT if purpose is None and self._is_closing(order) else purpose
 
     def _is_closing(self, order: Order) -> bool:
         if isinstance(order, BrokerOrder) and order.parent_id:
             return True
+        return (order.is_stop and get_sign(order.side) == -1) or self._is_against_held(order)
+
+    def _is_against_held(self, order: Order) -> bool:
         sign = get_sign(order.side)
-        if order.is_stop and sign == -1:
-            return True
         named = normalize(order)
         lots = [lot for lot, _ in self._held.find(named, get_account(order))] if sign is not None else []
         own = [

@@ -23,7 +23,7 @@ from detector.domain.rule import (
 from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.times import format_above
 from detector.logs.events import FILLED_FIRST, MAX_NEWS_AGE
-from detector.reconciliation.working_orders import WorkingOrders, list_orders
+from detector.reconciliation.working_orders import PURPOSE_FACTS, WorkingOrders, list_orders
 from detector.settings import ESCALATE_AFTER_SEC
 
 _WAITING_SEC, _EXIT_SEC = 60, 300  # EVENTS; IBKR answers within a second or two (ib_insync #363, #623)
@@ -34,13 +34,10 @@ _SENT, _CANCELLING = ("pendingsubmit", "apipending"), ("pendingcancel",)
     STATE,
     "warning; critical for an exit after 300 s",
     any_of=["orders", "broker_orders", "logs"],
-    severity_inputs=[
-        "open_positions", "store_positions", "store_trades", "recent_trades", "broker_positions",
-        "broker_account",
-    ],
+    severity_inputs=PURPOSE_FACTS,
     reads_back=MAX_NEWS_AGE.total_seconds(),
     signal="pending_orders",
-)  # fmt: skip
+)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An order waits for the broker's answer to its sending or cancelling, or filled before its cancel."""
     waiting = {

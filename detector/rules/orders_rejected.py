@@ -26,7 +26,7 @@ from detector.formats.numbers import format_count
 from detector.formats.times import format_time
 from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections
 from detector.logs.events import MAX_NEWS_AGE, ORDER_REJECTED, LogEvent
-from detector.reconciliation.working_orders import list_orders
+from detector.reconciliation.working_orders import PURPOSE_FACTS, WorkingOrders, list_orders
 from detector.settings import ORDER_REJECT_CRITICAL
 
 
@@ -34,6 +34,7 @@ from detector.settings import ORDER_REJECT_CRITICAL
     OCCURRENCE,
     "critical",
     any_of=["logs", "orders", "broker_orders"],
+    severity_inputs=PURPOSE_FACTS,
     limits=[reaches(ORDER_REJECT_CRITICAL)],
     reads_back=MAX_NEWS_AGE.total_seconds(),
     signal="severe_signals",
@@ -76,8 +77,12 @@ def _check_log(facts: Facts, limit: int) -> Iterator[Finding]:
 
 
 def _check_exits(facts: Facts) -> Iterator[Finding]:
-    for order in _iter_rejected(facts):
-        if order.purpose == EXIT:
+    rejected, events = list(_iter_rejected(facts)), _list_rejections(facts)
+    if not (rejected or events):
+        return
+    orders = WorkingOrders(facts)
+    for order in rejected:
+        if orders.is_exit(order):
             yield Finding(
                 CRITICAL,
                 f"The exit order {order.title} was rejected.",
@@ -86,8 +91,10 @@ def _check_exits(facts: Facts) -> Iterator[Finding]:
                 facts=("orders", "broker_orders"),
                 escalates=NEVER if _is_replaced(order, facts) else NOW,
             )
-    for event in _list_rejected_exits(facts):
+    for event in events:
         row = _find_order(event.key, facts)
+        if not (event.note.startswith(EXIT) or (row is not None and orders.is_exit(row))):
+            continue
         yield Finding(
             CRITICAL,
             f"The log said at {format_time(event.at)} that the exit order "
@@ -99,19 +106,10 @@ def _check_exits(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _list_rejected_exits(facts: Facts) -> list[LogEvent]:
-    """Return the rejections of the last hour that the log or the list of orders calls an exit's."""
-    if facts.logs is None:
-        return []
-    return [
-        event
-        for event in facts.logs.list_events(ORDER_REJECTED)
-        if facts.taken_at - event.at <= MAX_NEWS_AGE
-        and (
-            event.note.startswith(EXIT)
-            or ((row := _find_order(event.key, facts)) is not None and row.purpose == EXIT)
-        )
-    ]
+def _list_rejections(facts: Facts) -> list[LogEvent]:
+    """Return the rejections of the last hour of the log."""
+    events = facts.logs.list_events(ORDER_REJECTED) if facts.logs is not None else ()
+    return [event for event in events if facts.taken_at - event.at <= MAX_NEWS_AGE]
 
 
 def _iter_rejected(facts: Facts) -> Iterator[Order]:

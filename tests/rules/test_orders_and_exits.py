@@ -305,3 +305,29 @@ def test_a_possible_state_is_not_called_impossible(facts):
 def test_the_count_is_compared_with_the_list_of_the_same_payload():
     patch = {"bot_status": {"open_position_count": 1}, **status(open_position_count=None)}
     assert given(patch) == []
+
+
+HELD = {"symbol": "COIN", "quantity": 10, "sec_type": "STK", "con_id": 1, "account": "U1"}
+
+
+@pytest.mark.parametrize(
+    ("holds", "side", "kind", "rejected", "stale"),
+    [
+        pytest.param([HELD], "SELL", None, "critical orders_rejected:COIN", "critical", id="closes"),
+        pytest.param([HELD], "BUY", None, None, "warning", id="adds"),
+        pytest.param([HELD], "SELL", "entry", None, "warning", id="marked as an entry"),
+        pytest.param([], "SELL", None, None, "warning", id="nothing is held"),
+        pytest.param([], "SELL", "exit", "critical orders_rejected:COIN", "critical", id="marked as an exit"),
+    ],
+)
+def test_an_order_without_a_mark_is_an_exit_where_it_closes_what_the_runtime_holds(
+    holds, side, kind, rejected, stale
+):
+    position_rows = [position(con_id=1, sec_type="STK") for _ in holds]
+    base = {"open_positions": position_rows, "open_position_count": len(holds), "pending_orders": 1}
+    sent = order(601, kind=kind, side=side, quantity=10, con_id=1, sec_type="STK")
+    refused = {**sent, "status": "Rejected", "age_sec": 30}
+
+    assert f"{stale} pending_order_stale:1001" in given(status(**base, orders=[sent]))
+    found = [text for text in given(status(**base, orders=[refused])) if "orders_rejected" in text]
+    assert found == ([rejected] if rejected else [])
