@@ -51,6 +51,11 @@ def _build_broker_book(same: SameFacts, named_accounts: frozenset[str]) -> Posit
     return build_book(same.facts, (), named_accounts)
 
 
+def add_known_names(instrument: Instrument, facts: Facts) -> Instrument:
+    """Return the instrument with every name that a row of any list gives its contract id."""
+    return _list_names(SameFacts(facts)).add_to(instrument)
+
+
 @lru_cache(maxsize=2)
 def _list_names(same: SameFacts) -> ContractNames:
     """Return the names of every contract id that a row of any list gives."""

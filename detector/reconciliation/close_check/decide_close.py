@@ -42,6 +42,7 @@ from detector.reconciliation.close_check.working_exits import (
     list_working_exits,
 )
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
+from detector.reconciliation.lots import add_known_names
 from detector.reconciliation.position_pairs import describe_held
 
 _EXACT_DIGITS = 60  # a quantity has at most 27, and no list is long enough for its sum to need more
@@ -177,15 +178,16 @@ def _describe_scope(target: CloseTarget) -> str:
 
 def _explain_expiry(close: CloseOrder, target: CloseTarget, facts: Facts) -> CloseVerdict | None:
     state = get_expiry_state(target.instrument, facts.taken_at)
-    if state == LIVE:
-        return None
     if state == EXPIRED:
         return CloseVerdict(
             REFUSE, "expired", f"{close.name} has expired: nothing can be traded in it any more."
         )
-    return build_unknown_verdict(
-        "expired", f"{close.name} may have expired already: its last moment is not known."
-    )
+    if state == LIVE:
+        named, is_bare = target.instrument, target.instrument.con_id and not target.instrument.expiry
+        if not is_bare or get_expiry_state(add_known_names(named, facts), facts.taken_at) == LIVE:
+            return None
+    last = "its last moment is not known" if state != LIVE else "another list names an earlier last day"
+    return build_unknown_verdict("expired", f"{close.name} may have expired already: {last}.")
 
 
 def _find_closing_side(close: CloseOrder, position: Decimal) -> str | CloseVerdict:
