@@ -250,7 +250,7 @@ class StoreEntry(Table):
 class MarketTable(Table):
     """[market]: a session of the program's, or a zone with weekly windows."""
 
-    session: Literal[tuple(PLANS)] | None = None  # type: ignore[valid-type]
+    session: Literal[tuple(PLANS)] | None = None  # type: ignore[valid-type]  # made of a table
     zone: Zone | None = None
     open: Annotated[list[Window], Field(min_length=1)] | None = None
     exceptions: dict[Day, Hours] | None = None

@@ -58,7 +58,7 @@ def find_departures(schema: Mapping[str, Any], document: Any) -> list[Departure]
                     yield ValidationError(meant, validator="misspelt", path=[key])
 
     checks = {"x-reads-as": check_kind, "properties": check_keys}
-    validator = extend(Draft202012Validator, checks)(schema)  # type: ignore[no-untyped-call]
+    validator = extend(Draft202012Validator, checks)(schema)  # type: ignore[no-untyped-call]  # untyped
     departures = [
         departure for error in validator.iter_errors(document) for departure in _describe_error(error)
     ]

@@ -223,7 +223,7 @@ def rule(kind: Kind, severity: str, **declared: Any) -> Callable[[Check], Check]
         raise ValueError(f"unknown facts: {', '.join(sorted(unknown))}")
 
     def apply(check: Check) -> Check:
-        check.declaration = declaration  # type: ignore[attr-defined]
+        check.declaration = declaration  # type: ignore[attr-defined]  # a function's own
         return check
 
     return apply

@@ -104,4 +104,4 @@ def _merge_row(old: R, new: R, columns: Mapping[str, Mapping[str, Any]]) -> R:
             changes[name] = tuple(dict.fromkeys((*old_value, *new_value)))
         elif _WORSE[spec["worse"]](new_value, old_value):
             changes[name] = new_value
-    return replace(old, **changes) if changes else old  # type: ignore[type-var]
+    return replace(old, **changes) if changes else old  # type: ignore[type-var]  # two rows of one record

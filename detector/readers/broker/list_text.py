@@ -158,7 +158,7 @@ def _build_time(args: list[ast.expr], keywords: list[ast.keyword]) -> str:
     if len(parts) > _MOST_TIME_PARTS or not all(isinstance(part, int) for part in parts):
         raise ValueError("no time")
     zone = next((_find_zone(keyword.value) for keyword in keywords if keyword.arg == "tzinfo"), None)
-    return datetime(*parts, tzinfo=zone).isoformat()  # type: ignore[misc]
+    return datetime(*parts, tzinfo=zone).isoformat()  # type: ignore[misc]  # all parts are int
 
 
 def _find_zone(node: ast.expr) -> tzinfo:
