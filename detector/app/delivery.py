@@ -20,13 +20,7 @@ from detector.channels.channel import (
     list_unused_options,
 )
 from detector.domain.condition import Condition, Notice
-from detector.domain.report import (
-    ChannelError,
-    ChannelHealth,
-    Report,
-    SessionDay,
-    list_lasting_failures,
-)
+from detector.domain.report import ChannelError, ChannelHealth, Report, SessionDay, list_lasting_failures
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_list
 from detector.formats.redaction import redact_text

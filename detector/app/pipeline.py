@@ -33,14 +33,7 @@ from detector.engine.evaluate import evaluate as evaluate_snapshot
 from detector.engine.gather import gather_facts
 from detector.readers.previous import ExpectedMemory
 from detector.render.lines import format_decision, render_resolved
-from detector.settings import (
-    ARTIFACT,
-    DISPLAY_ZONES,
-    MARKET_CLOSURES,
-    PROFILE,
-    Settings,
-    has_any_source,
-)
+from detector.settings import ARTIFACT, DISPLAY_ZONES, MARKET_CLOSURES, PROFILE, Settings, has_any_source
 from detector.storage import artifact_file
 
 if TYPE_CHECKING:

@@ -65,10 +65,7 @@ _POLICY = SMTP.clone(cte_type="7bit")
 _MODE = f"Is {SMTP_TLS.name} what the server speaks on {SMTP_PORT.name} (starttls on 587, tls on 465)?"
 _ADVICE = Advice(
     EMAIL_TO,
-    {
-        REFUSED: SMTP_PORT,
-        **dict.fromkeys((UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SMTP_HOST),
-    },
+    {REFUSED: SMTP_PORT, **dict.fromkeys((UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SMTP_HOST)},
     {
         TIMEOUT: f"{_MODE} If so, {CHANNEL_TIMEOUT_SEC.name} is the time that it has.",
         TLS: f"{_MODE} If so, its certificate must hold for its name;"

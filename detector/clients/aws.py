@@ -24,14 +24,7 @@ from detector import __version__
 from detector.clients.aws_errors import convert_aws_errors
 from detector.clients.connection import NetworkPolicy
 from detector.clients.http_client import send_request
-from detector.formats.errors import (
-    CREDENTIALS,
-    FORBIDDEN,
-    UNREADABLE,
-    WRONG_ACCOUNT,
-    ExternalError,
-    retry,
-)
+from detector.formats.errors import CREDENTIALS, FORBIDDEN, UNREADABLE, WRONG_ACCOUNT, ExternalError, retry
 from detector.formats.strict_json import replace_surrogates
 
 Operation = tuple[str, str]

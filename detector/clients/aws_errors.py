@@ -26,8 +26,7 @@ _SERVER_ERROR = 500
 # Error codes of AWS (API references, "Common Errors"), by what they mean here.
 _CODES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
-        (EXPIRED, "the credentials have expired"),
+        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (EXPIRED, "the credentials have expired")
     ),
     **dict.fromkeys(
         ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"),
@@ -85,11 +84,7 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     ),
     ((faults.NoRegionError,), MISSING, "no region is named (AEGIS_PT_AWS_REGION)"),
     ((faults.InvalidRegionError,), MISSING, "there is no such region (AEGIS_PT_AWS_REGION)"),
-    (
-        (ResponseParserError,),
-        UNREADABLE,
-        "what answered is not AWS: its answer cannot be parsed",
-    ),
+    ((ResponseParserError,), UNREADABLE, "what answered is not AWS: its answer cannot be parsed"),
 )
 
 

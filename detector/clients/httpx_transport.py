@@ -156,10 +156,7 @@ class _Backend(httpcore.NetworkBackend):
         return _Stream(self._network.open_connection(host, port))
 
     def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[Any] | None = None,
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
         return _Stream(self._network.open_unix_connection(path))
 
@@ -175,10 +172,7 @@ class _Stream(httpcore.NetworkStream):
         self._connection.write(buffer)
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         return _Stream(self._connection.start_tls(ssl_context, server_hostname))
 

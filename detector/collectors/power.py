@@ -26,11 +26,7 @@ _ERRORS = {
     "DRIVER-NOT-CONNECTED": STALE,
     "ACCESS-DENIED": DENIED,
 }
-_KEYS = {
-    "ups.status": "status",
-    "battery.charge": "battery_charge",
-    "battery.runtime": "battery_runtime_sec",
-}
+_KEYS = {"ups.status": "status", "battery.charge": "battery_charge", "battery.runtime": "battery_runtime_sec"}
 _SUPPLIES = {"AC Power": "OL", "Battery Power": "OB", "UPS Power": "OB"}
 _BATTERY = build_pattern(r"(\d{1,3})%;\s*([A-Za-z ]+);\s*(?:(\d{1,3}):(\d\d) remaining)?")
 

@@ -11,15 +11,7 @@ import click
 
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
-from detector.formats.errors import (
-    DENIED,
-    MISSING,
-    RESET,
-    TIMEOUT,
-    UNREADABLE,
-    ExternalError,
-    InputError,
-)
+from detector.formats.errors import DENIED, MISSING, RESET, TIMEOUT, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 

@@ -77,8 +77,7 @@ def command(
         app.print_stderr(f"detector: {warning}")
     if dry_run:
         return print_lines(
-            app,
-            (line for path, text in files.items() for line in (f"# --- {path}", *text.splitlines(), "")),
+            app, (line for path, text in files.items() for line in (f"# --- {path}", *text.splitlines(), ""))
         )
     _write_files(Path(folder), files)
     steps = list_steps(request)
@@ -98,10 +97,7 @@ def _read_answers(app: AppContext, request: SetupRequest, place: str) -> SetupRe
     """Return the request with what a terminal answered; raises InputError for an unusable answer."""
     questions = [
         ("runtime", "Name of the runtime that is watched (such as my-bot)"),
-        (
-            "profile",
-            f"Profile: {', '.join(list_builtin_profiles())}, or the path of your own (empty: aegis)",
-        ),
+        ("profile", f"Profile: {', '.join(list_builtin_profiles())}, or the path of your own (empty: aegis)"),
         ("status_url", "Address of its status as JSON (empty: later)"),
     ]
     if place == "github":

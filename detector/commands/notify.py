@@ -52,10 +52,7 @@ def command(
     raw, report = load_report(path, app.clock())
     rungs = get_rungs(channels)
     run = ledger.RunContext(
-        max(app.clock(), report.taken_at),
-        settings,
-        generation=report.generation,
-        rungs=rungs,
+        max(app.clock(), report.taken_at), settings, generation=report.generation, rungs=rungs
     )
     due = ledger.list_due_notices(report.conditions, run, tuple(rungs), settings.files.get(MUTES.name, ()))
     delivery = deliver(app, settings, replace(report, owed=due), RunSource(link), dry_run)

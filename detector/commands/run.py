@@ -164,10 +164,7 @@ def _read_source(job: Job) -> tuple[InputDocument, ExpectedMemory]:
 
 
 def _run_steps(
-    job: Job,
-    source: InputDocument,
-    expected: ExpectedMemory,
-    format_output: Callable[[RunResult], str],
+    job: Job, source: InputDocument, expected: ExpectedMemory, format_output: Callable[[RunResult], str]
 ) -> RunResult:
     """Load the memory, since which the logs are read; collect, evaluate, deliver; and only then store."""
     loaded = job.backend.find(expected) if job.backend is not None else LoadedMemory()

@@ -171,7 +171,7 @@ VOCABULARIES: Mapping[str, TermList] = {
     SOURCE_STATE: _build_terms("ok, failed, off"),
     UPS_STATUS: _build_terms(
         """OL, OB, LB, HB, RB, CHRG, DISCHRG, BYPASS, CAL, OFF, OVER, TRIM, BOOST, FSD, ALARM, ECO, TEST,
-        WAIT, OVERHEAT, COMM, NOCOMM, NOBATT, COMMBAD""",
+        WAIT, OVERHEAT, COMM, NOCOMM, NOBATT, COMMBAD"""
     ),
     SERVICE_STATUS: _build_terms("ACTIVE, DRAINING, INACTIVE"),
     TASK_STATUS: _build_terms(
@@ -186,7 +186,7 @@ VOCABULARIES: Mapping[str, TermList] = {
     ROLLOUT: _build_terms("COMPLETED, FAILED, IN_PROGRESS"),
     CONTAINER_STATE: _build_terms(
         """created, running, paused, restarting, removing, exited, dead, stopped, stopping, configured,
-        initialized, unknown, up, removal""",
+        initialized, unknown, up, removal"""
     ),
 }
 """By the kind of a value: its known words."""

@@ -13,13 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.domain.facts import Facts
-from detector.domain.payload_path import (
-    MISSING,
-    Extractor,
-    KeyPath,
-    build_extractor,
-    list_key_paths,
-)
+from detector.domain.payload_path import MISSING, Extractor, KeyPath, build_extractor, list_key_paths
 from detector.domain.rule import (
     ALWAYS,
     OCCURRENCE,

@@ -14,13 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Struct, field
 
 from detector.domain.own_rule import OwnRule, build_own_rule
-from detector.domain.payload_path import (
-    Extractor,
-    KeyPath,
-    build_extractor,
-    is_plain_path,
-    list_key_paths,
-)
+from detector.domain.payload_path import Extractor, KeyPath, build_extractor, is_plain_path, list_key_paths
 from detector.domain.previous_run import PreviousRun
 from detector.domain.section_reading import WORDS
 from detector.domain.trade_rows import StoredPosition, Trade

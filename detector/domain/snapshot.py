@@ -33,7 +33,7 @@ SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 STATEMENT = "broker.statement"
 PARTS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    STATEMENT: (OBJECT, "fills and trade records of a Flex statement, with a time of their own"),
+    STATEMENT: (OBJECT, "fills and trade records of a Flex statement, with a time of their own")
 }
 """Parts of a section that have a source, a time and a reader of their own; each is a key of its section."""
 

@@ -116,11 +116,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "reconcile_flags",
         "every reconciliation flag is false",
         _ALL,
-        sees=(
-            "broker_reconcile_pending",
-            "position_reconcile_pending",
-            "entry_blocking_reconcile_pending",
-        ),
+        sees=("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending"),
         rules=("reconcile_pending",),
         decide=runtime.decide_flags,
     ),
@@ -271,9 +267,6 @@ CHECKS: tuple[GateCheck, ...] = (
         rules=("contract_replaced", "assignment_suspected"),
     ),
     GateCheck(
-        "channels",
-        "each channel took a message within a week",
-        _MORNING,
-        decide=morning.decide_channels,
+        "channels", "each channel took a message within a week", _MORNING, decide=morning.decide_channels
     ),
 )

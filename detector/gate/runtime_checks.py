@@ -11,12 +11,7 @@ from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_limit, format_time
 from detector.gate.check import Decide, GateContext, GateDecision
 from detector.reconciliation.working_orders import WorkingOrders
-from detector.settings import (
-    EXPECTED_TASKS,
-    HEARTBEAT_STALE_SEC,
-    PENDING_ORDER_STALE_SEC,
-    TRADER_CONTAINER,
-)
+from detector.settings import EXPECTED_TASKS, HEARTBEAT_STALE_SEC, PENDING_ORDER_STALE_SEC, TRADER_CONTAINER
 
 _MOST_EVENTS = 3
 

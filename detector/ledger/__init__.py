@@ -4,11 +4,7 @@
 `taken_at`; it reads no clock. A notice is due until a receipt records that the channel accepted it.
 """
 
-from detector.ledger.acknowledge import (
-    AppliedAcks,
-    apply_acknowledgements,
-    join_late_acknowledgements,
-)
+from detector.ledger.acknowledge import AppliedAcks, apply_acknowledgements, join_late_acknowledgements
 from detector.ledger.advance import LedgerState, advance, list_due_notices
 from detector.ledger.delivery_due import add_receipts, is_silenced_by_ack
 from detector.ledger.sessions import ObservedRun, count_run, list_due_days, mark_summarized

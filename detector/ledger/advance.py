@@ -27,7 +27,7 @@ SYMPTOMS: Mapping[str, frozenset[tuple[str, str | None]]] = {
             ("source_unavailable", "status_v3"),
             ("source_unavailable", "bot_status"),
         }
-    ),
+    )
 }
 
 

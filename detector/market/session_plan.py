@@ -80,9 +80,7 @@ PLANS: Final[Mapping[str, SessionPlan]] = {
         table=NYSE,
     ),
     "us_overnight": SessionPlan(
-        "us_overnight",
-        (SessionWindow(time(20), time(3, 50), days_before=1, weekdays=_WEEKDAYS),),
-        table=NYSE,
+        "us_overnight", (SessionWindow(time(20), time(3, 50), days_before=1, weekdays=_WEEKDAYS),), table=NYSE
     ),
     "cme_globex": SessionPlan(
         "cme_globex",

@@ -46,10 +46,7 @@ _SERVICE = Shape(
     ECS_SERVICE_KEYS,
     vendor=True,
     named_by=("name",),
-    needs=(
-        *(Need((name,), "count", always=True) for name in _COUNTS),
-        Need(("status",), SERVICE_STATUS),
-    ),
+    needs=(*(Need((name,), "count", always=True) for name in _COUNTS), Need(("status",), SERVICE_STATUS)),
 )
 _CONTAINER = Shape(
     build_keys(

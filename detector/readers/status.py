@@ -11,13 +11,7 @@ from msgspec.structs import replace
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.own_rule import read_own_rule
-from detector.domain.payload_path import (
-    MISSING,
-    Extractor,
-    KeyPath,
-    is_plain_path,
-    list_key_paths,
-)
+from detector.domain.payload_path import MISSING, Extractor, KeyPath, is_plain_path, list_key_paths
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, Profile, ReadContext
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import Order

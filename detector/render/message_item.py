@@ -18,12 +18,7 @@ from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
-from detector.render.message import (
-    ORDER,
-    Kind,
-    MessageItem,
-    cut,
-)
+from detector.render.message import ORDER, Kind, MessageItem, cut
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
 _EXPLAIN = "python -m detector explain"  # for whoever holds no runbook, instead of its section's name

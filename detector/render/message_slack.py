@@ -108,10 +108,7 @@ def _split_items(
 
 def _format_full(item: MessageItem) -> str:
     facts = " · ".join(part for part in (item.since, item.setting, item.why) if part)
-    lines = [
-        f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*",
-        escape_mrkdwn(item.summary, _PART),
-    ]
+    lines = [f"*{item.label}*  *{escape_mrkdwn(item.title, _PART)}*", escape_mrkdwn(item.summary, _PART)]
     if item.step:
         lines.append(f"*First:* {escape_mrkdwn(item.step, _PART)}")
     lines.append(escape_mrkdwn(facts, _PART))

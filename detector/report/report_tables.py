@@ -427,11 +427,7 @@ def build_kpi_table(series: Sequence[Series], facts: Facts | None, runs: Sequenc
     closed_trades = None if trades is None else len(trades)
     columns = ("figure", "newest run", "in this session", "in all runs at hand")
     rows = tuple(
-        (
-            figure.title,
-            *_list_values(series, figure, closed_trades),
-            _count_subjects(runs, figure),
-        )
+        (figure.title, *_list_values(series, figure, closed_trades), _count_subjects(runs, figure))
         for figure in _FIGURES
     )
     return ReportTable("kpi", "To be driven down", columns, rows)

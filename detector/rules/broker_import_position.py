@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import (
-    CRITICAL,
-    STATE,
-    WARNING,
-    Finding,
-    Limits,
-    RuleResults,
-    Undecided,
-    rule,
-)
+from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.numbers import format_list
 
 _HARM = ("stuck_exits", "open_positions_drift", "send_outcome_unknown", "unknown_fill")

@@ -11,17 +11,7 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.instrument_names import FUTURE
-from detector.domain.rule import (
-    CRITICAL,
-    RTH,
-    STATE,
-    WARNING,
-    Finding,
-    Limits,
-    RuleResults,
-    Undecided,
-    rule,
-)
+from detector.domain.rule import CRITICAL, RTH, STATE, WARNING, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.market.hours import load_zone
 from detector.market.session_plan import NEW_YORK

@@ -10,12 +10,7 @@ _FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_block
 
 
 @rule(
-    STATE,
-    "critical",
-    any_of=_FLAGS,
-    money=True,
-    escalates=lasts(ESCALATE_AFTER_SEC),
-    signal="reconciliation",
+    STATE, "critical", any_of=_FLAGS, money=True, escalates=lasts(ESCALATE_AFTER_SEC), signal="reconciliation"
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """One of the reconciliation flags is true."""

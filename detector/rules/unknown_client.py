@@ -6,16 +6,7 @@ from collections.abc import Mapping
 
 from detector.domain.broker_rows import BrokerOrder, Execution
 from detector.domain.facts import Facts
-from detector.domain.rule import (
-    CRITICAL,
-    STATE,
-    WARNING,
-    Finding,
-    Limits,
-    RuleResults,
-    Undecided,
-    rule,
-)
+from detector.domain.rule import CRITICAL, STATE, WARNING, Finding, Limits, RuleResults, Undecided, rule
 from detector.formats.numbers import format_count, format_list
 from detector.settings import CLIENT_IDS
 

@@ -10,12 +10,7 @@ from detector.formats.times import format_duration, format_time
 from detector.settings import GAP_SEC
 
 
-@rule(
-    OCCURRENCE,
-    "warning; critical if positions were open",
-    limits=[exceeds(GAP_SEC)],
-    monitor=True,
-)
+@rule(OCCURRENCE, "warning; critical if positions were open", limits=[exceeds(GAP_SEC)], monitor=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """No run looked for longer than the limit while the market was open; notified once a session."""
     gap = measure_gap(facts, limits[GAP_SEC])

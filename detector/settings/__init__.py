@@ -21,13 +21,5 @@ from detector.settings.resolved import (
     resolve_settings as resolve_settings,
     list_secrets as list_secrets,
 )
-from detector.settings.delivery_settings import (
-    Floor as Floor,
-    Rung as Rung,
-    parse_rung as parse_rung,
-)
-from detector.settings.setting import (
-    DECLARED as DECLARED,
-    PREFIX as PREFIX,
-    Setting as Setting,
-)
+from detector.settings.delivery_settings import Floor as Floor, Rung as Rung, parse_rung as parse_rung
+from detector.settings.setting import DECLARED as DECLARED, PREFIX as PREFIX, Setting as Setting

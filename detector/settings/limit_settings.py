@@ -34,9 +34,7 @@ PENDING_ORDER_STALE_SEC = add_seconds(
     "PENDING_ORDER_STALE_SEC", 300, "A working order older than this is stale."
 )
 PENDING_ORDER_PERSIST_SEC = add_seconds(
-    "PENDING_ORDER_PERSIST_SEC",
-    1800,
-    "Pending orders that reach their warning limit for this long escalate.",
+    "PENDING_ORDER_PERSIST_SEC", 1800, "Pending orders that reach their warning limit for this long escalate."
 )
 PENDING_EXIT_PERSIST_SEC = add_seconds(
     "PENDING_EXIT_PERSIST_SEC", 480, "Pending exits become critical once they lasted this long."
@@ -72,10 +70,7 @@ FILL_LAG_SEC = add_seconds(
     "FILL_LAG_SEC", 120, "A fill at the broker must stand in the runtime's trades within this."
 )
 ENTRY_BURST_WINDOW_SEC = add_seconds(
-    "ENTRY_BURST_WINDOW_SEC",
-    600,
-    "Window in which filled entries in one instrument are counted.",
-    least=1,
+    "ENTRY_BURST_WINDOW_SEC", 600, "Window in which filled entries in one instrument are counted.", least=1
 )
 ENTRY_BURST_CRITICAL = add_count(
     "ENTRY_BURST_CRITICAL",
