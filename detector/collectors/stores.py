@@ -1,8 +1,9 @@
 """Reads the runtime's own stores from its SQLite file: all tables in one transaction, read-only.
 
 The profile's [store_tables] and [stores] name the tables and their columns; only columns that rules need are
-read. Of a long table the newest rows are read, and every row that may be open, however old: none of those is
-left out without a note.
+read, and those that may decide state or side, which the reader reports where they are not mapped. Of a long
+table the newest rows are read, and every row that may be open, however old: none of those is left out without
+a note.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from detector.domain.profile import (
     StoreColumns,
     StoreTable,
 )
+from detector.domain.row_state import can_decide
 from detector.domain.trade_rows import StoredPosition, Trade, Words, is_closed_state
 from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
@@ -101,7 +103,10 @@ class Store:
         """Return the newest rows of one list and all that may be open, oldest first, with joined columns."""
         actual = self._list_actual_columns(table.table)
         columns = self._match_columns(table, actual)
-        select_list = _format_select_list(columns, actual, (table.joined.key,) if table.joined else ())
+        mapped = {alias.casefold() for aliases in columns.values() for alias in aliases}
+        deciding = [name for key, name in actual.items() if key not in mapped and can_decide(name)]
+        keys = (table.joined.key,) if table.joined else ()
+        select_list = _format_select_list(columns, actual, (*keys, *deciding))
         if table.rows == POSITIONS:
             rows = self._read_newest(table.table, select_list, columns)
         else:  # a sum of some fills, or a reading before the last, would be another position

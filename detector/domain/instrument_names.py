@@ -385,6 +385,10 @@ _SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong
                "long": ("LONG", "SHORT")}  # fmt: skip
 
 
+SIDE_NAMES = frozenset({*SIDE_COLUMNS, *_SIDE_FLAGS})
+"""The names above and those of its flags."""
+
+
 def find_side(cells: Mapping[str, object]) -> tuple[str, str] | None:
     """Return the first column that holds a side or a flag of it, and that side; names have no punctuation."""
     for name in SIDE_COLUMNS:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from detector.domain.instrument_names import find_side, get_sign
+from detector.domain.instrument_names import SIDE_NAMES, find_side, get_sign
 from detector.domain.trade_rows import parse_status
 from detector.formats.numbers import is_unset, parse_decimal
 from detector.formats.strict_json import redact_excerpt
@@ -57,6 +57,14 @@ def remove_state(item: Row, kept: Collection[str]) -> Row:
     """Return a fill or an order without its state, in which no position ends; `kept` are columns to keep."""
     names = {*_STATE_NAMES, *_CLOSED_FLAGS, *_END_NAMES}
     return {key: value for key, value in item.items() if key in kept or _strip_name(key) not in names}
+
+
+def can_decide(name: str) -> bool:
+    """Whether a column of that name may say whether a row is open, or on which side it is."""
+    stripped = _strip_name(name)
+    return any(
+        stripped in names for names in (_STATE_NAMES, _CLOSED_FLAGS, _END_NAMES, _END_PRICES, SIDE_NAMES)
+    )
 
 
 def find_unknown_state(row: Row) -> str | None:

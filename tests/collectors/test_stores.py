@@ -116,6 +116,33 @@ def test_of_several_ends_of_a_trade_the_latest_counts(store, profile):
     assert collected(path, profile(MINE))["stores"]["trades"][0]["pnl_dollars"] == 2.0
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("is_short", 1, "says short, and nothing reads it: map it as side"),
+        ("Direction", "SHORT", "says short, and nothing reads it: map it as side"),
+        ("exit_date", "2026-05-01", "says closed, and nothing reads it: map it as closed_at"),
+        ("exit_price", 5.5, "says closed, and nothing reads it: map it as is_open or status"),
+        ("deleted", 1, "says closed, and nothing reads it: map it as is_open or status"),
+    ],
+)
+def test_a_column_that_would_decide_and_is_not_mapped_is_reported(column, value, problem, tmp_path, profile):
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute(f"CREATE TABLE positions (ticker TEXT, net INTEGER, {column})")
+        connection.execute("INSERT INTO positions VALUES ('SPY', 39, ?)", (value,))
+    path = profile(
+        '[profile]\nname = "mine"\n[store_tables.position_state]\ntable = "positions"\n'
+        '[stores.position_state]\nsymbol = "ticker"\nquantity = "net"\n'
+    )
+    document = collected(tmp_path / "store.db", path)
+    environ = {"AEGIS_PT_PROFILE": str(path)}
+    faults = {
+        event["signature"]: event["summary"]
+        for event in answer(stdin=document, environ=environ).document["events"]
+    }
+    assert problem in faults[f"reading_invalid:aegis-pt-core:stores.position_state.{column}"]
+
+
 def test_a_column_that_nobody_judges_stays_where_it_is(store):
     path = store(trades=[(1, "SPY", "OPEN", None, "a secret")])
     assert "secret" not in json.dumps(collected(path))
