@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ T = TypeVar("T")
 _LARGEST = 10**15  # nobody holds or owes as much
 _LONGEST_ID, _LONGEST_TEXT, _LONGEST_NUMBER = 120, 500, 24
 _CONTRACT_ID = build_pattern(r"0*([0-9]+)(?:\.0+)?(?:@[A-Z0-9.]*)?", re.ASCII)
+_DAY = build_pattern(r"(?:19|20|21)\d\d(-?)\d\d\1\d\d", re.ASCII)
 _UNKNOWN_SIDE = "?"
 _NO_SIDE = ("", "-", _UNKNOWN_SIDE)  # in a column that has nothing to say
 _FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
@@ -225,6 +226,17 @@ class ValueReader:
             return self.record_mismatch(path, raw, "a time of this runtime")
         return self.limit_to_taken_at(path, moment)
 
+    def read_day_or_time(self, path: str, raw: object) -> datetime | None:
+        """Read a time, or a day as its first moment, by which rows are ordered; without a zone it is UTC."""
+        text = str(raw).strip()
+        try:
+            if _DAY.fullmatch(text):
+                return datetime.fromisoformat(text).replace(tzinfo=UTC)
+            number = None if isinstance(raw, bool) else parse_decimal(text)
+            return parse_rfc3339(text, self._zone or UTC) if number is None else parse_epoch(float(number))
+        except (InputError, ValueError):
+            return self.record_mismatch(path, raw, "a day or a time")
+
     def read_age(self, path: str, raw: object) -> datetime | None:
         """Read an age in seconds, counted back from when the section was true, as a time."""
         seconds = self.read_number(path, raw)
@@ -271,5 +283,6 @@ _COERCE: Mapping[str, Callable[[ValueReader, str, Any], Any]] = {
     "count or list": ValueReader.read_length,
     "flag or count": ValueReader.read_flag_or_count,
     "time": ValueReader.read_time,
+    "day or time": ValueReader.read_day_or_time,
     "age": ValueReader.read_age,
 }

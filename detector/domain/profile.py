@@ -110,7 +110,7 @@ def parse_profile(document: Mapping[str, Any]) -> Profile:
         {fact: _build_extractors(f"rows.{fact}", table) for fact, table in columns.items()},
         build_zone(header["zone"]) if "zone" in header else None,
         build_store_tables(tables["store_tables"]),
-        build_store_columns(tables["stores"]),
+        _build_history_columns(tables["store_tables"], build_store_columns(tables["stores"])),
         tuple(tables["processes"].get("expected", ())),
         build_session_plan(document["market"]) if "market" in document else US_EQUITY,
         constants,
@@ -172,6 +172,7 @@ class StoreTable(Struct, frozen=True):
 
 POSITIONS, FILLS, HISTORY = "positions", "fills", "history"
 """What the rows of a table of positions are: one a position, one a fill of it, or one a reading of it."""
+_READING_TIMES = ("at", "date", "time", "datetime", "timestamp", "ts", "as_of", "updated_at", "created_at")
 
 
 DEFAULT_TABLES = (StoreTable(POSITION_STATE, POSITION_STATE), StoreTable(TRADES, TRADES))
@@ -196,6 +197,13 @@ def build_store_columns(document: Mapping[str, Any]) -> StoreColumns:
         store: {column: list_names(names) for column, names in table.items()}
         for store, table in document.items()
     }
+
+
+def _build_history_columns(tables: Mapping[str, Any], columns: StoreColumns) -> StoreColumns:
+    """Return the columns; of a history the usual names of a time too, where the profile names none."""
+    if tables.get(POSITION_STATE, {}).get("rows") != HISTORY:
+        return columns
+    return {**columns, POSITION_STATE: {"at": _READING_TIMES, **columns.get(POSITION_STATE, {})}}
 
 
 def list_names(value: str | list[str]) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ class StoredPosition(Instrument, frozen=True):
     status: str | None = build_column("state", doc="OPEN or CLOSED, where there is no flag")
     closed_at: datetime | None = build_column("time")
     avg_price: float | None = build_column("number")
+    at: datetime | None = build_column("day or time", doc="when it was read, in a history")
 
     @property
     def is_named(self) -> bool:

@@ -8,6 +8,7 @@ be text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -36,11 +37,13 @@ from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
 from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import NEVER
 
 SECTIONS = ("stores",)
 _LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "store_trades"))
 _NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
 _STATES = ("is_open", "status", "closed_at")  # of an order or a fill it is not the state of the position
+_ONLY_MAPPED = {FILLS: (*_STATES, "at"), HISTORY: ()}
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
 _NEEDS = {TRADES: (Need(_STATES, "text"), Need(_STATES, "flag"))}
 # pysystemtrade's names of a contract; a spread has a month for each leg.
@@ -89,8 +92,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         if not all(trade.is_named for trade in trades):
             reading.partial.add("store_trades")
     if position_items is not None:
-        is_filled = context.profile.position_rows == FILLS
-        get_position = _build_column_getter(stores, POSITION_STATE, _STATES if is_filled else ())
+        unread = _ONLY_MAPPED.get(context.profile.position_rows, ("at",))
+        get_position = _build_column_getter(stores, POSITION_STATE, unread)
         rows = _read_positions(position_items, context.profile.position_rows, get_position, reading)
         reading.values["store_positions"], trades = _join_rows(rows, trades, reading)
     if trade_items is not None:
@@ -165,28 +168,45 @@ def _iter_legs(item: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> I
 
 
 def _read_positions(
-    items: Iterable[Mapping[str, Any]],
+    items: Sequence[Mapping[str, Any]],
     kind: str,
     get: Callable[[Mapping[str, Any], str], object],
     reading: Reading,
 ) -> tuple[StoredPosition, ...]:
-    """Return one row for each instrument and account: the sum of its fills, or its last reading.
+    """Return one row for each instrument and account: the sum of its fills, or its last reading."""
+    if kind == HISTORY:
+        return _read_latest(items, get, reading)
+    rows = [reading.read_row(f"stores.{POSITION_STATE}", item, StoredPosition, get) for item in items]
+    return _add_up_fills(rows, reading) if kind == FILLS else tuple(rows)
+
+
+def _read_latest(
+    items: Sequence[Mapping[str, Any]], get: Callable[[Mapping[str, Any], str], object], reading: Reading
+) -> tuple[StoredPosition, ...]:
+    """Return the last reading of each instrument and account: by its time, without any by its place.
 
     An older reading counts for nothing, and neither do its faults.
     """
-    rows: list[StoredPosition] = []
-    latest: dict[tuple[object, ...], tuple[StoredPosition, list[Fault]]] = {}
+    path = f"stores.{POSITION_STATE}"
+    rows: list[tuple[StoredPosition, list[Fault]]] = []
     for item in items:
         start = len(reading.invalid)
-        row = reading.read_row(f"stores.{POSITION_STATE}", item, StoredPosition, get)
-        rows.append(row)
-        if kind == HISTORY:
-            latest[_get_instrument(row)] = row, reading.invalid[start:]
-            del reading.invalid[start:]
+        rows.append((reading.read_row(path, item, StoredPosition, get), reading.invalid[start:]))
+        del reading.invalid[start:]
+    is_dated = any(get(item, "at") is not None for item in items)
+    is_ordered = not is_dated or all(row.at is not None for row, _ in rows)
+    if is_dated and is_ordered:
+        rows.sort(key=lambda pair: pair[0].at or NEVER)
+    latest = {_get_instrument(row): (row, faults) for row, faults in rows}
     reading.invalid += [fault for _, faults in latest.values() for fault in faults]
-    if kind == HISTORY:
+    if is_ordered:
         return tuple(row for row, _ in latest.values())
-    return _add_up_fills(rows, reading) if kind == FILLS else tuple(rows)
+    reading.add_fault(f"{path}.at", "is not known of every reading: which of them is the last?")
+    counts = Counter(_get_instrument(row) for row, _ in rows)
+    return tuple(
+        row if counts[instrument] == 1 else replace(row, quantity=None)
+        for instrument, (row, _) in latest.items()
+    )
 
 
 def _get_instrument(row: StoredPosition) -> tuple[object, ...]:

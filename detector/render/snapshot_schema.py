@@ -36,6 +36,7 @@ TIME_PATTERN = (
 _JSON_KINDS: Mapping[type, str] = {dict: "object", list: "array"}
 _EXAMPLES: Mapping[str, list[Any]] = {
     "time": ["2026-06-02T14:59:48Z", 1780412388],
+    "day or time": ["2026-06-02", "2026-06-02T14:59:48Z"],
     "age": [12],
     "count": [0],
     "exit code": [0, -15],

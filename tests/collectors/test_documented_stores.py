@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -108,6 +109,49 @@ def test_an_older_reading_that_is_empty_is_no_fault(environ):
         stdin=snapshot(SPY=39) | {"stores": {"position_state": rows}}, environ=settings
     ).document
     assert document["events"] == []
+
+
+DATED = [
+    {"instrument": "SPY", "position": 39, "date": None},
+    {"instrument": "SPY", "position": 20, "date": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("latest", "earlier"),
+    [
+        ("2026-06-02", "2026-06-01"), ("20260602", "20260601"), (20260630, 20260629),
+        ("2026-06-02 10:00:00", "2026-06-02 09:59:59"), ("2026-06-02T15:00:00+09:00", "2026-06-02T05:00:00Z"),
+        (1780000000, 1779999999), ("1780000000000", "1779999999000"), (1780000000.5, 1780000000.25),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_the_latest_reading_counts_wherever_it_stands(latest, earlier, is_reversed, environ):
+    settings = environ(HISTORY)
+    del settings["AEGIS_PT_STORES_DB"]
+    rows = [{**row, "date": date} for row, date in zip(DATED, (latest, earlier), strict=True)]
+    document = snapshot(SPY=39) | {"stores": {"position_state": rows[::-1] if is_reversed else rows}}
+    assert answer(stdin=document, environ=settings).document["events"] == []
+
+
+@pytest.mark.parametrize("dates", [("2026-06-02", None), ("yesterday", "2026-06-02"), (True, "2026-06-02")])
+def test_of_readings_whose_order_is_not_known_none_is_compared(dates, environ):
+    settings = environ(HISTORY)
+    del settings["AEGIS_PT_STORES_DB"]
+    rows = [{**row, "date": date} for row, date in zip(DATED, dates, strict=True)]
+    other = {"instrument": "QQQ", "position": 5, "date": "2026-06-01"}
+    document = snapshot(SPY=39, QQQ=6) | {"stores": {"position_state": [*rows, other]}}
+    events = [event["signature"] for event in answer(stdin=document, environ=settings).document["events"]]
+    assert "reading_invalid:mybot:stores.position_state.at" in events
+    assert SPY not in events, events
+    assert QQQ in events, events
+
+
+def test_rows_that_a_table_lists_newest_first_are_ordered_by_their_time(environ):
+    settings = environ(HISTORY)
+    with closing(sqlite3.connect(settings["AEGIS_PT_STORES_DB"])) as connection, connection:
+        connection.execute("INSERT INTO positions VALUES ('2026-05-01', 'SP500_fund', NULL, 7)")
+    assert list_events(settings, SPY=39, QQQ=-5) == []
 
 
 # --- can-close of each kind ------------------------------------------------------------------------------
