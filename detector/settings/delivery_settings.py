@@ -8,13 +8,15 @@ from msgspec import Struct
 
 from detector.settings.setting import (
     Setting,
+    add_names,
     add_setting,
+    add_switch,
+    add_text,
+    add_token,
+    add_url,
     build_addresses_parser,
     build_choice_parser,
     build_int_parser,
-    build_url_parser,
-    parse_names,
-    parse_optional,
     parse_timeout,
     parse_token,
 )
@@ -63,128 +65,85 @@ def add_rung(name: str, default: Rung, help_: str) -> Setting[Rung]:
     )
 
 
-SLACK_WEBHOOK_URL = add_setting(
-    "SLACK_WEBHOOK_URL",
-    "",
-    "URL",
-    "Slack: an incoming webhook.",
-    build_url_parser("https", "http"),
-    secret=True,
-)
-SLACK_TOKEN = add_setting(
+SLACK_WEBHOOK_URL = add_url("SLACK_WEBHOOK_URL", "Slack: an incoming webhook.", secret=True)
+SLACK_TOKEN = add_token(
     "SLACK_TOKEN",
-    "",
-    "token",
     "Slack: a bot token with the scope chat:write, instead of a webhook: "
     "a resolution edits and answers its message.",
-    parse_token,
-    secret=True,
 )
-SLACK_CHANNEL = add_setting(
-    "SLACK_CHANNEL", "", "name or id", "Slack: the channel that the bot token posts to.", parse_optional
-)
-SLACK_API_URL = add_setting(
+SLACK_CHANNEL = add_text("SLACK_CHANNEL", "name or id", "Slack: the channel that the bot token posts to.")
+SLACK_API_URL = add_url(
     "SLACK_API_URL",
-    "https://slack.com/api/",
-    "URL",
     "Slack: its Web API, where the workspace has one of its own (such as https://slack-gov.com/api/).",
-    build_url_parser("https", "http"),
+    "https://slack.com/api/",
 )
 SLACK_MIN = add_rung("SLACK_MIN", Rung("warning"), "The least that Slack receives")
-EMAIL_TO: Setting[tuple[str, ...]] = add_setting(
+EMAIL_TO = add_names(
     "EMAIL_TO",
-    (),
     "addresses",
     "E-mail: who is alerted, by comma, at most 10; each has receipts of its own.",
     build_addresses_parser(10),
     secret=True,
 )
-EMAIL_FROM: Setting[tuple[str, ...]] = add_setting(
-    "EMAIL_FROM", (), "address", "E-mail: the sender's address.", build_addresses_parser(1), secret=True
+EMAIL_FROM = add_names(
+    "EMAIL_FROM", "address", "E-mail: the sender's address.", build_addresses_parser(1), secret=True
 )
 EMAIL_MIN = add_rung("EMAIL_MIN", Rung("warning"), "The least that is sent by e-mail")
-SMTP_HOST = add_setting("SMTP_HOST", "", "host", "E-mail: the server that mail is handed to.", parse_optional)
+SMTP_HOST = add_text("SMTP_HOST", "host", "E-mail: the server that mail is handed to.")
 SMTP_PORT = add_setting(
     "SMTP_PORT", 587, "port", "E-mail: the server's port (465 with tls).", build_int_parser(1, 65535)
 )
-SMTP_TLS = add_setting(
+SMTP_TLS = add_text(
     "SMTP_TLS",
-    "starttls",
     "starttls, tls or none",
     "E-mail: how the connection is encrypted; none only to this machine itself.",
     build_choice_parser("starttls", "tls", "none"),
+    default="starttls",
 )
-SMTP_USER = add_setting("SMTP_USER", "", "name", "E-mail: login, where the server wants one.", parse_token)
-SMTP_PASSWORD = add_setting(
-    "SMTP_PASSWORD", "", "password", "E-mail: password of the login.", parse_optional, secret=True
-)
+SMTP_USER = add_text("SMTP_USER", "name", "E-mail: login, where the server wants one.", parse_token)
+SMTP_PASSWORD = add_text("SMTP_PASSWORD", "password", "E-mail: password of the login.", secret=True)
 CHANNEL_TIMEOUT_SEC: Setting[float] = add_setting(
     "CHANNEL_TIMEOUT_SEC", 20, "seconds", "A channel must have taken its message by then.", parse_timeout
 )
-SESSION_SUMMARY = add_setting(
+SESSION_SUMMARY = add_switch(
     "SESSION_SUMMARY",
-    "0",
-    "0 or 1",
     "1 sends one message after the close of every session, so that silence means something.",
-    build_choice_parser("0", "1"),
 )
-PREOPEN = add_setting(
+PREOPEN = add_switch(
     "PREOPEN",
-    "0",
-    "0 or 1",
     "1 sends go or no-go once a session, from an hour before its open on: the lines of `gate open`.",
-    build_choice_parser("0", "1"),
 )
-RUNBOOK_URL = add_setting(
-    "RUNBOOK_URL",
-    "",
-    "URL",
-    "Where RUNBOOK.md can be read; messages then link to the section of each event.",
-    build_url_parser("https", "http"),
+RUNBOOK_URL = add_url(
+    "RUNBOOK_URL", "Where RUNBOOK.md can be read; messages then link to the section of each event."
 )
 
 
-ARTIFACT_NAME = add_setting(
+ARTIFACT_NAME = add_text(
     "ARTIFACT_NAME",
-    "",
     "name",
     "What a workflow's artifacts are called, before run id and attempt; empty: pt-health-memory-RUNTIME.",
-    parse_optional,
 )
-PING_URL = add_setting(
+PING_URL = add_url(
     "PING_URL",
-    "",
-    "URL",
     "Dead-man's switch (healthchecks.io): pinged after a run that saw, alerted, stored; else /fail.",
-    build_url_parser("http", "https"),
+    schemes=("http", "https"),
     secret=True,
 )
-RUN_LANE = add_setting(
-    "RUN_LANE", "", "name", "What started this run, such as the scheduler's event.", parse_optional
+RUN_LANE = add_text("RUN_LANE", "name", "What started this run, such as the scheduler's event.")
+RUN_SOURCE = add_text(
+    "RUN_SOURCE", "text", "Which one of them it was, such as the cron or who dispatched it."
 )
-RUN_SOURCE = add_setting(
-    "RUN_SOURCE",
-    "",
-    "text",
-    "Which one of them it was, such as the cron or who dispatched it.",
-    parse_optional,
-)
-SCHEDULE = add_setting(
+SCHEDULE = add_text(
     "SCHEDULE",
-    "",
     "path",
     "The workflow file whose crons say when runs are due: each run then says how many were missed before it.",
-    parse_optional,
 )
 
 
-ENV_FILE = add_setting(
-    "ENV_FILE", "", "path", "A file of settings; the environment wins over it.", parse_optional
-)
-DISPLAY_ZONES: Setting[tuple[str, ...]] = add_setting(
+ENV_FILE = add_text("ENV_FILE", "path", "A file of settings; the environment wins over it.")
+DISPLAY_ZONES = add_names(
     "DISPLAY_ZONES",
-    ("UTC", "America/New_York", "Asia/Tokyo"),
     "zones",
     "Zones in which times are shown to people.",
-    parse_names,
+    default=("UTC", "America/New_York", "Asia/Tokyo"),
 )

@@ -6,12 +6,13 @@ from detector.settings.setting import (
     DAY,
     HOUR,
     add_count,
+    add_names,
     add_seconds,
     add_setting,
+    add_text,
     build_choice_parser,
     parse_client_ids,
     parse_foreign_positions,
-    parse_optional,
     parse_share,
 )
 
@@ -97,9 +98,8 @@ TRUTH_MAX_AGE_SEC = add_seconds(
 )
 
 
-FOREIGN_POSITIONS = add_setting(
+FOREIGN_POSITIONS = add_text(
     "FOREIGN_POSITIONS",
-    "",
     "positions",
     "What the owner holds beside the runtime, as ACCOUNT:CON_ID=QUANTITY by comma (the account may be"
     " left out): no difference while it is exactly that and the runtime does not list it.",
@@ -107,11 +107,9 @@ FOREIGN_POSITIONS = add_setting(
 )
 
 
-_NO_CLIENT_IDS: tuple[str, ...] = ()
 _SHARES = (0.001, 1)
-CLIENT_IDS = add_setting(
+CLIENT_IDS = add_names(
     "CLIENT_IDS",
-    _NO_CLIENT_IDS,
     "client ids",
     "The API client ids that may trade in this account, by comma (0 is TWS itself); empty asks for none.",
     parse_client_ids,
@@ -150,11 +148,11 @@ ESCALATION_REMIND_SEC = add_seconds(
 REMIND_AFTER_SEC = add_seconds(
     "REMIND_AFTER_SEC", 0, "First reminder of everything else; 0 is off.", most=DAY
 )
-MUTES = add_setting("MUTES", "", "path", "TOML file of mutes, each with an end and a reason.", parse_optional)
-ARTIFACT = add_setting(
+MUTES = add_text("MUTES", "path", "TOML file of mutes, each with an end and a reason.")
+ARTIFACT = add_text(
     "ARTIFACT",
-    "full",
     "full or ledger",
     "What an artifact holds: ledger leaves the redacted snapshot out (for public repositories).",
     build_choice_parser("full", "ledger"),
+    default="full",
 )

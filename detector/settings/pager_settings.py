@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from detector.formats.patterns import build_pattern
 from detector.settings.delivery_settings import Rung, add_rung
 from detector.settings.setting import (
     DAY,
     Setting,
+    add_names,
     add_setting,
-    build_url_parser,
+    add_text,
+    add_token,
+    add_url,
+    build_pattern_parser,
     parse_names,
     parse_seconds,
     parse_token,
 )
-
-
-def _build_pattern_parser(pattern: str, fault: str) -> Callable[[str], str]:
-    """Return the parser of a text that matches the whole pattern; empty is off."""
-
-    def parse(text: str) -> str:
-        if text and not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(fault)
-        return text
-
-    return parse
-
 
 _SHORTEST_KEY, _LONGEST_KEY = 16, 128
 
@@ -64,110 +55,77 @@ def _parse_senders(text: str) -> tuple[str, ...]:
     return entries
 
 
-_parse_topic = _build_pattern_parser(r"[-_A-Za-z0-9]{1,64}", "is not 1 to 64 letters, digits, _ and -")
-_parse_chat = _build_pattern_parser(
+_parse_topic = build_pattern_parser(r"[-_A-Za-z0-9]{1,64}", "is not 1 to 64 letters, digits, _ and -")
+_parse_chat = build_pattern_parser(
     r"-?[0-9]{1,16}|@[A-Za-z0-9_]{4,32}", "is neither a chat's number nor @name"
 )
-_parse_bot_token = _build_pattern_parser(
+_parse_bot_token = build_pattern_parser(
     r"[0-9]{3,20}:[A-Za-z0-9_-]{8,80}", "is not NUMBER:TEXT, as BotFather gives it"
 )
 
-WEBHOOK_URL = add_setting(
-    "WEBHOOK_URL",
-    "",
-    "URL",
-    "Webhook: an address of your own that receives the events as signed JSON.",
-    build_url_parser("https", "http"),
-    secret=True,
+WEBHOOK_URL = add_url(
+    "WEBHOOK_URL", "Webhook: an address of your own that receives the events as signed JSON.", secret=True
 )
-WEBHOOK_SECRET = add_setting(
+WEBHOOK_SECRET = add_text(
     "WEBHOOK_SECRET",
-    "",
     "secret",
     "Webhook: the key of its HMAC-SHA256 signature, as whsec_BASE64 or as text of at least 16 characters.",
     _parse_signing_secret,
     secret=True,
 )
 WEBHOOK_MIN = add_rung("WEBHOOK_MIN", Rung("warning"), "The least that the webhook receives")
-PAGERDUTY_ROUTING_KEY = add_setting(
+PAGERDUTY_ROUTING_KEY = add_text(
     "PAGERDUTY_ROUTING_KEY",
-    "",
     "key",
     "PagerDuty: the integration key of a service (Events API v2).",
     parse_token,
     secret=True,
 )
-PAGERDUTY_TOKEN = add_setting(
-    "PAGERDUTY_TOKEN",
-    "",
-    "token",
-    "PagerDuty: a read-only API key, by which a run reads who acknowledged an incident.",
-    parse_token,
-    secret=True,
+PAGERDUTY_TOKEN = add_token(
+    "PAGERDUTY_TOKEN", "PagerDuty: a read-only API key, by which a run reads who acknowledged an incident."
 )
-PAGERDUTY_API_URL = add_setting(
+PAGERDUTY_API_URL = add_url(
     "PAGERDUTY_API_URL",
-    "https://api.pagerduty.com/",
-    "URL",
     "PagerDuty: its REST API (https://api.eu.pagerduty.com/ in the EU).",
-    build_url_parser("https", "http"),
+    "https://api.pagerduty.com/",
 )
-PAGERDUTY_EVENTS_URL = add_setting(
+PAGERDUTY_EVENTS_URL = add_url(
     "PAGERDUTY_EVENTS_URL",
-    "https://events.pagerduty.com/v2/enqueue",
-    "URL",
     "PagerDuty: where events go (https://events.eu.pagerduty.com/v2/enqueue in the EU).",
-    build_url_parser("https", "http"),
+    "https://events.pagerduty.com/v2/enqueue",
 )
 PAGERDUTY_MIN = add_rung("PAGERDUTY_MIN", Rung("urgent"), "The least that PagerDuty receives")
-TELEGRAM_TOKEN = add_setting(
+TELEGRAM_TOKEN = add_text(
     "TELEGRAM_TOKEN",
-    "",
     "token",
     "Telegram: the token of a bot that belongs to this detector alone.",
     _parse_bot_token,
     secret=True,
 )
-TELEGRAM_CHAT = add_setting(
+TELEGRAM_CHAT = add_text(
     "TELEGRAM_CHAT",
-    "",
     "chat id",
     "Telegram: the chat that the bot writes to, as a number or @channel.",
     _parse_chat,
     secret=True,
 )
-TELEGRAM_API_URL = add_setting(
-    "TELEGRAM_API_URL",
-    "https://api.telegram.org/",
-    "URL",
-    "Telegram: its Bot API, where you run one of your own.",
-    build_url_parser("https", "http"),
+TELEGRAM_API_URL = add_url(
+    "TELEGRAM_API_URL", "Telegram: its Bot API, where you run one of your own.", "https://api.telegram.org/"
 )
 TELEGRAM_MIN = add_rung("TELEGRAM_MIN", Rung("urgent"), "The least that Telegram receives")
-NTFY_TOPIC = add_setting(
+NTFY_TOPIC = add_text(
     "NTFY_TOPIC",
-    "",
     "topic",
     "ntfy: the topic; on a server without access control whoever knows it reads along.",
     _parse_topic,
     secret=True,
 )
-NTFY_TOKEN = add_setting(
-    "NTFY_TOKEN",
-    "",
-    "token",
-    "ntfy: an access token, where the topic is protected.",
-    parse_token,
-    secret=True,
-)
-NTFY_URL = add_setting(
-    "NTFY_URL", "https://ntfy.sh/", "URL", "ntfy: the root of the server.", build_url_parser("https", "http")
-)
+NTFY_TOKEN = add_token("NTFY_TOKEN", "ntfy: an access token, where the topic is protected.")
+NTFY_URL = add_url("NTFY_URL", "ntfy: the root of the server.", "https://ntfy.sh/")
 NTFY_MIN = add_rung("NTFY_MIN", Rung("urgent"), "The least that ntfy receives")
 
-ACK_FROM: Setting[tuple[str, ...]] = add_setting(
+ACK_FROM = add_names(
     "ACK_FROM",
-    (),
     "senders",
     "Who may acknowledge from elsewhere, as NAME=KIND:ID by comma: github, slack, telegram or pagerduty and"
     " the id there, * for everybody whom it lets.",

@@ -100,22 +100,10 @@ def resolve_settings(*layers: tuple[str, Mapping[str, str]]) -> Settings:
     its critical one, a name one or two letters away from a real one. Other `AEGIS_PT_*` names belong
     to the bot and are left alone.
     """
-    faults: list[str] = []
-    unusable: set[str] = set()
-    values: dict[str, Any] = {name: setting.default for name, setting in DECLARED.items()}
-    origins = dict.fromkeys(DECLARED, "default")
-    for origin, texts in layers:
-        faults += _find_misspelt(origin, texts)
-        for name in DECLARED.keys() & texts.keys():
-            origins[name] = origin
-            try:
-                values[name] = DECLARED[name].parse(texts[name].strip())
-            except ValueError as error:
-                unusable.add(name)
-                faults.append(f"{name} ({origin}): {_describe_value(DECLARED[name], texts[name])} {error}")
-    faults += _find_unordered(values, unusable)
-    if faults:
-        raise InputError(*sorted(faults))
+    misspelt = [fault for origin, texts in layers for fault in _find_misspelt(origin, texts)]
+    values, origins, faults = _read_layers(DECLARED, layers)
+    unordered = _find_unordered(values, {name for name, _ in faults})
+    _raise_faults([*misspelt, *(text for _, text in faults), *unordered])
     return Settings(values, origins)
 
 
@@ -123,20 +111,32 @@ def add_settings(
     settings: Settings, added: Iterable[Setting[Any]], *layers: tuple[str, Mapping[str, str]]
 ) -> Settings:
     """Return the settings with those that a profile declares; raises InputError with every fault."""
-    own = {setting.name: setting for setting in added}
-    values, origins = dict(settings.values), dict(settings.origins)
-    values |= {name: setting.default for name, setting in own.items()}
-    origins |= dict.fromkeys(own, "default")
+    values, origins, faults = _read_layers({setting.name: setting for setting in added}, layers)
+    _raise_faults([text for _, text in faults])
+    return Settings({**settings.values, **values}, {**settings.origins, **origins}, settings.files)
+
+
+def _read_layers(
+    declared: Mapping[str, Setting[Any]], layers: Iterable[tuple[str, Mapping[str, str]]]
+) -> tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]:
+    """Return the value and the origin of each setting, and the names and faults of unusable values."""
+    values = {name: setting.default for name, setting in declared.items()}
+    origins = dict.fromkeys(declared, "default")
     faults = []
     for origin, texts in layers:
-        for name in own.keys() & texts.keys():
+        for name in declared.keys() & texts.keys():
+            origins[name] = origin
             try:
-                values[name], origins[name] = own[name].parse(texts[name].strip()), origin
+                values[name] = declared[name].parse(texts[name].strip())
             except ValueError as error:
-                faults.append(f"{name} ({origin}): {_describe_value(own[name], texts[name])} {error}")
-    if faults:
-        raise InputError(*sorted(faults))
-    return Settings(values, origins, settings.files)
+                value = _describe_value(declared[name], texts[name])
+                faults.append((name, f"{name} ({origin}): {value} {error}"))
+    return values, origins, faults
+
+
+def _raise_faults(faults: Iterable[str]) -> None:
+    if lines := sorted(faults):
+        raise InputError(*lines)
 
 
 def parse_env_file(text: str, origin: str) -> dict[str, str]:

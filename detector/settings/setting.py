@@ -131,11 +131,19 @@ def find_url_fault(text: str, schemes: tuple[str, ...]) -> str | None:
     return None if has_host else "names no host"
 
 
-def parse_token(text: str) -> str:
-    """Read a secret that travels in a header; raises ValueError."""
-    if not text.isascii() or not text.isprintable():
-        raise ValueError("has a character that a header cannot carry")
-    return text
+def build_pattern_parser(pattern: str, fault: str) -> Callable[[str], str]:
+    """Return the parser of a text that matches the whole pattern; empty is off."""
+
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(fault)
+        return text
+
+    return parse
+
+
+parse_token = build_pattern_parser("[ -~]*", "has a character that a header cannot carry")
+"""Reads a secret that travels in a header."""
 
 
 def build_addresses_parser(maximum: int) -> Callable[[str], tuple[str, ...]]:
@@ -172,7 +180,6 @@ def parse_sections(text: str) -> tuple[str, ...]:
 
 SUPERVISORS = ("systemd", "launchd", "pidfile", "command")
 _HIGHEST_PORT, _LONGEST_PORT = 65_535, 6
-_UPS = build_pattern(r"[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", re.ASCII)
 _MOST_RESTARTS = 4
 _RESTART = build_pattern(r"([01][0-9]|2[0-3]):[0-5][0-9] [A-Za-z0-9_+/-]+", re.ASCII)
 
@@ -223,18 +230,14 @@ def parse_zone(text: str) -> str:
     return text
 
 
-def parse_ups(text: str) -> str:
-    """Read ups@host or ups@host:port as NUT writes it, or `pmset`; empty is off; raises ValueError."""
-    if text and text != "pmset" and not _UPS.fullmatch(text):
-        raise ValueError("is neither ups@host:port nor pmset")
-    return text
-
-
-def parse_aws_account(text: str) -> str:
-    """Read an AWS account number; empty is none; raises ValueError."""
-    if text and not re.fullmatch(r"[0-9]{12}", text, re.ASCII):
-        raise ValueError("is not 12 digits")
-    return text
+parse_ups = build_pattern_parser(
+    r"pmset|[A-Za-z0-9._-]+@([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?",
+    "is neither ups@host:port nor pmset",
+)
+"""Reads ups@host or ups@host:port as NUT writes it, or `pmset`."""
+parse_aws_account = build_pattern_parser(r"[0-9]{12}", "is not 12 digits")
+parse_digits = build_pattern_parser(r"[0-9]+", "is not digits")
+"""Reads a number that is a name, such as a query's."""
 
 
 def parse_address(text: str) -> str:
@@ -243,13 +246,6 @@ def parse_address(text: str) -> str:
         fault = find_url_fault(f"tcp://{text}", ("tcp",))
         if fault or "/" in text or urlsplit(f"tcp://{text}").port is None:
             raise ValueError("is not host:port")
-    return text
-
-
-def parse_digits(text: str) -> str:
-    """Read a number that is a name, such as a query's; empty is none; raises ValueError."""
-    if text and not _INTEGER.fullmatch(text):
-        raise ValueError("is not digits")
     return text
 
 
@@ -305,6 +301,47 @@ def add_setting(
     setting = Setting(PREFIX + name, default, unit, help_, parse, **flags)
     DECLARED[setting.name] = setting
     return setting
+
+
+def add_text(
+    name: str,
+    unit: str,
+    help_: str,
+    parse: Callable[[str], str] = parse_optional,
+    default: str = "",
+    **flags: Any,
+) -> Setting[str]:
+    """Declare a setting that is a text; without a default it is empty, which is off."""
+    return add_setting(name, default, unit, help_, parse, **flags)
+
+
+def add_token(name: str, help_: str, **flags: Any) -> Setting[str]:
+    """Declare a secret that travels in a header."""
+    return add_setting(name, "", "token", help_, parse_token, secret=True, **flags)
+
+
+def add_url(
+    name: str, help_: str, default: str = "", schemes: tuple[str, ...] = ("https", "http"), **flags: Any
+) -> Setting[str]:
+    """Declare a setting that is an address with one of these schemes."""
+    return add_setting(name, default, "URL", help_, build_url_parser(*schemes), **flags)
+
+
+def add_switch(name: str, help_: str) -> Setting[str]:
+    """Declare a setting that 1 switches on."""
+    return add_setting(name, "0", "0 or 1", help_, build_choice_parser("0", "1"))
+
+
+def add_names(
+    name: str,
+    unit: str,
+    help_: str,
+    parse: Callable[[str], tuple[str, ...]] = parse_names,
+    default: tuple[str, ...] = (),
+    **flags: Any,
+) -> Setting[tuple[str, ...]]:
+    """Declare a setting that is a list by comma."""
+    return add_setting(name, default, unit, help_, parse, **flags)
 
 
 def add_count(name: str, default: int, help_: str, minimum: int = 1, most: int = 1_000) -> Setting[int]:
