@@ -20,7 +20,7 @@ ContractKey = tuple[str, str, float | None, str | None]
 """The shortest of its names, its first day, and an option's strike and right."""
 LIVE: Final = "live"
 EXPIRED: Final = "expired"
-_UNCLEAR: Final = "unclear"
+UNCLEAR_END: Final = "unclear"
 _EQUITY_INDEX_FUTURES = frozenset(["ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K"])
 _SETTLED_AT_CLOSE = frozenset(["SPXW", "XSP", "NDXP", "RUTW"])
 _SETTLED_AT_OPEN = frozenset(["SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"])
@@ -53,11 +53,11 @@ def get_expiry_state(row: Instrument, now: datetime) -> ExpiryState:
         )
         session = get_session_on(first.date()) if named.is_option else None
     except (ValueError, MarketUnknown):
-        return _UNCLEAR
+        return UNCLEAR_END
     if session is not None:  # a half day ends early
         earliest = min(earliest, session.closes.astimezone(zone).replace(tzinfo=None) - first)
     local_now = now.astimezone(zone).replace(tzinfo=None)
-    return LIVE if local_now < first + earliest else EXPIRED if local_now >= last + latest else _UNCLEAR
+    return LIVE if local_now < first + earliest else EXPIRED if local_now >= last + latest else UNCLEAR_END
 
 
 def _list_days(row: Instrument) -> list[str]:

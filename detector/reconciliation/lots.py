@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -11,9 +12,13 @@ from detector.domain.facts import Facts, known
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, format_other_ids
+from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.identity import get_days
+from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import ContractNames, PositionBook, build_position_book
 from detector.reconciliation.position_pairs import Lot, PositionPair
 
+_LISTED_AFTER_END = timedelta(days=7)  # the broker lists an ended contract until it is settled
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 
@@ -54,6 +59,28 @@ def _build_broker_book(same: SameFacts, named_accounts: frozenset[str]) -> Posit
 def add_known_names(instrument: Instrument, facts: Facts) -> Instrument:
     """Return the instrument with every name that a row of any list gives its contract id."""
     return _list_names(SameFacts(facts)).add_to(instrument)
+
+
+def can_be_ended(instrument: Instrument, facts: Facts) -> bool:
+    """Whether a row without a last day may be of a contract that any list names, and that has just ended."""
+    named = add_known_names(instrument, facts)
+    if get_days(named):
+        return get_expiry_state(named, facts.taken_at) != LIVE
+    return _list_ended(SameFacts(facts)).has(named)
+
+
+@lru_cache(maxsize=2)
+def _list_ended(same: SameFacts) -> InstrumentIndex[Instrument]:
+    """Return the contracts of any list that have ended so lately that the broker may still have them."""
+    now = same.facts.taken_at
+    first = f"{now - _LISTED_AFTER_END:%Y%m%d}"
+    rows = (
+        row
+        for row in _list_names(same).rows
+        for day in [max(get_days(row), default="").replace("-", "")]
+        if day and day >= first[: len(day)] and get_expiry_state(row, now) != LIVE
+    )
+    return InstrumentIndex((row, row) for row in rows)
 
 
 @lru_cache(maxsize=2)

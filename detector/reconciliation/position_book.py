@@ -54,7 +54,8 @@ class ContractNames:
         self._held = _merge_by_id(held)
         self._known = _merge_by_id([*held, *others])
         rows = dict.fromkeys(row for row in (*held, *others) if row.con_id is None)
-        self.index = InstrumentIndex((row, row) for row in (*self._known.values(), *rows))
+        self.rows = (*self._known.values(), *rows)
+        self.index = InstrumentIndex((row, row) for row in self.rows)
 
     def add_to(self, instrument: Instrument) -> Instrument:
         """Return the instrument in its normal form with every name that another row of its id gives."""
@@ -163,6 +164,12 @@ class PositionBook(Struct):
         for _, index in self._listed.iter_indexes(account, row):
             yield from index.find_named(row)
 
+    def add_open_names(self) -> None:
+        """List a position that does not fit under its rows without its id too: these may be of another."""
+        for position in self.positions:
+            for name in _list_open_names(position):
+                self._indexes.add(position.account, name, position)
+
     def list_groups(self) -> list[list[PositionPair]]:
         """Return the positions in groups: those that may be the same are in one."""
         groups = _Groups()
@@ -182,6 +189,14 @@ class PositionBook(Struct):
         for position in self.positions:
             by_root.setdefault(groups.find_root(id(position)), []).append(position)
         return list(by_root.values())
+
+
+def _list_open_names(position: PositionPair) -> Iterable[Instrument]:
+    """Return the instruments of the rows without an id in a position that has one and does not fit."""
+    if position.is_balanced or position.instrument.con_id is None:
+        return ()
+    rows = (lot.instrument for lots in position.lots.values() for lot in lots)
+    return dict.fromkeys(row for row in rows if row.con_id is None)
 
 
 def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[PositionPair]:
@@ -243,8 +258,10 @@ class _Groups:
 
 
 def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
-    """Join two positions where they may be the same; return whether they may."""
-    is_other = compare(first.instrument, second.instrument) == DIFFERENT or _is_settled(first, second)
+    """Join two positions where they, or a row of the second, may be the same; return whether they may."""
+    names = (second.instrument, *_list_open_names(second))
+    is_other = all(compare(first.instrument, name) == DIFFERENT for name in names)
+    is_other = is_other or _is_settled(first, second)
     if not is_other:
         groups.join(id(first), id(second))
     return not is_other
@@ -297,4 +314,5 @@ def build_position_book(
         book.add_listed(instrument, owner)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
+    book.add_open_names()
     return book

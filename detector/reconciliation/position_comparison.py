@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 
@@ -11,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts
-from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
+from detector.domain.instrument import Instrument
+from detector.reconciliation.expiry import EXPIRED, LIVE, UNCLEAR_END, ExpiryState, get_expiry_state
 from detector.reconciliation.explanations import (
     DifferencePair,
     ForeignPosition,
@@ -20,9 +20,11 @@ from detector.reconciliation.explanations import (
     iter_pairs,
     parse_foreign_positions,
 )
+from detector.reconciliation.identity import is_nameless
 from detector.reconciliation.lots import (
     SameFacts,
     build_book,
+    can_be_ended,
     find_internal_fact,
     iter_internal_lots,
     iter_listed_lots,
@@ -32,6 +34,9 @@ from detector.reconciliation.position_differences import ComparedPositions, Uncl
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
 from detector.reconciliation.subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
+
+_EXPIRING = "it may have expired already, and what became of it is not known"
+_MAY_BE_ENDED = "it may be a contract that has just ended, which a list names without its id"
 
 
 class Comparison(Struct, frozen=True):
@@ -111,15 +116,28 @@ def _build_comparison(
     book = build_book(facts, lots)
     is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
     bare = Comparison(book, Subjects(book), internal, is_internal_complete, is_broker_complete)
-    compared = compare_positions(book, lambda row: get_expiry_state(row, facts.taken_at) != LIVE)
+    compared = compare_positions(book, lambda row: _can_have_ended(row, facts))
     changes = ChangesSince(facts) if compared.differences else None
     newer = [row for row in compared.differences if changes is not None and changes.can_explain(row)]
     rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)
-    return _classify(replace(bare, newer=tuple(newer)), rest, facts.taken_at, foreign)
+    return _classify(replace(bare, newer=tuple(newer)), rest, facts, foreign)
+
+
+def _can_have_ended(row: Instrument, facts: Facts) -> bool:
+    """Whether its last trading moment is past or near, or may be: a mere id may be an ended contract."""
+    is_live = get_expiry_state(row, facts.taken_at) == LIVE
+    return not is_live or (is_nameless(row) and can_be_ended(row, facts))
+
+
+def _get_state(row: Difference, facts: Facts) -> ExpiryState:
+    """Return whether what differs can be traded; the broker lists what has ended until it is settled."""
+    state = get_expiry_state(row.instrument, facts.taken_at)
+    is_open = state == LIVE and row.kind == "unmanaged" and _can_have_ended(row.instrument, facts)
+    return UNCLEAR_END if is_open else state
 
 
 def _classify(
-    bare: Comparison, compared: ComparedPositions, now: datetime, foreign: tuple[ForeignPosition, ...]
+    bare: Comparison, compared: ComparedPositions, facts: Facts, foreign: tuple[ForeignPosition, ...]
 ) -> Comparison:
     """Return the comparison with its differences, each where it belongs."""
     certain = [difference for difference in compared.differences if _is_certain(bare, difference)]
@@ -134,17 +152,16 @@ def _classify(
     differences = _drop(certain, owned)
     replaced = tuple(iter_pairs(differences, is_replaced))
     rest = _drop(differences, chain.from_iterable(replaced))
-    assigned = tuple(iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, now)))
+    assigned = tuple(iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, facts.taken_at)))
     rest = _drop(rest, chain.from_iterable(assigned))
-    states = {id(difference): get_expiry_state(difference.instrument, now) for difference in rest}
+    states = {id(difference): _get_state(difference, facts) for difference in rest}
+    open_ended = (row for row in rest if states[id(row)] == UNCLEAR_END)
     expiring = tuple(
-        UnclearGroup(
-            (difference.name,),
-            "it may have expired already, and what became of it is not known",
-            remedy="the broker's statement",
-        )
-        for difference in rest
-        if difference.kind == "phantom" and states[id(difference)] not in (LIVE, EXPIRED)
+        UnclearGroup((row.name,), _EXPIRING, remedy="the broker's statement")
+        if row.kind == "phantom"
+        else UnclearGroup((row.name,), _MAY_BE_ENDED, is_held=True)
+        for row in open_ended
+        if row.kind == "phantom" or is_nameless(row.instrument)
     )
     kept = (
         difference

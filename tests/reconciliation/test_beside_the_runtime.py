@@ -106,6 +106,60 @@ def test_what_the_owner_holds_is_counted_aloud_and_explains_nothing_else(
     assert all(name in line for name in counted)
 
 
+# --- a mere contract id ---------------------------------------------------------------------------------
+
+MERE = {"con_id": 902, "quantity": 3}
+ENDED = {"symbol": "XSP", "expiry": "2026-06-01", "strike": 590, "right": "C", "quantity": 0, "is_open": 0}
+LISTED = {"symbol": "SAN", "sec_type": "STK", "con_id": 852, "quantity": 500}
+NAMED = {"symbol": "SAN", "sec_type": "STK"}
+
+
+def list_stored(stored: list[dict[str, Any]], at_broker: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    rows = [{"is_open": 1, **row, "trade_id": number} for number, row in enumerate(stored, 7)]
+    return list_kinds(evaluate([], at_broker, stores={"position_state": rows}))
+
+
+@pytest.mark.parametrize(
+    ("stored", "at_broker", "kinds"),
+    [
+        pytest.param([ENDED], [MERE], [("comparison_unclear", "conid 902")], id="it may be what ended"),
+        pytest.param(
+            [{**ENDED, "expiry": "2026-05-20"}], [MERE], [("open_positions_drift", "unmanaged")], id="settled"
+        ),
+        pytest.param(
+            [ENDED], [{**MERE, "sec_type": "STK"}], [("open_positions_drift", "unmanaged")], id="a share"
+        ),
+        pytest.param([ENDED, MERE], [], [("open_positions_drift", "phantom")], id="open, and not held"),
+        pytest.param(
+            [LISTED, {**NAMED, "quantity": 3}],
+            [LISTED, MERE],
+            [("comparison_unclear", "SAN, conid 902")],
+            id="it may be a row that is named like another contract",
+        ),
+        pytest.param(
+            [LISTED, {**NAMED, "quantity": 2}],
+            [LISTED, MERE],
+            [("open_positions_drift", "quantity")],
+            id="whichever contract that row is of, a quantity differs",
+        ),
+        pytest.param(
+            [LISTED, {**NAMED, "quantity": 2}],
+            [LISTED, {**MERE, "sec_type": "OPT"}],
+            [("open_positions_drift", "quantity"), ("open_positions_drift", "unmanaged")],
+            id="it is no share",
+        ),
+        pytest.param(
+            [{**NAMED, "quantity": 500}],
+            [LISTED, MERE],
+            [("open_positions_drift", "unmanaged")],
+            id="the row has what it needs",
+        ),
+    ],
+)
+def test_a_mere_id_may_be_a_contract_that_is_named_without_one(stored, at_broker, kinds):
+    assert sorted(list_stored(stored, at_broker)) == kinds
+
+
 # --- what is unclear ------------------------------------------------------------------------------------
 
 

@@ -17,9 +17,13 @@ def shares(n: int, first: int = 0, quantity: int = 1, **more: Any) -> Rows:
     return [{**base, "symbol": f"A{first + i}"} for i in range(n)]
 
 
-def mere_ids(n: int, quantity: int = 1, **more: Any) -> Rows:
+def mere_ids(n: int, first: int = 0, quantity: int = 1, **more: Any) -> Rows:
     """Return rows that have a contract id and no name."""
-    return [{"con_id": i + 1, "sec_type": "STK", "quantity": quantity, **more} for i in range(n)]
+    return [{"con_id": first + i + 1, "sec_type": "STK", "quantity": quantity, **more} for i in range(n)]
+
+
+def _name_ids(n: int) -> Rows:
+    return [{**row, **name} for row, name in zip(mere_ids(n), shares(n), strict=True)]
 
 
 def options(n: int, **more: Any) -> Rows:
@@ -36,6 +40,11 @@ def vague_options(n: int) -> Rows:
 def without(rows: Rows, *parts: str) -> Rows:
     """Return the rows without some of their parts."""
     return [{key: value for key, value in row.items() if key not in parts} for row in rows]
+
+
+def in_ended(rows: Rows) -> Rows:
+    """Return the rows with an expiry of yesterday."""
+    return [{**row, "expiry": "20260601"} for row in rows]
 
 
 def in_days(rows: Rows) -> Rows:
@@ -174,6 +183,13 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "ids beside names": lambda n: everything(mere_ids(n), shares(n)),
     "ids with another part each": lambda n: everything(
         in_days(mere_ids(n, sec_type="OPT", strike=5, right="C")), in_days(options(n, strike=5))
+    ),
+    "names and ids beside names": lambda n: everything(
+        [*_name_ids(n // 2), *shares(n // 2, quantity=2)],
+        [*_name_ids(n // 2), *mere_ids(n // 2, first=n, quantity=3)],
+    ),
+    "ids beside what has ended": lambda n: document(
+        [], mere_ids(n, sec_type="OPT"), trades=_close(in_ended(options(n)))
     ),
     "codes beside names": lambda n: everything(shares_by_code(n), shares(n)),
     "codes": lambda n: everything(shares_by_code(n), shares_by_code(n)),

@@ -13,6 +13,7 @@ from itertools import accumulate
 
 from msgspec.structs import replace
 
+from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_count, format_list, format_quantity
@@ -42,7 +43,7 @@ from detector.reconciliation.close_check.working_exits import (
     list_working_exits,
 )
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
-from detector.reconciliation.lots import add_known_names
+from detector.reconciliation.lots import can_be_ended
 from detector.reconciliation.position_pairs import describe_held
 
 _EXACT_DIGITS = 60  # a quantity has at most 27, and no list is long enough for its sum to need more
@@ -68,7 +69,7 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
         return rows
     target = build_target(close, facts, account, rows)
     close = replace(close, instrument=target.instrument)  # named as the broker's row names it
-    positions = _explain_expiry(close, target, facts) or list_row_positions(close, rows)
+    positions = _explain_expiry(close, target, rows, facts) or list_row_positions(close, rows)
     if isinstance(positions, CloseVerdict):
         return positions
     refusal = _find_closing_side(close, positions[0])
@@ -176,17 +177,18 @@ def _describe_scope(target: CloseTarget) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _explain_expiry(close: CloseOrder, target: CloseTarget, facts: Facts) -> CloseVerdict | None:
-    state = get_expiry_state(target.instrument, facts.taken_at)
+def _explain_expiry(
+    close: CloseOrder, target: CloseTarget, rows: Sequence[BrokerPosition], facts: Facts
+) -> CloseVerdict | None:
+    named = target.instrument
+    state = get_expiry_state(named, facts.taken_at)
     if state == EXPIRED:
         return CloseVerdict(
             REFUSE, "expired", f"{close.name} has expired: nothing can be traded in it any more."
         )
-    if state == LIVE:
-        named, is_bare = target.instrument, target.instrument.con_id and not target.instrument.expiry
-        if not is_bare or get_expiry_state(add_known_names(named, facts), facts.taken_at) == LIVE:
-            return None
-    last = "its last moment is not known" if state != LIVE else "another list names an earlier last day"
+    if state == LIVE and not (rows and named.expiry is None and can_be_ended(named, facts)):
+        return None
+    last = "its last moment is not known" if state != LIVE else "a list names a last day that is past"
     return build_unknown_verdict("expired", f"{close.name} may have expired already: {last}.")
 
 

@@ -137,3 +137,21 @@ def test_a_combo_that_filled_without_its_legs_may_have_sold_this_one():
     assert decide([hold(5, CALL)], OF_CALL, 5, executions=[combo, leg]) == CANNOT_TELL
     own = fill("BOT", 1, exec_id="0000e.3.01.01", **CALL)
     assert decide([hold(5, CALL)], OF_CALL, 5, executions=[combo, own]) == ALLOW
+
+
+@pytest.mark.parametrize(
+    ("row", "day", "decision"),
+    [
+        pytest.param({}, "20260601", CANNOT_TELL, id="it may be the option that ended yesterday"),
+        pytest.param({}, "20260515", ALLOW, id="what ended weeks ago is settled"),
+        pytest.param({}, "20260619", ALLOW, id="an option that lives"),
+        pytest.param({"sec_type": "STK"}, "20260601", ALLOW, id="a share is none"),
+    ],
+)
+def test_a_mere_id_may_be_a_contract_that_has_ended(row, day, decision):
+    ended = {name: value for name, value in CALL.items() if name != "con_id"} | {"expiry": day}
+    filled = fill("BOT", 2, **ended, at="2026-05-15T14:00:00Z")
+    assert (
+        decide([hold(2, {"con_id": 902, **row})], Instrument(con_id="902"), 2, executions=[filled])
+        == decision
+    )
