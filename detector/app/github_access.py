@@ -14,7 +14,6 @@ from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, Ext
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
-from detector.settings.runtime_settings import CA_FILE
 from detector.settings.setting import find_url_fault
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ _REPOSITORY = build_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-
 # https://github.com/OWNER/NAME.git, ssh://git@github.com/OWNER/NAME and git@github.com:OWNER/NAME.git
 _REMOTE = build_pattern(r"(?:[a-z+]+://)?(?:[^@/]+@)?github\.com[:/]([^/\s]+/[^/\s]+?)(?:\.git)?/?", re.ASCII)
 _GIT_SEC = 5.0
-_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
 class LoadedSchedule(Struct, frozen=True):
@@ -54,12 +52,11 @@ class LoadedSchedule(Struct, frozen=True):
     name: str
 
 
-def build_network_policy(app: AppContext, settings: Settings, seconds: float) -> NetworkPolicy:
-    """Return deadline (in seconds from now), CA file and proxies for one task's connections."""
-    from detector.clients.connection import Deadline, NetworkPolicy
+def open_network(app: AppContext, settings: Settings, seconds: float) -> NetworkPolicy:
+    """Return how one task may connect, for so many seconds from now."""
+    from detector.clients.connection import Deadline, build_network_policy
 
-    proxies = {name: text for name, text in app.environ.items() if name.lower() in _PROXIES}
-    return NetworkPolicy(Deadline(seconds), settings[CA_FILE], proxies)
+    return build_network_policy(settings, app.environ, Deadline(seconds))
 
 
 def build_run_link(app: AppContext) -> str | None:
@@ -114,7 +111,7 @@ def build_github_client(app: AppContext, settings: Settings, repository: str, se
     fault = find_url_fault(api, ("http", "https"))
     if fault:
         raise InputError(f"GITHUB_API_URL {fault}")
-    return GitHub(repository, build_network_policy(app, settings, seconds), app.clock, get_token(app), api)
+    return GitHub(repository, open_network(app, settings, seconds), app.clock, get_token(app), api)
 
 
 def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:

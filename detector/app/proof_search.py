@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, field
 
 from detector.app.context import AppContext
-from detector.app.github_access import build_github_client, build_network_policy
+from detector.app.github_access import build_github_client, open_network
 from detector.domain.run_windows import WorkflowRun
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.strict_json import parse_document, redact_excerpt
@@ -68,7 +68,7 @@ def fetch_health(search: ProofSearch, retry_sec: float = _HEALTHZ_SEC) -> dict[s
 
     retry_until = min(search.deadline, time.monotonic() + retry_sec)
     while True:
-        network = build_network_policy(search.app, search.settings, _QUERY_SEC)
+        network = open_network(search.app, search.settings, _QUERY_SEC)
         try:
             page = HttpClient(network, search.app.clock).get(
                 f"{search.url}/healthz", should_keep=lambda page: page.status == _DEGRADED

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from detector.app.context import AppContext
 from detector.app.delivery import list_channel_settings
-from detector.app.github_access import build_network_policy, build_run_link
+from detector.app.github_access import build_run_link, open_network
 from detector.app.job import Job, RunResult
 from detector.clients.local_file import read_file
 from detector.domain.condition import STDOUT
@@ -168,6 +168,6 @@ def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None
     from detector.clients.http_client import send_ping
 
     try:
-        send_ping(build_network_policy(app, settings, _PING_SEC), url, success, redact_text(text))
+        send_ping(open_network(app, settings, _PING_SEC), url, success, redact_text(text))
     except ExternalError as failure:
         app.print_stderr(f"The dead-man's switch could not be pinged: {failure}.")

@@ -12,13 +12,12 @@ from detector.channels.channel import (
     ChannelEnvironment,
     DeliveryContext,
     DeliveryResult,
-    build_network_policy,
-    is_loopback,
     send_parts,
 )
 from detector.domain.condition import MessageRef
 from detector.render.message import Message, MessageItem
 from detector.settings import Rung, Setting, Settings
+from detector.settings.setting import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline
@@ -62,9 +61,10 @@ class HttpChannel(ABC):
 
     def build_client(self, deadline: Deadline) -> JsonClient:
         """Return a client that ends at the deadline."""
+        from detector.clients.connection import build_network_policy
         from detector.clients.json_client import JsonClient
 
-        network = build_network_policy(self.settings, self.environment, deadline)
+        network = build_network_policy(self.settings, self.environment.environ, deadline)
         return JsonClient(network, self.environment.clock)
 
     @abstractmethod
@@ -84,5 +84,5 @@ def find_clear_text(settings: Settings, *addresses: Setting[str]) -> Iterator[st
     """Yield a sentence for each address that would send a secret to another machine in clear text."""
     for setting in addresses:
         parts = urlsplit(settings[setting])
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
             yield f"{setting.name}: must begin with https://, so that its secret is not sent in clear text"

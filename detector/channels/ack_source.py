@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.channels.channel import Channel
+from detector.channels.channel import Channel, describe_broken
 from detector.clients.fan_out import ParallelRun
 from detector.domain.acknowledgement import AckRequest, Via, find_sender
 from detector.domain.condition import Condition, MessageRef
-from detector.formats.errors import NO_ANSWER, REJECTED, ExternalError
+from detector.formats.errors import NO_ANSWER, ExternalError
 from detector.settings import ACK_FOR_SEC, ACK_FROM, Settings
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline
 
+T = TypeVar("T")
 _MOST_SEC = 86_400.0
 MAX_QUERIES = 20  # of one channel and run: messages or incidents that are asked for
 
@@ -114,7 +115,7 @@ def send_all(
     for channel in channels:
         unsent = _list_unsent(after, channel.name, now) if isinstance(channel, AckTarget) else {}
         for signature, id_ in unsent.items():
-            error = _send(cast("AckTarget", channel), after[signature], deadline)
+            error = _run(partial(cast("AckTarget", channel).send_acknowledgement, after[signature], deadline))
             if error is not None:
                 errors[channel.name] = error
                 break
@@ -136,14 +137,14 @@ def _list_unsent(conditions: Mapping[str, Condition], channel: str, now: datetim
     return unsent
 
 
-def _send(channel: AckTarget, condition: Condition, deadline: Deadline) -> ExternalError | None:
+def _run(task: Callable[[], T]) -> T | ExternalError:
+    """Return the result of the task, or its error; a broken channel becomes data."""
     try:
-        channel.send_acknowledgement(condition, deadline)
+        return task()
     except ExternalError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - a broken channel becomes data
-        return _describe_broken(error)
-    return None
+    except Exception as error:  # noqa: BLE001 - see above
+        return describe_broken(error)
 
 
 class FetchedAcks(Struct, frozen=True):
@@ -163,7 +164,10 @@ class AckQuery:
         for channel in channels:
             with suppress(Exception):
                 channel.load_client()
-        tasks = {source.name: partial(_fetch, source, contexts[source.name]) for source in sources}
+        tasks = {
+            source.name: partial(_run, partial(source.fetch_acknowledgements, contexts[source.name]))
+            for source in sources
+        }
         self._running = ParallelRun(tasks, deadline.get_remaining)
 
     @property
@@ -189,19 +193,6 @@ def _gather_answers(outcomes: Iterable[tuple[str, AckAnswer | ExternalError | No
         else:
             errors[name] = outcome or ExternalError("it did not answer in time", reason=NO_ANSWER)
     return FetchedAcks(answers, errors)
-
-
-def _fetch(source: AckSource, context: AckContext) -> AckAnswer | ExternalError:
-    try:
-        return source.fetch_acknowledgements(context)
-    except ExternalError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - a broken channel becomes data
-        return _describe_broken(error)
-
-
-def _describe_broken(error: Exception) -> ExternalError:
-    return ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
 
 
 def list_refs(context: AckContext, channel: str) -> Iterator[MessageRef]:

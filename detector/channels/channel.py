@@ -16,17 +16,16 @@ from detector.clients.fan_out import ParallelRun
 from detector.domain.condition import MessageRef
 from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, TIMEOUT, ExternalError
 from detector.formats.plugins import load_modules
-from detector.settings import CA_FILE, CHANNEL_TIMEOUT_SEC, Rung, Setting, Settings
+from detector.settings import CHANNEL_TIMEOUT_SEC, Rung, Setting, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.connection import Deadline, NetworkPolicy
+    from detector.clients.connection import Deadline
     from detector.render.message import Message
 
 # In place of sentences in errors.REASONS that are about sources.
 _SENTENCES = {
     TIMEOUT: f"See what keeps it from answering; {CHANNEL_TIMEOUT_SEC.name} is the time that it has."
 }
-_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
 class ChannelEnvironment(Struct, frozen=True):
@@ -153,21 +152,6 @@ class ChannelOption(Struct, frozen=True):
     description: str
 
 
-def build_network_policy(
-    settings: Settings, environment: ChannelEnvironment, deadline: Deadline
-) -> NetworkPolicy:
-    """Return how one channel may connect until the deadline."""
-    from detector.clients.connection import NetworkPolicy
-
-    proxies = {name: text for name, text in environment.environ.items() if name.lower() in _PROXIES}
-    return NetworkPolicy(deadline, settings[CA_FILE], proxies)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine itself, to which a connection needs no encryption."""
-    return host in ("localhost", "127.0.0.1", "::1")
-
-
 def load_channel_modules() -> tuple[ChannelModule, ...]:
     """Return the module of every channel, ordered by name."""
     return cast("tuple[ChannelModule, ...]", load_modules(channels, "KIND"))
@@ -247,6 +231,10 @@ def _deliver(
         return ChannelOutcome(channel, channel.notify(message, context))
     except ExternalError as error:
         return ChannelOutcome(channel, error=error)
-    except Exception as error:  # noqa: BLE001 - the only place where a broken channel becomes data
-        broken = ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)
-        return ChannelOutcome(channel, error=broken)
+    except Exception as error:  # noqa: BLE001 - a broken channel becomes data
+        return ChannelOutcome(channel, error=describe_broken(error))
+
+
+def describe_broken(error: Exception) -> ExternalError:
+    """Return what a channel's own defect is to all others."""
+    return ExternalError(f"the channel itself failed ({type(error).__name__})", reason=REJECTED)

@@ -17,8 +17,6 @@ from detector.channels.channel import (
     ChannelOption,
     DeliveryContext,
     DeliveryResult,
-    build_network_policy,
-    is_loopback,
     send_parts,
 )
 from detector.formats.errors import (
@@ -54,6 +52,7 @@ from detector.settings import (
     Settings,
     list_secrets,
 )
+from detector.settings.setting import LOOPBACK_HOSTS
 
 KIND = "email"
 OPTION = ChannelOption((SMTP_HOST, EMAIL_FROM, EMAIL_TO), "alerts by e-mail")
@@ -94,7 +93,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
         yield f"e-mail needs {format_list(missing)} too"
     if bool(settings[SMTP_USER]) != bool(settings[SMTP_PASSWORD]):
         yield f"{SMTP_USER.name} and {SMTP_PASSWORD.name} belong together: a login needs both"
-    if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and not is_loopback(settings[SMTP_HOST]):
+    if settings[SMTP_HOST] and settings[SMTP_TLS] == "none" and settings[SMTP_HOST] not in LOOPBACK_HOSTS:
         yield (
             f"{SMTP_TLS.name}: none is only for a server on this machine itself;"
             " nothing is sent in clear text"
@@ -134,6 +133,7 @@ class Mail:
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the mail; raises ExternalError with the number of the recipient."""
+        from detector.clients.connection import build_network_policy
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
         settings = self._settings
@@ -144,7 +144,7 @@ class Mail:
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = SmtpClient(build_network_policy(settings, self._environment, context.deadline), server)
+        post = SmtpClient(build_network_policy(settings, self._environment.environ, context.deadline), server)
 
         def send(part: Message) -> None:
             try:
@@ -200,6 +200,3 @@ class Mail:
 
     def _build_message_id(self, name: str) -> str:
         return f"<{name}.{self.name.partition(':')[2]}@{self._domain}>"
-
-
-__all__ = ["KIND", "OPTION", "Mail", "build_channels", "find_conflicts"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from detector.channels._http_channel import find_clear_text
 from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
 from detector.channels.ack_source import AckAnswer, AckContext, list_refs
 from detector.channels.channel import (
@@ -16,8 +16,6 @@ from detector.channels.channel import (
     ChannelOption,
     DeliveryContext,
     DeliveryResult,
-    build_network_policy,
-    is_loopback,
     send_parts,
 )
 from detector.domain.acknowledgement import AckRequest, parse_sender
@@ -98,10 +96,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
         yield f"{SLACK_TOKEN.name} needs {SLACK_CHANNEL.name} beside it"
     if channel and not token:
         yield f"{SLACK_CHANNEL.name}: a channel needs {SLACK_TOKEN.name}; a webhook has its own channel"
-    for setting, used in ((SLACK_WEBHOOK_URL, hook), (SLACK_API_URL, token)):
-        parts = urlsplit(settings[setting])
-        if used and parts.scheme == "http" and not is_loopback(parts.hostname):
-            yield f"{setting.name}: must begin with https://, so that its secret is not sent in clear text"
+    yield from find_clear_text(settings, SLACK_WEBHOOK_URL, *([SLACK_API_URL] if token else []))
 
 
 class _Slack:
@@ -123,11 +118,12 @@ class _Slack:
         import detector.clients.slack_api  # noqa: F401 - loaded, not used
 
     def _build_client(self, context: DeliveryContext | AckContext) -> Slack:
+        from detector.clients.connection import build_network_policy
         from detector.clients.slack_api import Slack
 
-        return Slack(
-            build_network_policy(self._settings, self._environment, context.deadline), self._environment.clock
-        )
+        environment = self._environment
+        network = build_network_policy(self._settings, environment.environ, context.deadline)
+        return Slack(network, environment.clock)
 
 
 class Webhook(_Slack):
@@ -234,6 +230,3 @@ def _list_reacting_users(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _render_call(name: str, payload: Mapping[str, Any]) -> str:
     return f"{name}\n{json.dumps(payload, indent=2, ensure_ascii=False)}"
-
-
-__all__ = ["KIND", "OPTION", "Bot", "Webhook", "build_channels", "find_conflicts"]

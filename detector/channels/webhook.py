@@ -86,6 +86,3 @@ def compute_signature(secret: str, delivery_id: str, timestamp: str, body: bytes
     key = b64decode(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
     text = f"{delivery_id}.{timestamp}.".encode() + body
     return f"v1,{b64encode(hmac.new(key, text, sha256).digest()).decode()}"
-
-
-__all__ = ["KIND", "OPTION", "Signed", "build_channels", "find_conflicts"]

@@ -28,6 +28,7 @@ from detector.formats.errors import (
     UNREADABLE,
     ExternalError,
 )
+from detector.settings import CA_FILE, Settings
 
 Address = IPv4Address | IPv6Address
 
@@ -39,6 +40,7 @@ _FORBIDDEN_NETWORKS = tuple(
     )
 )  # fmt: skip
 _CLOSE_SEC = 1.0
+_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 _NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -151,6 +153,12 @@ class NetworkPolicy(Struct, frozen=True):
     def _check_address(self, address: str, target: str) -> None:
         if self.is_forbidden(ip_address(address.partition("%")[0])):
             raise ExternalError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
+
+
+def build_network_policy(settings: Settings, environ: Mapping[str, str], deadline: Deadline) -> NetworkPolicy:
+    """Return how a source, a channel or a command may connect until the deadline."""
+    proxies = {name: text for name, text in environ.items() if name.lower() in _PROXIES}
+    return NetworkPolicy(deadline, settings[CA_FILE], proxies)
 
 
 class Connection:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 import httpcore
 import httpx
@@ -32,6 +31,7 @@ from detector.formats.errors import (
     retry,
 )
 from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import parse_http_date
 
 _MAX_REDIRECTS = 3
 _OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
@@ -114,12 +114,20 @@ class HttpClient(Struct, frozen=True):
         raise build_status_error(page, self.clock)
 
 
-def build_status_error(page: Page, clock: Callable[[], datetime]) -> ExternalError:
-    """Return the error of an unsuccessful response; 429 and 5xx are worth a retry."""
+def build_status_error(
+    page: Page,
+    clock: Callable[[], datetime],
+    reasons: Mapping[int, str] = _REASONS,
+    other: str = HTTP_STATUS,
+) -> ExternalError:
+    """Return the error of an unsuccessful response; 429 and 5xx are worth a retry.
+
+    `reasons` are by status, `other` is that of any other one.
+    """
     retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
     return ExternalError(
         f"it answered {page.status}",
-        reason=_REASONS.get(page.status, HTTP_STATUS),
+        reason=reasons.get(page.status, other),
         permanent=not retryable,
         wait_sec=parse_retry_after(page, clock) if retryable else None,
     )
@@ -130,13 +138,8 @@ def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None
     text = page.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        return None
-    return max(0.0, (moment - clock()).total_seconds())
+    moment = parse_http_date(text)
+    return None if moment is None else max(0.0, (moment - clock()).total_seconds())
 
 
 def _resolve_redirect(url: str, page: Page) -> str:

@@ -11,7 +11,7 @@ import httpx
 from msgspec import Struct
 
 from detector import __version__
-from detector.clients.http_client import Page, parse_retry_after, send_request
+from detector.clients.http_client import Page, build_status_error, send_request
 from detector.formats.errors import (
     LOGIN,
     NO_ANSWER,
@@ -30,10 +30,10 @@ from detector.formats.errors import (
 if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
 
-_OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), range(300, 400), 429, 500
+_OK = range(200, 300)
 _REASONS: Final[Mapping[int, str]] = {
-    401: LOGIN, 403: NOT_ALLOWED, 404: NO_PLACE, 410: NO_PLACE, _TOO_MANY: THROTTLED,
-    **dict.fromkeys(_REDIRECTS, REDIRECTED),
+    401: LOGIN, 403: NOT_ALLOWED, 404: NO_PLACE, 410: NO_PLACE, 429: THROTTLED,
+    **dict.fromkeys(range(300, 400), REDIRECTED),
 }  # fmt: skip
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
@@ -70,15 +70,10 @@ class JsonClient(Struct, frozen=True):
             self.pause,
         )
 
-    def send_get(
-        self,
-        url: str,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        find_refusal: Callable[[Page], ExternalError | None] = _find_none,
-    ) -> Page:
+    def send_get(self, url: str, headers: Mapping[str, str]) -> Page:
         """Return the response to a GET, which is 2xx; raises ExternalError."""
         return retry(
-            lambda: self._send_once("GET", url, b"", headers, find_refusal), self.network.deadline, self.pause
+            lambda: self._send_once("GET", url, b"", headers, _find_none), self.network.deadline, self.pause
         )
 
     def _send_once(
@@ -110,18 +105,9 @@ class JsonClient(Struct, frozen=True):
         return page
 
 
-def build_refusal(page: Page, clock: Callable[[], datetime], detail: str = "") -> ExternalError:
-    """Return the error of an unsuccessful response; 429 and 5xx are worth a retry.
-
-    `detail` follows the status in parentheses, such as the API's own error code.
-    """
-    retryable = page.status == _TOO_MANY or page.status >= _SERVER_ERROR
-    return ExternalError(
-        f"it answered {page.status}{f' ({detail})' if detail else ''}",
-        reason=_REASONS.get(page.status, REJECTED),
-        permanent=not retryable,
-        wait_sec=parse_retry_after(page, clock) if retryable else None,
-    )
+def build_refusal(page: Page, clock: Callable[[], datetime]) -> ExternalError:
+    """Return the error of an unsuccessful response of a channel."""
+    return build_status_error(page, clock, _REASONS, REJECTED)
 
 
 def mark_as_possibly_sent(error: ExternalError) -> ExternalError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import get_kinds
 from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError, InputError
 from detector.formats.strict_json import MAX_DEPTH, describe_kind, parse_value
-from detector.formats.times import parse_epoch, parse_rfc3339
+from detector.formats.times import parse_epoch, parse_http_date, parse_rfc3339
 
 if TYPE_CHECKING:
     from detector.clients.http_client import Page
@@ -75,19 +74,11 @@ def find_page_time(page: Page, now: datetime) -> datetime | None:
     just now, without the others, is the time of the answer and says nothing of its content. Where one of the
     two lies in the future, that one counts: such a page is never fresh.
     """
-    modified = _parse_header_time(page, "last-modified")
+    modified = parse_http_date(page.headers.get("last-modified", ""))
     text = page.headers.get("age", "").strip()
     cached_sec = float(text[:_MAX_AGE_DIGITS]) if text.isascii() and text.isdigit() else 0.0
-    sent = (_parse_header_time(page, "date") or now) - timedelta(seconds=cached_sec)
+    sent = (parse_http_date(page.headers.get("date", "")) or now) - timedelta(seconds=cached_sec)
     if modified is None and abs(now - sent) <= _ANSWER_DELAY:
         return None
     times = (sent, sent if modified is None else modified)
     return max(times) if max(times) > now else min(times)
-
-
-def _parse_header_time(page: Page, name: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(page.headers.get(name, ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return None if moment.tzinfo is None else moment

@@ -26,7 +26,6 @@ from detector.settings import (
     AWS_REGION,
     BOT_STATUS_TOKEN,
     BOT_STATUS_URL,
-    CA_FILE,
     COLLECT_TIMEOUT_SEC,
     SOURCE_TIMEOUT_SEC,
     STATUS_TOKEN,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
 _MAX_DETAIL = 300
 _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
-_PROXIES = ("https_proxy", "all_proxy", "no_proxy")
 
 
 class SourceEnvironment(Struct, frozen=True):
@@ -90,11 +88,10 @@ class _Clients:
 
     @cached_property
     def _network(self) -> NetworkPolicy:
-        from detector.clients.connection import Deadline, NetworkPolicy
+        from detector.clients.connection import Deadline, build_network_policy
 
         seconds = min(self._settings[SOURCE_TIMEOUT_SEC], self._settings[COLLECT_TIMEOUT_SEC])
-        proxies = {name: text for name, text in self._environment.environ.items() if name.lower() in _PROXIES}
-        return NetworkPolicy(Deadline(seconds), self._settings[CA_FILE], proxies)
+        return build_network_policy(self._settings, self._environment.environ, Deadline(seconds))
 
     def get(self, url: str, *args: Any, **kwargs: Any) -> Page:
         """Read one page."""

@@ -16,6 +16,7 @@ from detector.collectors.gateway import read_port_state
 from detector.formats.errors import CLOSE_WAIT, LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
 from detector.settings import TWS_ADDRESS, TWS_CLIENT_ID, Settings
+from detector.settings.setting import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from detector.clients.tws_api import Tws, TwsAnswer
@@ -27,7 +28,6 @@ OPTIONS = (
         "the broker's positions, all open orders and today's executions, from TWS or IB Gateway",
     ),
 )
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _UNSET = 1.0e307  # ib_async's UNSET_DOUBLE is 1.797e308
 _UNSET_INTEGER = 2**31 - 1
 _CONTRACT_KEYS = (
@@ -73,7 +73,7 @@ def _open_gateway(host: str, port: int, context: SourceContext) -> Tws:
     """Return the gateway to be read; raises ExternalError where the kernel shows stuck connections to it."""
     from detector.clients.tws_api import Tws
 
-    if host in _LOOPBACK_HOSTS and (stuck := read_port_state(port, context).close_wait):
+    if host in LOOPBACK_HOSTS and (stuck := read_port_state(port, context).close_wait):
         raise ExternalError(
             f"the gateway has {stuck} stuck connections (CLOSE_WAIT), so it is not asked", reason=CLOSE_WAIT
         )

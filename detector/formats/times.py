@@ -56,6 +56,17 @@ def parse_run_time(text: str) -> datetime:
     return moment
 
 
+def parse_http_date(text: str) -> datetime | None:
+    """Return the time of an HTTP header (RFC 9110 5.6.7), None where it is none or names no zone."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only an answer over HTTP needs it
+
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return None if moment.tzinfo is None else moment
+
+
 def parse_epoch(number: float) -> datetime:
     """Read epoch seconds, or milliseconds where the number is too large for seconds; raises InputError."""
     unit = timedelta(milliseconds=1) if number >= _MILLISECONDS_FROM else timedelta(seconds=1)
