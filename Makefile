@@ -69,8 +69,7 @@ docs-check: $(INSTALLED) ## the generated tables, schemas and help are as the co
 
 calendar-check: $(INSTALLED) ## the market calendar is as the calendar library makes it
 	@echo "calendar: shipped table against the library"
-	@$(PY) tools/make_nyse_table.py --check
-	@$(PY) -m tools.make_globex_table --check
+	@$(PY) tools/make_exchange_days.py --check
 
 workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflows: their schema, their security, GitHub's own parser
 	@echo "workflows: check-jsonschema, zizmor, GitHub's parser"
@@ -139,8 +138,7 @@ docs: $(INSTALLED) ## write the generated tables, schemas and help again
 	@$(PY) tools/generate_docs.py
 
 calendar: $(INSTALLED) ## write the market calendar again
-	@$(PY) tools/make_nyse_table.py
-	@$(PY) -m tools.make_globex_table
+	@$(PY) tools/make_exchange_days.py
 
 format: $(INSTALLED) ## format, and repair what ruff can repair
 	@$(PY) -m ruff check --quiet --fix-only

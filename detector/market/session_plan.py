@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, field
 
 from detector.formats.patterns import build_pattern
-from detector.market import _globex_table, _nyse_table
+from detector.market._exchange_days import (
+    EARLY_CLOSE,
+    GLOBEX_CLOSED,
+    GLOBEX_EARLY,
+    NYSE_CLOSED,
+    NYSE_EARLY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -42,8 +48,8 @@ class TableDays(Struct, frozen=True):
         )
 
 
-NYSE: Final = TableDays(_nyse_table.CLOSED, _nyse_table.EARLY)
-GLOBEX: Final = TableDays(_globex_table.CLOSED, _globex_table.EARLY)
+NYSE: Final = TableDays(NYSE_CLOSED, NYSE_EARLY)
+GLOBEX: Final = TableDays(GLOBEX_CLOSED, GLOBEX_EARLY)
 
 
 class SessionWindow(Struct, frozen=True):
@@ -69,7 +75,7 @@ class SessionPlan(Struct, frozen=True, eq=False):
 _WEEKDAYS: Final = frozenset(range(5))
 US_EQUITY: Final = SessionPlan(
     "us_equity",
-    (SessionWindow(time(9, 30), time(16), early_ends=_nyse_table.EARLY_CLOSE, weekdays=_WEEKDAYS),),
+    (SessionWindow(time(9, 30), time(16), early_ends=EARLY_CLOSE, weekdays=_WEEKDAYS),),
     table=NYSE,
 )
 PLANS: Final[Mapping[str, SessionPlan]] = {
@@ -84,7 +90,7 @@ PLANS: Final[Mapping[str, SessionPlan]] = {
     ),
     "cme_globex": SessionPlan(
         "cme_globex",
-        (SessionWindow(time(18), time(17), 1, early_ends=_globex_table.EARLY_CLOSE, weekdays=_WEEKDAYS),),
+        (SessionWindow(time(18), time(17), 1, early_ends=EARLY_CLOSE, weekdays=_WEEKDAYS),),
         table=GLOBEX,
     ),
     "always": SessionPlan("always", (SessionWindow(_MIDNIGHT, _MIDNIGHT),), zone="UTC"),

@@ -434,7 +434,7 @@ def test_a_span_counts_what_the_owner_announced() -> None:
 
 
 def make_table(*words: str) -> subprocess.CompletedProcess[str]:
-    tool = ROOT / "tools" / "make_nyse_table.py"
+    tool = ROOT / "tools" / "make_exchange_days.py"
     return subprocess.run([sys.executable, str(tool), *words], check=False, capture_output=True, text=True)
 
 
@@ -447,7 +447,7 @@ def test_the_shipped_table_is_what_the_library_says() -> None:
     "change", [pytest.param(" 01-19", id="a day lost"), pytest.param("GENERATED", id="a word lost")]
 )
 def test_a_table_that_was_edited_is_noticed_and_made_anew(tmp_path: Path, change: str) -> None:
-    shipped = (ROOT / "detector" / "market" / "_nyse_table.py").read_text("utf-8")
+    shipped = (ROOT / "detector" / "market" / "_exchange_days.py").read_text("utf-8")
     table = tmp_path / "table.py"
     table.write_text(shipped.replace(change, "", 1), "utf-8")
     done = make_table("--check", "--table", str(table))
