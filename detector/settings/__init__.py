@@ -7,7 +7,6 @@ The modules are imported in the order of the tables; every other room imports a 
 from detector.settings.runtime_settings import *
 from detector.settings.limit_settings import *
 from detector.settings.delivery_settings import *
-from detector.settings.pager_settings import *
 from detector.settings.resolved import (
     Settings as Settings,
     add_settings as add_settings,
