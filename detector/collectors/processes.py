@@ -21,6 +21,7 @@ from detector.clients.collector_state import open_observations
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
 from detector.formats.errors import MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
+from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time, parse_rfc3339
 from detector.settings import PROCESSES, RESTART_WINDOW_SEC, RUNTIME, Settings
 
@@ -65,7 +66,7 @@ def _read_processes(context: SourceContext) -> Answer:
     with suppress(ExternalError):  # without a memory of its own the collector counts no starts
         starts = _count_starts(states, context)
     rows = [_build_row(name, state, starts.get(name)) for name, state in states.items()]
-    rows += [{"name": name} for name in failures]
+    rows += [{"name": name, "error": str(error)} for name, error in failures.items()]
     note = "; ".join(f"{name} not seen: {error}" for name, error in failures.items())
     return Answer(rows, context.clock(), note or None)
 
@@ -215,11 +216,41 @@ def _read_pid_file(identifier: str, context: SourceContext) -> ProcessState:
 
 
 def _read_command(identifier: str, context: SourceContext) -> ProcessState:
+    """Return the state of a program, module or script by its name.
+
+    Raises ExternalError where a process has the name among its arguments alone: an editor of the script, or a
+    launcher that is not known.
+    """
     own = {os.getpid(), os.getppid()}
-    for process in _iter_processes(context):
-        if process.pid not in own and process.is_named(identifier):
+    processes = [process for process in _iter_processes(context) if process.pid not in own]
+    for process in processes:
+        if any(_is_named(word, identifier) for word in process.list_programs()):
             return process.state
+    for process in processes:
+        if any(_is_named(word, identifier) for word in process.arguments):
+            program = redact_excerpt(process.arguments[0].rpartition("/")[2])
+            raise ExternalError(
+                f"no process is known to run it; {program} (pid {process.pid}) has it among its arguments",
+                reason=MISSING,
+            )
     return ProcessState(running=False)
+
+
+def _is_named(word: str, name: str) -> bool:
+    """Whether a word is the name: as it is, as a path's last part, or as a module's."""
+    word = word.removesuffix(":")  # nginx: master process
+    return name in (word, word.rpartition("/")[2], word.rpartition(".")[2])
+
+
+# Programs that run another one, and their options that take a value: `python -X dev bot.py`.
+_INTERPRETERS = build_pattern(
+    r"-?(?:(?:python|pypy)[\d.]*|node|nodejs|deno|bun|java|ruby|perl|php|(?:ba|da|z|k)?sh|dotnet|mono|Rscript"
+    r"|julia|lua)"
+)
+_OPTIONS_WITH_VALUE = frozenset(
+    ["-X", "-W", "-cp", "-classpath", "--class-path", "-p", "--module-path", "-r", "--require", "-I"]
+)
+_CODE_OPTIONS = ("-c", "-e", "-")  # what follows is code
 
 
 class _ListedProcess(Struct, frozen=True):
@@ -231,11 +262,20 @@ class _ListedProcess(Struct, frozen=True):
     def state(self) -> ProcessState:
         return ProcessState(True, self.pid, self.started_at)
 
-    def is_named(self, name: str) -> bool:
-        """Whether an argument is the name: as it is, as a path's last part, or as a module's."""
-        return any(
-            name in (text, text.rpartition("/")[2], text.rpartition(".")[2]) for text in self.arguments
-        )
+    def list_programs(self) -> list[str]:
+        """Return the program, and the script, module or class where it is known to run one."""
+        program, *rest = self.arguments
+        if not _INTERPRETERS.fullmatch(program.rpartition("/")[2]):
+            return [program]
+        words = iter(rest)
+        for word in words:
+            if word in _OPTIONS_WITH_VALUE:
+                next(words, None)
+            elif word in _CODE_OPTIONS:
+                break
+            elif not word.startswith("-"):
+                return [program, word]
+        return [program]
 
 
 def _iter_processes(context: SourceContext) -> Iterator[_ListedProcess]:

@@ -1,17 +1,21 @@
 """The `processes` section: local processes as their supervisor lists them.
 
-Shape: `[{"name", "running", "pid", "started_at", "starts_recent", "exit_code"}]`, DESIGN §3. A process that
-is not listed was not seen; it is not down.
+Shape: `[{"name", "running", "pid", "started_at", "starts_recent", "exit_code"}]`, DESIGN §3, and `error`, why
+a process could not be seen. One that is not listed was not seen; it is not down. One that is listed and does
+not say whether it runs is a fault.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading, list_kinds
-from detector.domain.shape import ANY, Need, Shape, build_columns
+from detector.domain.shape import ANY, Key, Need, Shape, build_columns
 from detector.domain.task_rows import LocalProcess
+from detector.formats.numbers import format_list
+from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("processes",)
 _NEEDS = (
@@ -20,7 +24,7 @@ _NEEDS = (
     Need(("started_at",), "time"),
     Need(("starts_recent",), "count"),
 )
-_SHAPE = Shape(build_columns(list_kinds(LocalProcess)), envelope=True, needs=_NEEDS)
+_SHAPE = Shape({**build_columns(list_kinds(LocalProcess)), "error": Key("text")}, envelope=True, needs=_NEEDS)
 
 
 def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
@@ -34,4 +38,16 @@ def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
     named = tuple(row for row in rows or () if row.is_named)
     if rows is not None and len(named) < len(rows):
         reading.add_fault("processes.name", "names no process")
+    unseen = [
+        item for item in raw if isinstance(item, dict) and item.get("name") and item.get("running") is None
+    ]
+    if unseen:
+        reading.add_fault(
+            "processes.running", f"is not known of {format_list(map(_describe_unseen, unseen))}"
+        )
     reading.values["processes"] = named
+
+
+def _describe_unseen(item: Mapping[str, Any]) -> str:
+    name = redact_excerpt(str(item["name"]))
+    return f"{name} ({redact_excerpt(str(item['error']))})" if item.get("error") else name

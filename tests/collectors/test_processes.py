@@ -204,11 +204,45 @@ def test_the_process_list_gives_each_start():
 
 @pytest.mark.parametrize(
     ("name", "pid"),
-    [("runner_async", 900), ("trader", 901), ("java", 812), ("/opt/bots/trader", 901), ("ib", None)],
+    [
+        ("runner_async", 900),
+        ("trader", 901),
+        ("java", 812),
+        ("GWClient", 812),
+        ("/opt/bots/trader", 901),
+        ("ib", None),
+    ],
 )
 def test_a_process_by_its_name(name, pid):
     state = read_process("command", name, context({"ps": PS}))
     assert (state.running, state.pid) == (pid is not None, pid)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python3 bot.py", "python3.11 -u -X dev /opt/bot.py --live", "/usr/bin/node --max-old-space-size=512 bot.py",
+        "bash /opt/bot.py", "bot.py: worker process", "./bot.py",
+        "perl -w bot.py", "python3 -m bot.py",
+    ],
+)  # fmt: skip
+def test_a_program_or_what_an_interpreter_runs_is_the_process(line):
+    assert read_process("command", "bot.py", context({"ps": f"  77  01:00 {line}\n"})).running is True
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vim bot.py", "tail -f bot.py", "grep --color bot.py", "ssh host bot.py", "python3 -m pdb bot.py",
+        "python3 -c code bot.py", "node inspect bot.py", "celery -A bot.py worker", "bash -c while true bot.py",
+        "python3 edit.py bot.py", "java -cp bot.py Main", "some-unknown-launcher bot.py",
+    ],
+)  # fmt: skip
+def test_a_process_that_only_has_the_name_among_its_arguments_shows_neither_running_nor_down(line):
+    with pytest.raises(ExternalError, match=r"no process is known to run it; .* has it among its arguments"):
+        read_process("command", "bot.py", context({"ps": f"  77  01:00 {line}\n"}))
+    both = context({"ps": f"  77  01:00 {line}\n  78  01:00 python3 bot.py\n"})
+    assert read_process("command", "bot.py", both).pid == 78
 
 
 @pytest.mark.parametrize("supervisor", ["systemd", "launchd", "command"])
@@ -276,6 +310,8 @@ def test_one_that_cannot_be_seen_leaves_the_others(tmp_path):
     rows = {row["name"]: row.get("running", "not seen") for row in document["processes"]}
     assert rows == {"bot": False, "gateway": "not seen"}
     assert document["sources"]["processes"]["detail"].startswith("gateway not seen: ")
+    events = {event["signature"]: event["summary"] for event in answer(stdin=document).document["events"]}
+    assert "is not known of gateway (" in events["reading_invalid:aegis-pt-core:processes.running"]
 
 
 def test_no_argument_of_a_process_is_collected(tmp_path):

@@ -28,6 +28,8 @@ LISTENS = {"port": 4002, "listening": True, "handshake": "not_tried", "close_wai
         ({"power": {"status": 3}}, "power.status"),
         ({"power": {"status": "OL", "battery_charge": -1}}, "power.battery_charge"),
         ({"power": {"status": "OL", "battery_runtime_sec": "soon"}}, "power.battery_runtime_sec"),
+        ({"processes": [{"name": "gateway"}]}, "processes.running"),
+        ({"processes": [{"name": "gateway", "running": None, "pid": 7}]}, "processes.running"),
     ],
 )
 def test_what_cannot_be_read_is_not_seen_and_told(section, fault):
@@ -41,7 +43,6 @@ def test_what_cannot_be_read_is_not_seen_and_told(section, fault):
         {"gateway": LISTENS},
         {"gateway": {"port": 4002, "listening": None, "handshake": None}},
         {"processes": []},
-        {"processes": [{"name": "gateway"}]},
         {"processes": [{"name": "gateway", "running": True, "exit_code": -15, "starts_recent": 2}]},
         {"power": {}},
         {"power": {"status": "OL CHRG", "battery_charge": "100", "battery_runtime_sec": "3600"}},
