@@ -156,13 +156,20 @@ def compute_remaining(order: Order) -> Decimal | None:
     return None if quantity is None else abs(quantity) - abs(to_exact_decimal(order.filled) or Decimal(0))
 
 
+def get_original_id(exec_id: str) -> str:
+    """Return the id of an execution before any correction: that changes only the last part, from 1 on."""
+    root, _, last = exec_id.rpartition(".")
+    is_versioned = root.count(".") >= _CORRECTED_PART - 1 and last.isdecimal()
+    return f"{root}.{1:0{len(last)}d}" if is_versioned else exec_id
+
+
 def keep_latest_versions(executions: Iterable[Execution]) -> tuple[Execution, ...]:
-    """Return each execution in its latest version; a correction changes only the last part of the id."""
+    """Return each execution in its latest version."""
     latest: dict[str, Execution] = {}
     for number, execution in enumerate(executions):
-        root, dot, _ = (execution.exec_id or "").rpartition(".")
-        key = root if dot and root.count(".") >= _CORRECTED_PART - 1 else execution.exec_id or f"row {number}"
+        exec_id = execution.exec_id or ""
+        key = get_original_id(exec_id) or f"row {number}"
         newest = latest.get(key)
-        if newest is None or (execution.exec_id or "") >= (newest.exec_id or ""):
+        if newest is None or exec_id >= (newest.exec_id or ""):
             latest[key] = execution
     return tuple(latest.values())

@@ -22,6 +22,7 @@ from detector.reconciliation.fills import (
     get_leg_ids,
     group_fills,
     has_closed,
+    is_fill,
     iter_legs,
     list_trades,
     match_leg,
@@ -32,7 +33,6 @@ from detector.reconciliation.identity import (
     UNCLEAR,
     Answer,
     compare_accounts,
-    is_combo,
     is_nameless,
 )
 from detector.reconciliation.instrument_index import InstrumentIndex, get_mere_kind
@@ -107,7 +107,7 @@ class StatementFills:
             self._by_minute.setdefault(minute, InstrumentIndex()).add(normalize(row), row)
             self._by_order.setdefault((row.account, row.order_ref), []).append(row)
         for row in sorted(
-            (row for row in fills if not is_combo(row)), key=lambda row: abs(row.signed_quantity or _ZERO)
+            (row for row in fills if is_fill(row)), key=lambda row: abs(row.signed_quantity or _ZERO)
         ):
             self._add(row)
 

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from detector.domain.broker_rows import Execution
+from detector.domain.broker_rows import Execution, get_original_id
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
@@ -66,26 +66,29 @@ class Fill(Struct, frozen=True, dict=True):
 
     def get_ids(self) -> set[str]:
         """Return the ids of the executions and of their order."""
-        first = self.first
-        return {f"exec {execution.exec_id}" for execution in self.executions} | _build_order_ids(
-            first.perm_id, first.order_id
-        )
+        ids = (_build_exec_ids(execution.exec_id) for execution in self.executions)
+        return _build_order_ids(self.first.perm_id, self.first.order_id).union(*ids)
 
 
 def group_fills(executions: Iterable[Execution]) -> list[Fill]:
     """Return the executions by order and instrument, the oldest first; one without an order is its own fill.
 
-    A combo's own execution is none: its legs are.
+    A combo's own execution is none: its legs are. One that was corrected to nothing is none.
     """
     groups: dict[tuple[str, Instrument | int], list[Execution]] = {}
     for number, execution in enumerate(executions):
-        if is_combo(execution):
+        if not is_fill(execution):
             continue
         reference = f"{execution.account or ''} {execution.order_ref}"
         key = (reference, normalize(execution)) if execution.order_ref else ("", number)
         groups.setdefault(key, []).append(execution)
     grouped = [Fill(tuple(sorted(group, key=_get_time_key))) for group in groups.values()]
     return sorted(grouped, key=lambda fill: _get_time_key(fill.first))
+
+
+def is_fill(execution: Execution) -> bool:
+    """Whether it filled something of one contract: no combo, and not corrected to nothing."""
+    return not is_combo(execution) and execution.quantity != 0
 
 
 def _get_time_key(execution: Execution) -> tuple[bool, str, str]:
@@ -133,7 +136,11 @@ def get_leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:
         (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id),
     )
     exec_id, perm_id, order_id = opened if opening else closed
-    return frozenset(({f"exec {exec_id}"} if exec_id else set()) | _build_order_ids(perm_id, order_id))
+    return frozenset(_build_exec_ids(exec_id) | _build_order_ids(perm_id, order_id))
+
+
+def _build_exec_ids(exec_id: str | None) -> set[str]:
+    return {f"exec {get_original_id(exec_id)}"} if exec_id else set()
 
 
 def _build_order_ids(perm_id: str | None, order_id: str | None) -> set[str]:

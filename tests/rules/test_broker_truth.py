@@ -876,9 +876,23 @@ def test_a_trade_that_was_opened_in_parts():
     assert fills(parts, [one]) == []
 
 
+def corrected(version: int, **fields: Any) -> dict[str, Any]:
+    return execution(exec_id=f"0000e0d5.5f1.01.{version:02d}", order_id=None, **fields)
+
+
 def test_a_correction_is_the_execution_that_it_corrects():
-    parts = [execution(exec_id=f"0000e0d5.5f1.01.0{number}", order_id=None) for number in (1, 2)]
-    assert fills(parts, []) == ["critical missed_fill:0000e0d5.5f1.01.02"]
+    missed = ["critical missed_fill:0000e0d5.5f1.01.01"]
+    assert fills([corrected(1), corrected(2)], []) == missed
+    assert (
+        fills([corrected(2, quantity=38)], []) == missed
+    )  # the same condition once only the correction is listed
+    known = trade(quantity=1, closed_at="2026-06-02T12:00:00Z", exit_exec_id="0000e0d5.5f1.01.01")
+    assert fills([corrected(3, quantity=38)], [known]) == []
+
+
+def test_an_execution_that_was_corrected_to_nothing_is_no_fill():
+    assert fills([corrected(1), corrected(2, quantity=0)], []) == []
+    assert fills([corrected(1, quantity=0), corrected(2)], []) == ["critical missed_fill:0000e0d5.5f1.01.01"]
 
 
 def test_an_open_position_knows_of_the_fill_that_opened_it_and_not_of_the_one_that_closed_it():
