@@ -25,7 +25,7 @@ from msgspec import Struct
 from detector.clients.collector_state import open_observations
 from detector.clients.gateway_handshake import HANDSHAKE_SEC, check_handshake
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import MISSING, ExternalError, InputError
+from detector.formats.errors import LOCKED, MISSING, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.times import format_time, parse_rfc3339
 from detector.settings import GATEWAY_HANDSHAKE, GATEWAY_PORT, Settings
@@ -68,12 +68,16 @@ def _read_gateway(port: int, context: SourceContext) -> Answer:
         "close_wait": state.close_wait,
         "handshake": "not_tried",
     }
-    note = None if state.listening is not None else "lsof shows this user's processes only"
+    note = None
+    if state.listening is None:
+        section["error"] = f"no listener on port {port}, and lsof shows this user's processes only"
     if context.settings[GATEWAY_HANDSHAKE] == "1" and state.listening and not state.close_wait:
         try:
             section |= _update_handshake(port, context)
         except ExternalError as error:
             note = f"no handshake was tried: {error}"
+            if error.reason != LOCKED:  # by another run, which writes down what it sees
+                section["error"] = note
     return Answer(section, context.clock(), note)
 
 

@@ -1,7 +1,7 @@
 """The `gateway` section: the state of the API port by the kernel's tables and by a handshake.
 
 Shape: `{"host", "port", "listening", "handshake", "server_version", "established", "close_wait"}`, DESIGN
-§3. A handshake that was not tried is not seen.
+§3, and `error`, why one of these was not seen. A handshake that was not tried is not seen.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from detector.domain.columns import HANDSHAKE
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, TIME_KEYS, Key, Need, Shape, build_keys
+from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("gateway",)
 FACTS: Mapping[str, tuple[str, str]] = {
@@ -31,6 +32,7 @@ _HIGHEST_PORT = 65_535
 _SHAPE = Shape(
     {
         **TIME_KEYS,
+        "error": Key("text"),
         **build_keys({"handshake": HANDSHAKE, **dict(_PLAIN)}),
         **{key: Key(kind, fact=fact) for key, (fact, kind) in FACTS.items()},
     },
@@ -59,5 +61,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     handshake = reading.read_value(HANDSHAKE, "gateway.handshake", raw.get("handshake"))
     if handshake not in (None, _NOT_TRIED):
         reading.values["gateway_handshake"] = handshake
+    if raw.get("error"):
+        reading.add_fault("gateway.error", f"says what was not seen ({redact_excerpt(str(raw['error']))})")
     for key, kind in _PLAIN:
         reading.read_value(kind, f"gateway.{key}", raw.get(key))

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from detector.clients.collector_state import open_observations
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.gateway_handshake import check_handshake
 from detector.clients.process import ProcessResult
 from detector.collectors.collector import SourceContext
 from detector.collectors.gateway import (
     PortState,
+    _read_gateway,
     build_sources,
     parse_kernel_tables,
     parse_lsof,
@@ -248,6 +250,26 @@ def test_without_a_place_for_its_state_it_opens_no_socket():
         assert document["gateway"]["handshake"] == "not_tried"
         assert "its state cannot be kept" in document["sources"]["gateway"]["detail"]
         assert gateway.received == []
+    events = {event["signature"]: event["summary"] for event in answer(stdin=document).document["events"]}
+    assert "its state cannot be kept" in events["reading_invalid:aegis-pt-core:gateway.error"]
+
+
+@linux
+def test_while_another_run_tries_the_handshake_this_one_leaves_it_and_reports_nothing(tmp_path):
+    with api_gateway() as gateway:
+        environ = {"HOME": str(tmp_path)}
+        with open_observations(environ, f"handshake-{gateway.port}"):
+            section = collected(gateway.port, tmp_path, AEGIS_PT_GATEWAY_HANDSHAKE="1")["gateway"]
+        assert (section["handshake"], "error" in section) == ("not_tried", False)
+
+
+def test_a_listener_that_may_be_out_of_sight_is_reported(monkeypatch):
+    out_of_sight = parse_lsof("", 4002, sees_all=False)
+    monkeypatch.setattr("detector.collectors.gateway.read_port_state", lambda *given: out_of_sight)
+    section = _read_gateway(4002, context()).section
+    document = {"taken_at": NOW.isoformat(), "gateway": section}
+    events = {event["signature"]: event["summary"] for event in answer(stdin=document).document["events"]}
+    assert "lsof shows this user's processes only" in events["reading_invalid:aegis-pt-core:gateway.error"]
 
 
 def wait_for_state(port: int, is_reached: Callable[[PortState], bool]) -> None:
