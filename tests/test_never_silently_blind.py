@@ -474,6 +474,8 @@ def test_a_process_that_comes_and_goes_is_missed_by_nobody_and_an_expected_one_a
     assert quiet([full, more, full, more, more, full, full])
     mine = {"PROCESSES": "engine=command:java"}
     assert quiet([more] * 3 + [full] * 3, mine)
+    lost = [[], ["reading_invalid processes.name"], []]
+    assert run_on([full, {**full, "processes": []}, full], mine) == lost
 
 
 @pytest.mark.parametrize(("status", "is_checked"), [({}, False), ({"zorp": 1}, False), ({"n": 0}, True)])

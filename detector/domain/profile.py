@@ -20,7 +20,7 @@ from detector.domain.section_reading import WORDS
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.errors import InputError
 from detector.market.session_plan import US_EQUITY, SessionPlan, build_session_plan
-from detector.settings import Settings
+from detector.settings import PROCESSES, Settings
 
 HEARTBEAT_AGE = "heartbeat_age_sec"
 ORDER_AGE = "age_sec"
@@ -91,6 +91,12 @@ class ReadContext(Struct, frozen=True):
     settings: Settings
     profile: Profile
     previous_run: PreviousRun
+
+    @property
+    def expected_processes(self) -> tuple[str, ...]:
+        """The processes that must run, by the profile or by their setting; empty for all that are listed."""
+        named = (entry.partition("=")[0].strip() for entry in self.settings[PROCESSES])
+        return tuple(dict.fromkeys((*self.profile.processes, *named)))
 
 
 def parse_profile(document: Mapping[str, Any]) -> Profile:

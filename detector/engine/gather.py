@@ -49,7 +49,6 @@ from detector.settings import (
     HEARTBEAT_STALE_SEC,
     IBKR_REGION,
     OPEN_GRACE_MINUTE,
-    PROCESSES,
     RESTART_AT,
     SOURCE_STALE_SEC,
 )
@@ -147,7 +146,7 @@ def gather_facts(
         quiet=is_in_maintenance(taken_at, settings[IBKR_REGION], closures),
         closures=closures,
         restarts=_list_restarts(context, values.get("logs")),
-        expected_processes=_list_expected_processes(context),
+        expected_processes=context.expected_processes,
         own={rule.name: values.pop(rule.name, None) for rule in context.profile.rules},
         **values,
     )
@@ -179,12 +178,6 @@ def _find_zone(section: str, context: ReadContext) -> tzinfo | None:
     """Return the zone of times that name none: the gateway's for what it gave out, else the profile's."""
     gateway_zone = context.settings[GATEWAY_ZONE] if section == "broker" else ""
     return ZoneInfo(gateway_zone) if gateway_zone else context.profile.zone
-
-
-def _list_expected_processes(context: ReadContext) -> tuple[str, ...]:
-    """Return the processes that must run, by the profile or by their setting; empty is every listed one."""
-    named = (entry.partition("=")[0].strip() for entry in context.settings[PROCESSES])
-    return tuple(dict.fromkeys((*context.profile.processes, *named)))
 
 
 def _measure_unwatched_sec(context: ReadContext, taken_at: datetime, closures: Closures) -> float | None:

@@ -102,12 +102,10 @@ def list_seen_facts(facts: Facts, settings: Settings) -> Mapping[str, tuple[str,
 
 
 def _list_objects(facts: Facts) -> Mapping[str, ObjectKeys]:
-    """Return the keys of this run's objects, and by their names the processes that must run."""
-    if facts.processes is None or "processes" not in facts.provenance.seen:
+    """Return the keys of this run's objects, and by their names the processes; an expected one is a fault."""
+    if facts.processes is None or "processes" not in facts.provenance.seen or facts.expected_processes:
         return facts.objects
-    expected = facts.expected_processes
-    listed = (process.name for process in facts.processes if process.name)
-    names = frozenset(name for name in listed if not expected or name in expected)
+    names = frozenset(process.name for process in facts.processes if process.name)
     return {**facts.objects, "processes.name": ObjectKeys(names, names)}
 
 

@@ -18,6 +18,7 @@ from detector.formats.numbers import format_list
 from detector.formats.strict_json import redact_excerpt
 
 SECTIONS = ("processes",)
+_MOST_NAMED = 5
 _NEEDS = (
     Need(("name",), ANY),
     Need(("running",), ANY),
@@ -45,6 +46,11 @@ def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
         reading.add_fault(
             "processes.running", f"is not known of {format_list(map(_describe_unseen, unseen))}"
         )
+    listed = [str(row.name) for row in named]
+    missing = [name for name in context.expected_processes if name not in listed]
+    if rows is not None and missing:
+        others = f"it has {format_list(listed[:_MOST_NAMED])}" if listed else "it is empty"
+        reading.add_fault("processes.name", f"has no {format_list(missing)}, which must run ({others})")
     reading.values["processes"] = named
 
 
