@@ -17,13 +17,20 @@ import pytest
 from detector.formats.errors import InputError
 from detector.storage import artifact_file
 from tests.support.merge_patch import apply_patch
+from tests.support.program import Answer, answer
 from tests.support.snapshots import ROOT, healthy
 
 FIRING = apply_patch(healthy(), {"status_v3": {"pending_orders": 2, "unknown_fills": 1}})
 NAMES = ["pending_orders_high", "unknown_fill"]
 
 
-def detect(document: object, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+def detect(document: dict[str, Any], *words: str, **environ: str) -> Answer:
+    """Detect in process, a day after every snapshot here was taken, unless the words have another time."""
+    clock = () if "--now" in words else ("--now", "2026-06-03T15:00:00Z")
+    return answer(*words, *clock, stdin=document, environ=environ)
+
+
+def run_process(document: object, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "detector", *words],
         input=json.dumps(document).encode(),
@@ -39,20 +46,21 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("AEGIS")}
 
 
-def told(done: subprocess.CompletedProcess[bytes]) -> list[str]:
-    return sorted(event["type"] for event in json.loads(done.stdout)["new_events"])
+def told(done: Answer | subprocess.CompletedProcess[bytes]) -> list[str]:
+    printed = done.out if isinstance(done, Answer) else done.stdout
+    return sorted(event["type"] for event in json.loads(printed)["new_events"])
 
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Path:
     path = tmp_path / "last.json"
     done = detect(FIRING, "--artifact", str(path))
-    assert (done.returncode, told(done)) == (0, NAMES)
+    assert (done.code, told(done)) == (0, NAMES)
     return path
 
 
 def test_what_a_run_writes_the_next_one_reads(artifact):
-    again = detect(FIRING, "--previous", str(artifact), "--artifact", str(artifact))
+    again = run_process(FIRING, "--previous", str(artifact), "--artifact", str(artifact))
     assert (again.returncode, told(again)) == (0, [])
     assert json.loads(artifact.read_text())["generation"] == 2
 
@@ -60,24 +68,24 @@ def test_what_a_run_writes_the_next_one_reads(artifact):
 def test_a_file_that_does_not_exist_is_a_first_run_and_said(tmp_path):
     done = detect(FIRING, "--previous", str(tmp_path / "none.json"))
     assert told(done) == NAMES
-    assert b"this is a first run" in done.stderr
+    assert "this is a first run" in done.err
 
 
 def test_both_a_file_and_a_section_are_refused(artifact):
     done = detect({**FIRING, "previous": {"events": []}}, "--previous", str(artifact))
-    assert (done.returncode, done.stdout) == (2, b"")
+    assert (done.code, done.out) == (2, b"")
 
 
 def test_the_previous_stdout_is_delivered_time_unknown(tmp_path):
     first = detect(FIRING)
-    (tmp_path / "stdout.json").write_bytes(first.stdout)
+    (tmp_path / "stdout.json").write_bytes(first.out)
     assert told(detect(FIRING, "--previous", str(tmp_path / "stdout.json"))) == []
     worse = apply_patch(FIRING, {"status_v3": {"pending_orders": 3}})
     assert told(detect(worse, "--previous", str(tmp_path / "stdout.json"))) == ["pending_orders_high"]
 
 
 def test_the_previous_report_is_a_memory_too(tmp_path):
-    (tmp_path / "report.json").write_bytes(detect(FIRING, "--report").stdout)
+    (tmp_path / "report.json").write_bytes(detect(FIRING, "--report").out)
     assert told(detect(FIRING, "--previous", str(tmp_path / "report.json"))) == []
 
 
@@ -104,7 +112,7 @@ def test_a_file_that_is_no_memory_is_a_lost_one(tmp_path, content):
     path = tmp_path / "last.json"
     path.write_bytes(content)
     done = detect(FIRING, "--previous", str(path), "--artifact", str(path))
-    assert (done.returncode, told(done)) == (0, LOST)
+    assert (done.code, told(done)) == (0, LOST)
     assert (tmp_path / "last.json.bad").read_bytes() == content
     assert told(detect(FIRING, "--previous", str(path))) == []
 
@@ -118,7 +126,7 @@ def test_a_bad_file_never_replaces_another_bad_one(tmp_path):
 
 def test_a_directory_is_a_lost_memory(tmp_path):
     done = detect(FIRING, "--previous", str(tmp_path))
-    assert (done.returncode, told(done)) == (0, LOST)
+    assert (done.code, told(done)) == (0, LOST)
 
 
 def test_a_huge_file_is_a_lost_memory(tmp_path):
@@ -126,22 +134,22 @@ def test_a_huge_file_is_a_lost_memory(tmp_path):
     with path.open("wb") as file:
         file.truncate(100 * 1024 * 1024)
     done = detect(FIRING, "--previous", str(path))
-    assert (done.returncode, told(done)) == (0, LOST)
-    assert b"over 16 MiB" in done.stdout
+    assert (done.code, told(done)) == (0, LOST)
+    assert b"over 16 MiB" in done.out
 
 
 def test_an_unreadable_file_is_a_lost_memory(tmp_path):
     (tmp_path / "last.json").symlink_to(tmp_path / "last.json")
     done = detect(FIRING, "--previous", str(tmp_path / "last.json"))
-    assert (done.returncode, told(done)) == (0, LOST)
+    assert (done.code, told(done)) == (0, LOST)
 
 
 def test_a_link_is_not_followed_and_nothing_behind_it_is_copied(artifact, tmp_path):
     link = tmp_path / "link.json"
     link.symlink_to(artifact)
     done = detect(FIRING, "--previous", str(link), "--artifact", str(link))
-    assert (done.returncode, told(done)) == (0, LOST)
-    assert b"links are not followed" in done.stdout
+    assert (done.code, told(done)) == (0, LOST)
+    assert b"links are not followed" in done.out
     assert not link.is_symlink(), "what it writes is a file of its own"
     assert not (tmp_path / "link.json.bad").exists()
     assert json.loads(artifact.read_text())["generation"] == 1
@@ -150,7 +158,7 @@ def test_a_link_is_not_followed_and_nothing_behind_it_is_copied(artifact, tmp_pa
 def test_a_pipe_that_nobody_writes_is_a_lost_memory_and_no_wait(tmp_path):
     os.mkfifo(tmp_path / "last.json")
     done = detect(FIRING, "--previous", str(tmp_path / "last.json"))
-    assert (done.returncode, told(done)) == (0, LOST)
+    assert (done.code, told(done)) == (0, LOST)
 
 
 def test_a_stream_that_the_caller_opened_is_read(artifact):
@@ -203,7 +211,7 @@ def test_a_disk_that_is_full_says_so_and_leaves_the_old_file(artifact):
 
 
 def test_an_older_schema_version_is_delivered_time_unknown(tmp_path):
-    events = json.loads(detect(FIRING).stdout)["events"]
+    events = json.loads(detect(FIRING).out)["events"]
     (tmp_path / "last.json").write_text(json.dumps({"schema_version": 0, "events": events}))
     assert told(detect(FIRING, "--previous", str(tmp_path / "last.json"))) == []
 
@@ -247,8 +255,8 @@ def is_lost(data: bytes) -> bool:
 
 def test_when_it_cannot_be_written_the_alert_is_still_printed(tmp_path):
     done = detect(FIRING, "--artifact", str(tmp_path / "no folder" / "last.json"))
-    assert (done.returncode, told(done)) == (3, NAMES)
-    assert b"could not be written" in done.stderr
+    assert (done.code, told(done)) == (3, NAMES)
+    assert "could not be written" in done.err
 
 
 def test_an_older_snapshot_is_evaluated_and_does_not_go_back(artifact):
@@ -257,8 +265,8 @@ def test_an_older_snapshot_is_evaluated_and_does_not_go_back(artifact):
     done = detect(
         older, "--previous", str(artifact), "--artifact", str(artifact), "--now", "2026-06-02T15:00:00Z"
     )
-    assert done.returncode == 0
-    assert b"older than the memory" in done.stderr
+    assert done.code == 0
+    assert "older than the memory" in done.err
     assert artifact.read_bytes() == before
 
 
@@ -266,7 +274,7 @@ def test_a_memory_from_the_future_does_not_block(artifact):
     older = {**FIRING, "taken_at": "2026-06-02T14:00:00Z"}
     words = ("--previous", str(artifact), "--artifact", str(artifact))
     done = detect(older, *words, "--now", "2026-06-02T14:57:59Z")
-    assert b"lies in the future" in done.stderr
+    assert "lies in the future" in done.err
     assert json.loads(artifact.read_text())["taken_at"] == "2026-06-02T14:00:00Z"
 
 
@@ -275,7 +283,7 @@ def test_the_same_snapshot_and_memory_give_the_same_bytes_under_any_hash_seed(ar
     made = []
     for seed, document in (("0", FIRING), ("1", FIRING), ("2", shuffled)):
         path = tmp_path / f"{seed}.json"
-        done = detect(
+        done = run_process(
             {**document, "taken_at": "2026-06-02T15:05:00Z"},
             "--previous", str(artifact), "--artifact", str(path),
             PYTHONHASHSEED=seed,
@@ -353,7 +361,7 @@ def test_two_runs_on_the_same_memory_lose_nothing_in_either_order(artifact, tmp_
         heard |= set(told(done))
     for name in ("one", "two"):
         done = detect(both, "--previous", str(tmp_path / name))
-        listed = {event["type"] for event in json.loads(done.stdout)["events"]}
+        listed = {event["type"] for event in json.loads(done.out)["events"]}
         assert heard - {"heartbeat_stale"} <= listed
 
 
