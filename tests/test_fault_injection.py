@@ -129,20 +129,32 @@ class World:
             )
 
 
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory):
+    """The process that forks all runs, after a rehearsal of a first and a second run at each place."""
+    home = tmp_path_factory.mktemp("home")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.support.forked_runs"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=bare_environ(HOME=str(home)),
+    ) as process:
+        with world(home, process, KINDS) as made:
+            for place in PLACES:
+                words = find_words(place, home)
+                made.quiet = quiet_memory(made, words, "rehearse")
+                made.clear()
+                assert made.run(words, mode="rehearse") == 0
+        yield process
+        process.kill()
+
+
 @contextmanager
-def world(folder: Path, kinds: tuple[str, ...] = ()) -> Iterator[World]:
+def world(folder: Path, zygote: subprocess.Popen[str], kinds: tuple[str, ...] = ()) -> Iterator[World]:
     status = {"heartbeat_at": "2026-06-02T15:00:00Z", "pending_orders": 3, "unknown_fills": 1}
     with ExitStack() as stack:
-        zygote = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.support.forked_runs"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env=bare_environ(HOME=str(folder)),
-            )
-        )
         made = World(
             folder,
             zygote,
@@ -155,19 +167,16 @@ def world(folder: Path, kinds: tuple[str, ...] = ()) -> Iterator[World]:
         )
         for pager in made.pagers:
             pager.calls["getUpdates"] = lambda body: []
-        try:
-            yield made
-        finally:
-            zygote.kill()
+        yield made
 
 
-def quiet_memory(made: World, words: tuple[str, ...]) -> str:
+def quiet_memory(made: World, words: tuple[str, ...], mode: str = "") -> str:
     """The artifact of a run that saw nothing and told the channels what a first run tells."""
     with serving(
         says({"heartbeat_at": "2026-06-02T14:50:00Z", "pending_orders": 0, "unknown_fills": 0})
     ) as calm:
         made.clear()
-        assert made.run(words, minutes=-10, AEGIS_PT_STATUS_URL=f"{calm.url}/status") == 0
+        assert made.run(words, minutes=-10, mode=mode, AEGIS_PT_STATUS_URL=f"{calm.url}/status") == 0
     path = made.folder / "pt-health.json"
     return (
         path.read_text()
@@ -177,6 +186,12 @@ def quiet_memory(made: World, words: tuple[str, ...]) -> str:
 
 
 PLACES = {"a workflow": ("--artifact", "{folder}/pt-health.json"), "a folder": ("--state", "{folder}/s")}
+
+
+def find_words(place: str, folder: Path) -> tuple[str, ...]:
+    return tuple(word.format(folder=folder) for word in PLACES[place])
+
+
 # Looking, telling and pinging are the same in both; the second time only remembering and storing are at
 # fault.
 OF_MEMORY = ("github", "archives", "file")
@@ -184,9 +199,9 @@ OF_MEMORY = ("github", "archives", "file")
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("place", PLACES)
-def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, tmp_path):
-    words = tuple(word.format(folder=tmp_path) for word in PLACES[place])
-    with world(tmp_path, KINDS if place == "a folder" else ()) as made:
+def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, zygote, tmp_path):
+    words = find_words(place, tmp_path)
+    with world(tmp_path, zygote, KINDS if place == "a folder" else ()) as made:
         made.quiet = quiet_memory(made, words)
         made.clear()
         assert made.run(words) == 0
@@ -207,16 +222,16 @@ def test_no_fault_loses_an_alert_or_tells_it_more_than_twice(place, mode, tmp_pa
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_killed_run_whose_conditions_end_leaves_no_alert_open(place, tmp_path):
+def test_a_killed_run_whose_conditions_end_leaves_no_alert_open(place, zygote, tmp_path):
     """Each run is killed at one operation with the pager; from then on nothing is wrong."""
-    words = tuple(word.format(folder=tmp_path) for word in PLACES[place])
+    words = find_words(place, tmp_path)
     numbers = count()  # a payload that never changes is stale
 
     def good(served, conn, request):
         status = {"heartbeat_age_sec": 1, "pending_orders": 0, "unknown_fills": 0, "n": next(numbers)}
         says(status)(served, conn, request)
 
-    with world(tmp_path, ("pagerduty",)) as made, serving(good) as calm:
+    with world(tmp_path, zygote, ("pagerduty",)) as made, serving(good) as calm:
         made.quiet = quiet_memory(made, words)
         made.clear()
         assert made.run(words) == 0

@@ -5,10 +5,10 @@ An outside operation is one call to the kernel that leaves the process: a connec
 read, a file synced or renamed, a piece of standard output. Each has a label: what it is, where it goes, and
 its number there. The child whose plan names a label fails there, once or from there on, or is killed there
 with SIGKILL. The program itself knows nothing of this: it is the calls of this process's own `socket` and
-`os` that are wrapped, after the fork.
+`os` that are wrapped, after the fork. A rehearsal runs in this process itself, with nothing at fault.
 
-One JSON object a line: in `argv`, `environ`, `now`, `ports` (port to name), `at` and `mode` (once, on, kill),
-`trace` (a file for the labels); out the exit code, negative for a signal.
+One JSON object a line: in `argv`, `environ`, `now`, `ports` (port to name), `at` and `mode` (once, on, kill,
+rehearse), `trace` (a file for the labels); out the exit code, negative for a signal.
 """
 
 from __future__ import annotations
@@ -23,19 +23,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 time.sleep = lambda seconds: None  # a retry is tried again at once; before anything takes the real one
 
-from detector.channels.channel import load_channel_modules  # noqa: E402 - after the wrapping
 from detector.cli import main  # noqa: E402 - after the wrapping
-from detector.engine.catalog import load_rules  # noqa: E402 - after the wrapping
-
-_NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
 
 class Faults:
@@ -146,48 +141,36 @@ def child(plan: dict[str, Any]) -> int:
     return main(plan["argv"], plan["environ"], lambda: now)
 
 
-def _warm() -> None:
-    """Let everything that is made once be made before the first fork.
-
-    Two runs in which nothing is reached.
-    """
-    load_rules(), load_channel_modules()
-    nowhere = "http://127.0.0.1:9"  # the discard port, closed on every machine of today
-    environ = {
-        "AEGIS_PT_STATUS_URL": nowhere,
-        "AEGIS_PT_SLACK_WEBHOOK_URL": nowhere,
-        "AEGIS_PT_PING_URL": nowhere,
-        "AEGIS_PT_SMTP_HOST": "localhost",
-        "AEGIS_PT_SMTP_PORT": "9",
-        "AEGIS_PT_SMTP_TLS": "none",
-        "AEGIS_PT_EMAIL_TO": "ann@example.com",
-        "AEGIS_PT_EMAIL_FROM": "detector@example.org",
-    }
+def rehearse(plan: dict[str, Any]) -> int:
+    """Run the program in this process, so that what it makes only once is there before the first fork."""
     streams = sys.stdout, sys.stderr
-    with Path(os.devnull).open("w", encoding="utf-8") as void, TemporaryDirectory() as state:
+    with Path(os.devnull).open("w", encoding="utf-8") as void:
         sys.stdout, sys.stderr = void, void
-        for _ in range(2):
-            main(["run", "--state", state], environ, lambda: _NOW)
+        code = main(plan["argv"], plan["environ"], lambda: datetime.fromisoformat(plan["now"]))
     sys.stdout, sys.stderr = streams
+    gc.collect()
+    gc.freeze()  # a child that walks over what it shares with its parent would have to copy it
+    return code
+
+
+def fork(plan: dict[str, Any]) -> int:
+    """Run the program once in a child, and return how it ended."""
+    process = os.fork()
+    if process == 0:
+        code = 70
+        try:
+            code = child(plan)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def serve() -> None:
-    """Fork one child a line, and say how it ended."""
-    _warm()
-    gc.collect()
-    gc.freeze()  # a child that walks over what it shares with its parent would have to copy it
+    """Run once a line, and say how it ended."""
     gc.disable()
     for line in sys.stdin:
         plan = json.loads(line)
-        process = os.fork()
-        if process == 0:
-            code = 70
-            try:
-                code = child(plan)
-            finally:
-                os._exit(code)
-        _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(rehearse(plan) if plan["mode"] == "rehearse" else fork(plan), flush=True)
 
 
 if __name__ == "__main__":
