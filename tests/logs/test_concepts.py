@@ -15,6 +15,7 @@ from detector.logs import events
 from detector.logs.parse import code_formats, phrases_account, phrases_orders, prefixes
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import parse_line
+from detector.logs.parse.line_times import LogLines
 from tests.support.log_corpus import CORPUS, NAMES, QUIET, labelled
 from tests.support.log_wrappers import LAYERS
 
@@ -116,6 +117,9 @@ ASIDE = (
 
 def read_kinds(text):
     """Return the kinds of events that the reader hears in a line."""
+    lines = LogLines()
+    lines.add(text, 0)
+    (text,) = lines.texts
     return {match.kind for match in classify_line(parse_line(text))} if can_match(text.lower()) else set()
 
 

@@ -265,6 +265,15 @@ def test_a_second_factor_has_180_s(seconds, due):
     assert bool(outcome("login_due", {"logs": [ago(seconds, SECOND_FACTOR)]}).findings) is due
 
 
+def test_the_dialog_of_a_second_factor_asks_for_it_until_a_login_completes():
+    asked = "IBC: detected dialog entitled: Second Factor Authentication; event=Activated"
+    assert outcome("login_due", {"logs": [ago(181, asked)]}).findings
+    assert not outcome(
+        "login_due", {"logs": [ago(181, asked), ago(100, "IBC: Login has completed")]}
+    ).findings
+    assert not outcome("login_due", {"logs": [ago(181, asked.replace("Activated", "Closed"))]}).findings
+
+
 def test_a_second_factor_is_told_beside_refused_connections():
     """That the gateway refuses connections does not say that a person must act."""
     logs = [ago(900, SECOND_FACTOR), *(ago(seconds, REFUSED) for seconds in (800, 600, 400))]

@@ -189,8 +189,13 @@ def json_behind_prefix(text: str, random: Random) -> str:
     return f"{TIME}Z {_name(random)}[{random.choice(_NUMBERS)}]: {json_known(text, random)}"
 
 
+def utf16_bytes(text: str, random: Random) -> str:
+    """The line as UTF-16 of which each byte was taken for a letter, as PowerShell's `>` leaves a file."""
+    return "".join(f"{letter}\0" for letter in text)
+
+
 LAYERS: tuple[Layer, ...] = (
     cri, docker_json, docker_times, compose, journald_json, journald_short, syslog_3164, syslog_5424, heroku,
     firelens, gcp, gelf, serilog, elastic, zap, pino, structlog, loguru, python_logging, log4j, logfmt,
-    logfmt_unknown, colour, json_known, json_unknown, json_behind_prefix,
+    logfmt_unknown, colour, json_known, json_unknown, json_behind_prefix, utf16_bytes,
 )  # fmt: skip

@@ -68,7 +68,9 @@ _REQUEST: Final = build_pattern(
 )
 _AFTER_MINUS_ONE: Final = build_pattern(
     r"(?<![\w.#$+-])"
-    r"-1(?!\d)\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?(\d{3,5})" + _END + r"[\])]?\s{0,3}[,:;|–-]?\s"
+    r"-1(?!\d)\s{0,3}[\])]?\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?\s{0,3}(\d{3,5})"
+    + _END
+    + r"\s{0,3}[\])]?\s{0,3}[,:;|–-]?\s"
 )
 _POSITIONAL: Final = build_pattern(
     _LABELS

@@ -29,6 +29,7 @@ TRUSTED_FOR: Final = timedelta(hours=6)
 _NAIVE_TRUSTED_FOR: Final = timedelta(hours=2)  # the nearest zone behind UTC with a market is three
 _ELSEWHERE: Final = timezone(timedelta(hours=1))
 
+_NUL: Final = build_pattern(r"\0|\\u0000")
 _SKEW: Final = timedelta(seconds=120)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME: Final = build_pattern(
@@ -85,7 +86,11 @@ class LogLines(Struct):
     masks: list[bytes] = field(default_factory=list)
 
     def add(self, text: str, stamp: int | None, stream: str = _NO_STREAM) -> None:
-        """Add each line of a message, and of a line that is a list of records each of them."""
+        """Add each line of a message, and of a line that is a list of records each of them.
+
+        A NUL is left out: UTF-16 that was read as bytes has one beside each letter.
+        """
+        text = _NUL.sub("", text) if "\0" in text or "\\u0000" in text else text
         for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
             for part in split_list(line):
                 self.texts.append(part)

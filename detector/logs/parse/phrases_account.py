@@ -303,7 +303,8 @@ _NOT_THROTTLED: Final = build_pattern(
 )
 _A_CHECK: Final = build_pattern(
     r"\b(?:check|test|killer|handler|guard|protection|monitor(?:ing)?|alarm|alert|threshold)s?"
-    r"(?: is| are|:)? (?:passed|ok|disabled|enabled|clear|configured|set|off|on)\b"
+    r"(?: is| are|:)? (?:passed|ok|disabled|enabled|clear|configured|set|off|on|armed|ready|active|loaded"
+    r"|started|installed|registered|initiali[sz]ed)\b"
 )
 _HOST: Final = (
     Phrase(events.HOST_EXHAUSTED, "disk", "the disk is full", build_pattern(
@@ -333,7 +334,7 @@ _HOST: Final = (
         r"|trop de fichiers ouverts|demasiados (?:archivos|ficheros) abiertos|troppi file aperti"
     ), unless=_A_CHECK),
 )  # fmt: skip
-_RAISED: Final = build_pattern(r"\w(?:error|exception|failure)\s?[({]|\bpanicked at\b")
+_RAISED: Final = build_pattern(r"\w(?:error|exception|failure)\s?[({]|\bpanicked at\b|\bos \{ code:")
 _SOON: Final = build_pattern(
     r"\bwill\b|\bsoon\b|\b(?:in|within) \d{1,3} days?\b|\b20\d\d-?\d\d-?\d\d\b|\breaches\b|\bdays? left\b"
     r"|\bending\b"

@@ -201,6 +201,7 @@ _WAITING: Final = (
 _ASKED: Final = build_pattern(
     rf"{_FACTOR}(?: authentication)?[^.\n]{{0,30}}\b(?:initiated|requested|required|waiting|pending)\b"
     rf"|\bwaiting for (?:the )?(?:user to complete )?(?:the )?{_FACTOR}"
+    rf"|\bentitled: ?{_FACTOR}[^.\n]{{0,30}}; event=(?:opened|activated|focused)\b"
     rf"|\b(?:gateway|portal|log[ -]?in|ibkr) requires (?:a |the )?{_FACTOR}(?!\s?[=:])"
 )
 _CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", build_pattern(
