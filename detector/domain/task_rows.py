@@ -8,6 +8,21 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from detector.domain.columns import build_column
+from detector.formats.patterns import build_pattern
+
+_AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
+# A failed recreate leaves the old container under its id and its name, at times several times over.
+_RECREATED = build_pattern(r"(?:[0-9a-f]{12}_)+(?=.)")
+
+
+def is_at_rest(state: str | None) -> bool:
+    """Whether a container in that state runs nothing, and nothing starts it by itself."""
+    return state is not None and state.lower() in _AT_REST
+
+
+def remove_recreate_ids(name: str) -> str:
+    """Return a container's name without the ids that a failed recreate put before it."""
+    return _RECREATED.sub("", name, count=1) if _RECREATED.match(name) else name
 
 
 class Service(Struct, frozen=True):

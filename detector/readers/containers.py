@@ -12,9 +12,8 @@ from detector.domain.columns import CONTAINER_STATE
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, OBJECT, Key, Need, Shape
-from detector.domain.task_rows import Container
+from detector.domain.task_rows import Container, is_at_rest, remove_recreate_ids
 from detector.domain.vendor_keys import CONTAINER_CONFIG_KEYS, CONTAINER_KEYS, CONTAINER_STATE_KEYS
-from detector.formats.patterns import build_pattern
 
 SECTIONS = ("containers",)
 _INSPECTED_STATE = Shape(
@@ -50,9 +49,8 @@ def build_shape(section: str, context: ReadContext, raw: object) -> Shape:
 
 
 _SHORT_ID, _LONGEST_NAME = 12, 255
+_RUNNING_FLAGS = ("Running", "Paused", "Restarting")
 _LABEL = "com.docker.compose."
-# A failed recreate leaves the old container under its id and its name, at times several times over.
-_RECREATED = build_pattern(r"(?:[0-9a-f]{12}_)+(?=.)")
 
 
 def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
@@ -70,6 +68,9 @@ def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | No
         reading.partial.add("containers")
         return None
     state = _read_state(item, reading)
+    if is_at_rest(state) and _is_called_running(item):
+        reading.add_fault("containers.State", f"is {state} and yet running")
+        state = None
     aliases = tuple(dict.fromkeys(_iter_aliases(name, _read_labels(item), item)))
     return Container(name, None if state is None else state.lower(), aliases)
 
@@ -89,6 +90,13 @@ def _read_state(item: Mapping[str, Any], reading: Reading) -> str | None:
     else:
         text = reading.read_value(CONTAINER_STATE, "containers.State", state)
     return text or None
+
+
+def _is_called_running(item: Mapping[str, Any]) -> bool:
+    """Whether a flag of `docker inspect`, or the sentence of `docker ps`, shows that the container runs."""
+    state = item.get("State")
+    flags = [state.get(key) for key in _RUNNING_FLAGS] if isinstance(state, dict) else []
+    return True in flags or str(item.get("Status") or "").lower().startswith("up ")
 
 
 def _read_names(item: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
@@ -118,8 +126,8 @@ def _read_labels(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _iter_aliases(name: str, labels: Mapping[str, Any], item: Mapping[str, Any]) -> Iterator[str]:
     """Yield what else Compose calls the container: its name before a recreate, and its service."""
-    if _RECREATED.match(name):
-        yield _RECREATED.sub("", name, count=1)
+    if (plain_name := remove_recreate_ids(name)) != name:
+        yield plain_name
     service = labels.get(f"{_LABEL}service") or item.get("Service")
     project = labels.get(f"{_LABEL}project") or item.get("Project")
     if isinstance(service, str) and service:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
+from detector.domain.task_rows import Container, is_at_rest, remove_recreate_ids
 from detector.settings import STANDBY_PATTERN
-
-_AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
 
 
 @rule(
@@ -24,12 +23,17 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     standby = [container for container in known(facts.containers) if container.is_named_like(pattern)]
     if not standby:
         yield Undecided(f"no container is named like {pattern}")
+    running: dict[str, Container] = {}
     for container in standby:
+        # Each failed recreate puts another id before the name: the subject is the name without them.
+        subject = remove_recreate_ids(container.name)
         if container.state is None:
-            yield Undecided(f"the state of {container.name} was not seen", [container.name])
-        elif container.state not in _AT_REST:
-            yield Finding(
-                CRITICAL,
-                f"Standby container {container.name} is {container.state}, not exited.",
-                subject=container.name,
-            )
+            yield Undecided(f"the state of {container.name} was not seen", [subject])
+        elif not is_at_rest(container.state):
+            running.setdefault(subject, container)
+    for subject, container in running.items():
+        yield Finding(
+            CRITICAL,
+            f"Standby container {container.name} is {container.state}, not exited.",
+            subject=subject,
+        )

@@ -100,6 +100,23 @@ def test_a_state_that_cannot_be_read_is_not_seen(state):
     assert [fault.path for fault in one.invalid] == ["containers.State"]
 
 
+@pytest.mark.parametrize("word", ["exited", "Created", "stopped", "dead"])
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param({"State": {"Status": None, "Running": True}}, id="a flag"),
+        pytest.param({"State": {"Status": None, "Running": False, "Paused": True}}, id="paused"),
+        pytest.param({"State": None, "Status": "Up 3 minutes"}, id="a sentence"),
+    ],
+)
+def test_a_state_in_contradiction_is_not_seen(item, word):
+    """Neither at rest, which hides a second primary, nor running, which nobody proved."""
+    state = {**item["State"], "Status": word} if item["State"] else word
+    one = reading([{"Names": ["/a"], **item, "State": state}])
+    assert one.values["containers"] == (Container("a"),)
+    assert faults(one) == [f"containers.State is {word.lower()} and yet running"]
+
+
 @pytest.mark.parametrize(
     ("item", "name", "state", "aliases"),
     [

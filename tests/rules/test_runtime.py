@@ -338,6 +338,15 @@ def test_the_standby_host_is_told_unless_it_is_exited(state, expected):
     assert given({"containers": [{"Names": ["/aegis-lt-ibkr-trader"], "State": state}]}) == expected
 
 
+def test_a_standby_container_that_is_recreated_again_and_again_is_one():
+    rows = [
+        {"Names": [f"/{prefix}aegis-lt-ibkr-trader"], "State": "running"}
+        for prefix in ("3f9a1c7e5b2d_", "0b44d1aa93ce_3f9a1c7e5b2d_", "")
+    ]
+    for listed in (rows[:1], rows[1:2], rows):
+        assert given({"containers": listed}) == ["critical standby_running:aegis-lt-ibkr-trader"]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
