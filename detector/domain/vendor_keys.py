@@ -12,7 +12,7 @@ def _split_names(names: str) -> frozenset[str]:
 
 
 DESCRIBE_ANSWER = _split_names(
-    "ResponseMetadata nextToken NextToken taskArns serviceArns clusterArns clusters cluster region account"
+    "ResponseMetadata nextToken NextToken taskArns serviceArns clusterArns cluster region account"
 )
 ECS_SERVICE_KEYS = _split_names(
     """

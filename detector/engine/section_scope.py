@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
@@ -34,6 +34,7 @@ _AWS_NAMES: Mapping[str, Setting[Any]] = {
     "aws_account": AWS_ACCOUNT,
 }
 _LISTS = ("services", "tasks", "stopped_tasks")
+_OWN_ARNS = ("cluster", "clusterArn", "service", "serviceArn", "logGroupArn")
 _ARN_PARTS = 6  # arn:partition:service:region:account:resource
 _HIDDEN_ACCOUNT = "[aws-account]"  # what redaction leaves of an AWS account number
 
@@ -53,7 +54,7 @@ def is_owner_unproven(section: str, raw: Any, context: ReadContext) -> bool:
         return _is_set(ACCOUNT, context.settings) and raw.get("account") is None
     if section == "ecs":
         is_any_set = any(_is_set(setting, context.settings) for _, setting, _ in _PARTS)
-        return is_any_set and not any(arn for key in _LISTS for arn in _iter_arns(raw.get(key)))
+        return is_any_set and not any(map(any, _list_arns(raw)))
     return False
 
 
@@ -67,8 +68,8 @@ def find_mismatch(section: str, raw: Any, context: ReadContext) -> Mismatch | No
     if not isinstance(raw, dict):
         return None
     mismatches = _iter_envelope_mismatches(section, raw, context.settings)
-    if section == "ecs":
-        mismatches = chain(mismatches, _iter_ecs_mismatches(raw, context.settings))
+    if section in _OF_AWS:
+        mismatches = chain(mismatches, _iter_arn_mismatches(raw, context.settings))
     return next(mismatches, None)
 
 
@@ -136,12 +137,11 @@ def _find_payload_mismatch(raw: Mapping[str, Any], context: ReadContext) -> Mism
     return None
 
 
-def _iter_ecs_mismatches(raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
-    """Yield what no row of a list of services, or of tasks, has as the settings name it."""
+def _iter_arn_mismatches(raw: Mapping[str, Any], settings: Settings) -> Iterator[Mismatch]:
+    """Yield what an ARN of the envelope, or no row of a list, has as the settings name it."""
     if not any(_is_set(setting, settings) for setting in _AWS_NAMES.values()):
         return
-    for key in _LISTS:
-        arns = list(_iter_arns(raw.get(key)))
+    for arns in _list_arns(raw):
         for what, setting, get_part in _PARTS:
             parts = [part for part in map(get_part, arns) if part]
             yield from _list_misfits(what, parts, setting, settings)
@@ -158,6 +158,16 @@ def _list_misfits(
         yield mismatches[0]
 
 
+def _list_arns(raw: Mapping[str, Any]) -> list[list[str]]:
+    """Return the ARNs of each list, and each one of the envelope; that of a role is not the section's own."""
+    own = (raw.get(key) for key in _OWN_ARNS)
+    return [list(_iter_arns(raw.get(key))) for key in _LISTS] + [[arn] for arn in own if _is_arn(arn)]
+
+
+def _is_arn(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.startswith("arn:") and value.count(":") >= _ARN_PARTS - 1
+
+
 def _iter_rows(rows: object) -> Iterator[Mapping[str, Any]]:
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
@@ -169,7 +179,7 @@ def _iter_arns(rows: object) -> Iterator[str]:
     for row in _iter_rows(rows):
         for key in ("clusterArn", "serviceArn", "taskArn"):
             arn = row.get(key)
-            if isinstance(arn, str) and arn.startswith("arn:") and arn.count(":") >= _ARN_PARTS - 1:
+            if _is_arn(arn):
                 yield arn
 
 
@@ -178,7 +188,9 @@ def _get_name(arn: str) -> str:
 
 
 def _get_cluster(arn: str) -> str:
-    """Return the cluster of an ARN; the short forms of services and tasks have none."""
+    """Return the cluster of an ARN of ECS; the short forms of services and tasks have none."""
+    if ":ecs:" not in arn:
+        return ""
     kind, _, rest = arn.split(":", _ARN_PARTS - 1)[-1].partition("/")
     if kind == "cluster":
         return rest

@@ -124,3 +124,21 @@ def test_a_cluster_and_a_service_are_named_by_an_arn_in_a_setting_too(partition,
         {"AWS_ACCOUNT": "999988887777"},
     ):
         assert list_mismatches(ours | other, **rows) == ["source_mismatch"], other
+
+
+@pytest.mark.parametrize("key", ["cluster", "clusterArn", "serviceArn", "logGroupArn"])
+@pytest.mark.parametrize(("partition", "region"), PLACES.items())
+def test_an_arn_of_the_envelope_is_compared_in_each_of_its_parts(key, partition, region):
+    """An answer without rows has no other sign of whose it is."""
+    resource = {"serviceArn": "service/aegis/aegis-pt-core", "logGroupArn": "log-group:/ecs/aegis"}
+    arn = CLUSTER.format(partition, region).replace("cluster/aegis", resource.get(key, "cluster/aegis"))
+    service = {**healthy()["ecs"]["services"][0], "runningCount": 0, "desiredCount": 0}
+    rows = {"tasks": [], "services": [service], key: arn}
+    if key == "logGroupArn":
+        rows[key] = arn.replace(":ecs:", ":logs:")
+    ours = {"EXPECTED_TASKS": "0", "AWS_REGION": region, "AWS_ACCOUNT": AWS_ACCOUNT, "ECS_CLUSTER": "aegis"}
+    assert list_mismatches(ours, **rows) == []
+    others = [{"AWS_REGION": "eu-west-1"}, {"AWS_ACCOUNT": "999988887777"}]
+    others += [{"ECS_CLUSTER": "prod"}] if key != "logGroupArn" else []
+    for other in others:
+        assert list_mismatches(ours | other, **rows) == ["source_mismatch"], other
