@@ -155,9 +155,12 @@ def parse_unit(text: str) -> ProcessState:
     sub_state = values.get("SubState", "")
     running = _UNIT_STATES[sub_state] if sub_state in _UNIT_STATES and sub_state != "failed" else state
     started = _UNIT_TIME.search(values.get("ExecMainStartTimestamp", ""))
+    pid = _parse_int(values.get("MainPID"))
+    if running is None and values["ActiveState"] == "activating" and pid is not None:
+        running = pid > 0  # it starts, or waits for what must run before it
     return ProcessState(
         running,
-        _parse_int(values.get("MainPID")) or None,
+        pid or None,
         datetime.fromisoformat(started[1]).replace(tzinfo=UTC) if started else None,
         None if running else _parse_int(values.get("ExecMainStatus")),
         _parse_int(values.get("NRestarts")),

@@ -75,13 +75,18 @@ def test_the_state_of_a_systemd_unit_is_read(text, state):
         ("inactive", "dead", False),
         ("failed", "failed", False),
         ("activating", "auto-restart", False),
-        ("activating", "start", None),
+        ("activating", "start", True),
         ("deactivating", "stop-sigterm", False),
         ("maintenance", "x", None),
     ],
 )
 def test_whether_a_unit_runs(active, sub, running):
     assert parse_unit(unit(ActiveState=active, SubState=sub)).running is running
+
+
+def test_a_unit_that_starts_runs_once_it_has_a_process():
+    assert parse_unit(unit(ActiveState="activating", SubState="start-pre", MainPID="0")).running is False
+    assert parse_unit("ActiveState=activating\nSubState=start\n").running is None
 
 
 def test_a_german_time_is_not_guessed():
