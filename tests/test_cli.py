@@ -578,6 +578,13 @@ def test_a_file_of_settings_that_is_no_text_is_refused(tmp_path):
     assert refusal(answer("--env-file", f"{tmp_path}/x.env")).endswith("is not UTF-8 text")
 
 
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path):
+    """PowerShell and Notepad write one; the line that it hid looked right to whoever read it."""
+    (tmp_path / "x.env").write_bytes(b"\xef\xbb\xbfAEGIS_PT_GAP_SEC=1600\r\n")
+    done = answer("settings", "AEGIS_PT_GAP_SEC", "--env-file", f"{tmp_path}/x.env")
+    assert (done.code, b"1600" in done.out) == (0, True)
+
+
 def test_a_profile_that_does_not_exist_is_refused_with_those_that_do():
     said = refusal(answer(environ={"AEGIS_PT_PROFILE": "egis"}))
     assert said.startswith("AEGIS_PT_PROFILE: no built-in profile 'egis' (there are: aegis")

@@ -305,7 +305,7 @@ def _load_timetable(path: str) -> Timetable:
 def read_text(path: str, named_by: str) -> str:
     """Return the text of a file; raises InputError, which begins with what named it."""
     try:
-        return read_file(path, MAX_BYTES).data.decode("utf-8")
+        return read_file(path, MAX_BYTES).data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{named_by}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:

@@ -41,6 +41,14 @@ STALE_SEC: Mapping[str, float] = {STATEMENT: 36 * 3600}
 """The age from which a part is stale that is made once a day; all else has AEGIS_PT_SOURCE_STALE_SEC."""
 
 KEYS = ("taken_at", "runtime", *SECTIONS)
+_LISTS = {
+    "ecs": "services tasks stopped_tasks failures",
+    "logs": "events",
+    "broker": "positions open_orders executions account_values statement",
+    "stores": "position_state trades",
+}
+LIST_SECTIONS = {name: section for section, names in _LISTS.items() for name in names.split()}
+"""The section into which each list belongs that people put beside it."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -159,11 +167,16 @@ def _describe_unknown_key(key: str) -> str:
 
     facts = (*STATUS_FACTS, HEARTBEAT_AGE)
     unknown = f"unknown section {redact_excerpt(key)!r}"
+    if key in LIST_SECTIONS:
+        return f"{unknown}: this is a list of {LIST_SECTIONS[key]}: put it into {LIST_SECTIONS[key]}"
     if key in facts:
         return f"{unknown}: this is a fact: put it into status_v3"
-    nearest = find_nearest_name(key, (*KEYS, *facts), ALIKE)
+    nearest = find_nearest_name(key, (*KEYS, *LIST_SECTIONS, *facts), ALIKE)
     if not nearest:
         return f"{unknown} (`schema snapshot` lists the known ones)"
+    if nearest in LIST_SECTIONS:
+        section = LIST_SECTIONS[nearest]
+        return f"{unknown}; {nearest!r} is a list of {section}: put it into {section}"
     if nearest in facts:
         return f"{unknown}; {nearest!r} is a fact: put it into status_v3"
     return f"{unknown}; the nearest known one is {nearest!r}"

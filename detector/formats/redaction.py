@@ -163,6 +163,12 @@ _SECRETS: tuple[_Secret, ...] = (
         (b"7" * 12,), build_pattern(r"(arn:aws[\w-]*+:[\w-]*+:[\w-]*+:)\d{12}(?!\d)"), r"\1[aws-account]"
     ),
     _Secret(
+        # As the console shows it.
+        (b"7777-7777-7777",),
+        build_pattern(r"(?<![\w-])\d{4}-\d{4}-\d{4}(?![\w-])"),
+        "[aws-account]",
+    ),
+    _Secret(
         (b".dkr.ecr.", b".signin.aws."),
         build_pattern(r"(?<!\d)\d{12}(?=\.(?:dkr\.ecr|signin\.aws)\.)"),
         "[aws-account]",

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from detector.domain.snapshot import KEYS, SECTIONS, Snapshot, build_snapshot
+from detector.domain.shape import LIST
+from detector.domain.snapshot import KEYS, LIST_SECTIONS, SECTIONS, Snapshot, build_snapshot
+from detector.engine.catalog import find_reader
 from detector.formats.errors import InputError
+from tests.support.broker_shapes import CONTEXT
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 VALUES: dict[str, Any] = {"an object": {}, "an array": [], "text": "x", "a number": 3, "true or false": True}
@@ -90,6 +93,22 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, nearest):
     assert said.startswith(f"unknown section {(key if len(key) <= 80 else key[:79] + '…')!r}")
     assert said.endswith(f"; the nearest known one is {nearest!r}") is (nearest is not None)
     assert len(said) < 200
+
+
+@pytest.mark.parametrize(("name", "section"), LIST_SECTIONS.items())
+def test_a_list_beside_its_section_is_refused_with_the_section(name, section):
+    into = f"a list of {section}: put it into {section}"
+    assert refusal(**{name: []}) == f"unknown section {name!r}: this is {into}"
+    assert refusal(**{name.title(): []}) == f"unknown section {name.title()!r}; {name!r} is {into}"
+
+
+@pytest.mark.parametrize("section", ["ecs", "logs", "stores"])  # the broker's have many names
+def test_each_list_of_a_section_is_known_as_its_list(section):
+    reader = find_reader(section)
+    assert reader is not None
+    shape = reader.build_shape(section, CONTEXT, {})
+    lists = {name for name, key in shape.reads.items() if key.kind == LIST and name == name.lower()}
+    assert lists <= {name for name, owner in LIST_SECTIONS.items() if owner == section}
 
 
 def test_an_unknown_key_is_refused_even_where_it_says_nothing():

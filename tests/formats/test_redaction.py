@@ -194,6 +194,8 @@ def test_nothing_else_is_taken_for_an_account(text):
             "[aws-account].dkr.ecr.us-east-1.amazonaws.com/x",
             id="an image",
         ),
+        pytest.param("denied for 1234-5678-9012.", "denied for [aws-account].", id="as the console shows it"),
+        pytest.param("0a1b-1234-5678-9012-3c4d", "0a1b-1234-5678-9012-3c4d", id="a part of a longer id"),
         pytest.param("the account 123456789012 is", "the account [aws-account] is", id="in a sentence"),
         pytest.param("aws_account_id=123456789012", "aws_account_id=[aws-account]", id="in a setting"),
         pytest.param(
