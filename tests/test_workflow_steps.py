@@ -346,6 +346,17 @@ def test_a_cause_is_told_once_until_a_run_is_green_and_the_switch_hears_of_every
     assert pinged(deployment).count("/u-u-i-d/fail") == 2 * 7, "the program's own and the plain step's"
 
 
+def test_an_id_or_a_number_in_a_cause_makes_no_new_one(deployment):
+    for value in ("3f9a1c7e-5b2d", "c0ffee12-d34d", "91bb2f03-e6aa-x", "req_12"):
+        line = f"AEGIS_PT_PENDING_ORDER_WARN={value}\n"
+        deployment.run(
+            breaks=lambda workspace, line=line: (workspace / ".github" / "aws-ibkr-pt-health.env").write_text(
+                line
+            )
+        )
+    assert len(said_red(deployment)) == 1
+
+
 def test_a_cause_is_told_again_where_slack_did_not_take_it_or_github_does_not_answer(deployment):
     deployment.slack.then(says(b"down", 503), says(b"down", 503), says(b"down", 503))
     deployment.run(breaks=a_program_that_does_not_even_begin)
