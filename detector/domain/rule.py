@@ -60,10 +60,11 @@ def exceeds(setting: Setting[Any]) -> Limit:
 class Limits:
     """The limits of one rule in force: values by setting, compared as they were declared."""
 
-    __slots__ = ("_declared", "_settings")
+    __slots__ = ("_is_inclusive", "_settings")
 
     def __init__(self, declared: Collection[Limit | Setting[Any]], settings: Settings) -> None:
-        self._declared = declared
+        limits = (limit for limit in declared if isinstance(limit, Limit))
+        self._is_inclusive = {limit.setting: limit.inclusive for limit in limits}
         self._settings = settings
 
     def __getitem__(self, setting: Setting[T]) -> T:
@@ -75,10 +76,8 @@ class Limits:
 
     def is_broken(self, setting: Setting[Any], value: float) -> bool:
         """Return whether the value breaks the limit, ≥ or > as the rule declared it."""
-        limits = (limit for limit in self._declared if isinstance(limit, Limit))
-        is_inclusive = {limit.setting: limit.inclusive for limit in limits}[setting]
         limit = self._settings[setting]
-        return bool(value >= limit if is_inclusive else value > limit)
+        return bool(value >= limit if self._is_inclusive[setting] else value > limit)
 
 
 class Hours(Struct, frozen=True):
@@ -198,7 +197,7 @@ class Declaration(Struct, frozen=True):
     signal: str | None = None
 
 
-class Rule(Struct, frozen=True):
+class Rule(Struct, frozen=True, eq=False):
     """A rule as the catalog knows it: named after its file. A profile's own names its `runbook` itself."""
 
     name: str

@@ -185,7 +185,7 @@ def _explain_unknown(signal: Signal, judgement: Judgement) -> Iterator[str]:
 
 def _is_optional(outcome: RuleOutcome, facts: Facts) -> bool:
     """Whether the rule's own facts are missing; it only adds to a signal whose facts are known."""
-    return bool(list_missing_facts(outcome.rule, facts))
+    return bool(list_missing_facts(outcome.rule, facts.list_known()))
 
 
 def _is_complete(name: str, facts: Facts) -> bool:

@@ -173,6 +173,7 @@ def advance_memory(
     )
 
 
+@lru_cache(maxsize=16)
 def list_rules(settings: Settings) -> tuple[Rule, ...]:
     """Return the rules of the program and those of the profile."""
     rules, own = load_rules(), _get_files(settings).profile.rules

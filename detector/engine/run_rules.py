@@ -5,9 +5,10 @@ The engine decides by a rule's declaration whether its facts suffice. A broken r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.condition import build_signature
@@ -26,57 +27,63 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
     Rules that declare others' findings run in a second pass. `detector_error` runs last, on every rule and
     reader that raised.
     """
-    run = _Run(facts, settings, facts.list_known(), errors=list(facts.errors))
-    for is_second_pass in (False, True):
-        for rule in rules:
-            if bool(rule.declaration.given) is is_second_pass and rule.name != ERRORS_RULE:
-                run.outcomes[rule.name] = _run_guarded(rule, run)
-    for rule in rules:
+    outcomes: dict[str, RuleOutcome] = {}
+    errors = list(facts.errors)
+    for planned in _build_plan(tuple(rules), settings, facts.list_known()):
+        rule = planned.rule
         if rule.name == ERRORS_RULE:
-            completed = facts.ran | {
-                name for name, outcome in run.outcomes.items() if outcome.verdict in _DECIDED
-            }
-            final_facts = replace(facts, errors=tuple(run.errors), ran=completed)
-            run.outcomes[rule.name] = _run_rule(rule, replace(run, facts=final_facts))
-    return Judgement(facts, run.outcomes)
+            completed = [name for name, outcome in outcomes.items() if outcome.verdict in _DECIDED]
+            final_facts = replace(facts, errors=tuple(errors), ran=facts.ran.union(completed))
+            outcomes[rule.name] = _run_rule(planned, final_facts, outcomes)
+            continue
+        try:
+            outcomes[rule.name] = planned.unseen or _run_rule(planned, facts, outcomes)
+        except Exception as error:  # noqa: BLE001 - the one place where a broken rule becomes data
+            errors.append((rule.name, type(error).__name__))
+            outcomes[rule.name] = RuleOutcome(
+                rule, "unseen", f"the rule itself failed ({type(error).__name__})"
+            )
+    return Judgement(facts, outcomes)
 
 
-class _Run(Struct, frozen=True):
-    """One run of the rules: the facts, the names of those that were seen, the outcomes and errors so far."""
+class _PlannedRule(Struct, frozen=True, eq=False):
+    """A rule with its limits and outcomes that need no run; `unseen` is None where its facts were seen."""
 
-    facts: Facts
-    settings: Settings
-    known: frozenset[str]
-    outcomes: dict[str, RuleOutcome] = field(default_factory=dict)
-    errors: list[tuple[str, str]] = field(default_factory=list)
-
-
-def _run_guarded(rule: Rule, run: _Run) -> RuleOutcome:
-    try:
-        return _run_rule(rule, run)
-    except Exception as error:  # noqa: BLE001 - the one place where a broken rule becomes data
-        run.errors.append((rule.name, type(error).__name__))
-        return RuleOutcome(rule, "unseen", f"the rule itself failed ({type(error).__name__})")
+    rule: Rule
+    limits: Limits
+    unseen: RuleOutcome | None
+    good: RuleOutcome
 
 
-def _run_rule(rule: Rule, run: _Run) -> RuleOutcome:
-    declaration, facts = rule.declaration, run.facts
-    is_seen = not declaration.any_of or not run.known.isdisjoint(declaration.any_of)
-    if not is_seen or not run.known.issuperset(declaration.sees):
-        missing_facts = list_missing_facts(rule, facts)
-        return RuleOutcome(rule, "unseen", f"{', '.join(missing_facts)} not seen")
+@lru_cache(maxsize=16)  # a replay asks at every snapshot, nearly always for the same facts
+def _build_plan(
+    rules: tuple[Rule, ...], settings: Settings, known: frozenset[str]
+) -> tuple[_PlannedRule, ...]:
+    """Return the rules in the order of their run, where facts of these names were seen."""
+    ordered = sorted(rules, key=lambda rule: (rule.name == ERRORS_RULE, bool(rule.declaration.given)))
+    return tuple(_build_planned_rule(rule, settings, known) for rule in ordered)
+
+
+def _build_planned_rule(rule: Rule, settings: Settings, known: frozenset[str]) -> _PlannedRule:
+    missing = ", ".join(list_missing_facts(rule, known))
+    unseen = RuleOutcome(rule, "unseen", f"{missing} not seen") if missing else None
+    return _PlannedRule(rule, Limits(rule.declaration.limits, settings), unseen, RuleOutcome(rule, "good"))
+
+
+def _run_rule(planned: _PlannedRule, facts: Facts, outcomes: Mapping[str, RuleOutcome]) -> RuleOutcome:
+    rule = planned.rule
+    declaration = rule.declaration
     applies = declaration.during.applies(facts)
     if applies is None:
         return RuleOutcome(rule, "unseen", facts.market.why_unknown or "the market's hours are not known")
     if not applies:
         return RuleOutcome(rule, "off hours", f"it is outside the {declaration.during.name}")
-    extra_args = (
-        ({name: _get_findings(run.outcomes, name) for name in declaration.given},)
-        if declaration.given
-        else ()
-    )
-    verdicts = list(rule.check(facts, Limits(declaration.limits, run.settings), *extra_args))
-    return _build_outcome(rule, verdicts, facts) if verdicts else RuleOutcome(rule, "good")
+    if declaration.given:
+        given = {name: _get_findings(outcomes, name) for name in declaration.given}
+        verdicts = [*rule.check(facts, planned.limits, given)]
+    else:
+        verdicts = [*rule.check(facts, planned.limits)]
+    return _build_outcome(rule, verdicts, facts) if verdicts else planned.good
 
 
 def _build_outcome(
@@ -95,11 +102,11 @@ def _build_outcome(
     return RuleOutcome(rule, "firing" if findings else "good", "", findings, tuple(undecided), tuple(good))
 
 
-def list_missing_facts(rule: Rule, facts: Facts) -> list[str]:
-    """Return the missing facts without which the rule cannot decide."""
+def list_missing_facts(rule: Rule, known: Collection[str]) -> list[str]:
+    """Return the facts without which the rule cannot decide, of those that are not among the known ones."""
     declaration = rule.declaration
-    missing_facts = [name for name in declaration.sees if facts.get_value(name) is None]
-    if declaration.any_of and all(getattr(facts, name) is None for name in declaration.any_of):
+    missing_facts = [name for name in declaration.sees if name not in known]
+    if declaration.any_of and not any(name in known for name in declaration.any_of):
         missing_facts += declaration.any_of
     return missing_facts
 

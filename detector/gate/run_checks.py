@@ -112,7 +112,7 @@ def _is_seen(name: str, facts: Facts) -> bool:
 
 
 def _has_facts(outcome: RuleOutcome | None, facts: Facts) -> bool:
-    return outcome is not None and not list_missing_facts(outcome.rule, facts)
+    return outcome is not None and not list_missing_facts(outcome.rule, facts.list_known())
 
 
 def _list_rule_doubts(name: str, judgement: Judgement) -> Iterator[GateDecision]:
