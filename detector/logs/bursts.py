@@ -61,6 +61,8 @@ def find_session_conflicts(history: LogHistory) -> list[LogIncident]:
 
     A client's check of its own id is no conflict within 10 s after the paper disclaimer was not accepted.
     """
+    if not history.has_any(SESSION_CONFLICT):
+        return []
     disclaimers = sorted(event.at for event in history.list_events(DISCLAIMER))
     real_conflicts = [
         event
@@ -82,6 +84,8 @@ def _is_soon_after(times: Sequence[datetime], at: datetime) -> bool:
 
 def find_repeated(history: LogHistory, kind: str) -> list[LogIncident]:
     """Return the incidents of one kind by key, oldest first; a repetition within 3600 s joins it."""
+    if not history.has_any(kind):
+        return []
     return _group_events(history.list_carried(kind), history.list_events(kind), REPEATED_WITHIN, chained=True)
 
 
@@ -119,6 +123,8 @@ def _should_join(incident: LogIncident, event: LogEvent, within: timedelta, chai
 
 def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[LogIncident]:
     """Return the bursts of severe lines, oldest first: `limit` lines within 600 s and those soon after."""
+    if not history.has_any(SEVERE):
+        return []
     return _find_bursts(
         history.list_carried(SEVERE), list_severe_events(history, starts), limit, SEVERE_WITHIN
     )
@@ -126,12 +132,16 @@ def find_severe_bursts(history: LogHistory, limit: int, starts: Starts) -> list[
 
 def find_throttling(history: LogHistory) -> list[LogIncident]:
     """Return the bursts of pacing and rate answers, oldest first: 3 within 600 s and those soon after."""
+    if not history.has_any(THROTTLED):
+        return []
     events = sorted(history.list_events(THROTTLED), key=lambda event: event.at)
     return _find_bursts(history.list_carried(THROTTLED), events, THROTTLED_TIMES, THROTTLED_WITHIN)
 
 
 def find_rejections(history: LogHistory, limit: int) -> list[LogIncident]:
     """Return the bursts of rejected orders, oldest first: `limit` within 3600 s and those soon after."""
+    if not history.has_any(ORDER_REJECTED):
+        return []
     return _find_bursts(
         history.list_carried(ORDER_REJECTED), list_rejections(history), limit, REPEATED_WITHIN
     )
@@ -199,6 +209,8 @@ def find_gateway_failures(
     A success ends a failure, also one that is seen elsewhere than in the log, at `connected_at`, more than
     300 s after its last line. Every further failure before that is the same one, however late it comes.
     """
+    if not history.has_any(GATEWAY, GATEWAY_FAILED, CONNECT_FAILED):
+        return []
     failures = _find_logged_failures(history, starts)
     is_open = failures and failures[-1].until is None
     if is_open and connected_at and connected_at - failures[-1].last > _NOTICED_WITHIN:

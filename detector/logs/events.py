@@ -151,6 +151,10 @@ class LogHistory(Struct, frozen=True, dict=True):
     ending: str = ""
     counts: LineCounts = LineCounts()
 
+    def has_any(self, *kinds: str) -> bool:
+        """Return whether there is an event of these kinds, or an incident that earlier runs carried over."""
+        return not self._kinds.isdisjoint(kinds)
+
     def list_carried(self, *kinds: str) -> list[LogIncident]:
         """Return the incidents of these kinds that earlier runs carried over."""
         return [incident for incident in self.memory.spells if incident.kind in kinds] if self.memory else []
@@ -159,7 +163,7 @@ class LogHistory(Struct, frozen=True, dict=True):
         """Return the events of these kinds in their order."""
         if len(kinds) == 1:
             return list(self._events_by_kind.get(kinds[0], ()))
-        return [event for event in self.events if event.kind in kinds]
+        return [event for event in self.events if event.kind in kinds] if self.has_any(*kinds) else []
 
     @cached_property
     def _events_by_kind(self) -> dict[str, list[LogEvent]]:
@@ -167,6 +171,11 @@ class LogHistory(Struct, frozen=True, dict=True):
         for event in self.events:
             by_kind.setdefault(event.kind, []).append(event)
         return by_kind
+
+    @cached_property
+    def _kinds(self) -> frozenset[str]:
+        carried = self.memory.spells if self.memory else ()
+        return frozenset([*self._events_by_kind, *(incident.kind for incident in carried)])
 
     def is_news(self, at: datetime, oldest: datetime) -> bool:
         """Whether an occurrence of that time is new: not before `oldest`, or later than all earlier lines."""

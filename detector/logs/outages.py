@@ -50,6 +50,8 @@ def find_link_outages(history: LogHistory) -> list[LogIncident]:
     A line on the restored link ends it, and so does the login of a new gateway session. A restored link
     without a loss before it is an outage whose beginning was not logged.
     """
+    if not history.has_any(LINK, LINK_LOST, LINK_RESTORED):
+        return []
     outages: list[LogIncident] = []
     for event in _merge_events(
         _to_link_events(history.list_carried(LINK)), history.list_events(LINK_LOST, LINK_RESTORED, LOGGED_IN)
@@ -109,6 +111,8 @@ def _merge_events(carried: Iterable[LogEvent], current: Iterable[LogEvent]) -> l
 
 def find_farm_outages(history: LogHistory) -> list[LogIncident]:
     """Return every outage of every farm, oldest first; only a line on that farm, or on all farms, ends it."""
+    if not history.has_any(FARM, FARM_DOWN):
+        return []
     ended: list[LogIncident] = []
     broken: dict[str, LogIncident] = {}
     for event in _merge_events(
@@ -138,6 +142,8 @@ def find_dead_streams(history: LogHistory) -> list[LogIncident]:
 
     A farm's recovery does not restore its streams. Several streams die with one farm.
     """
+    if not history.has_any(STREAM_DEAD):
+        return []
     farm_outages = find_farm_outages(history)
     deaths = sorted(history.list_carried(STREAM_DEAD), key=lambda death: death.since)
     for event in sorted(history.list_events(STREAM_DEAD), key=lambda event: event.at):
@@ -178,6 +184,8 @@ def find_logins_due(history: LogHistory) -> list[LogIncident]:
 def _find_spells(
     history: LogHistory, kind: str, beginnings: tuple[str, ...], ends: tuple[str, ...]
 ) -> list[LogIncident]:
+    if not history.has_any(kind, *beginnings):
+        return []
     spells = sorted(history.list_carried(kind), key=lambda spell: spell.since)
     handled_until = max((spell.until or spell.last for spell in spells), default=None)
     for event in sorted(history.list_events(*beginnings, *ends), key=lambda event: event.at):
