@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ _EXIT_LABELS = (
 _STOP_TYPES = ("STP", "STOP", "TRAIL", "MIT", "LIT")
 
 
+@lru_cache(maxsize=1024)  # labels are few, and several rules ask for each
 def _normalize_label(label: str | None) -> str:
     """Return a label in lower case without spaces and punctuation; of an enumeration its name."""
     return "".join(letter for letter in normalize_label(label).lower() if letter.isalnum())

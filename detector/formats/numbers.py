@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Context, Decimal
+from functools import lru_cache
 
 from detector.formats.patterns import build_pattern
 
@@ -55,9 +56,14 @@ def to_exact_decimal(number: float | Decimal | None) -> Decimal | None:
     """
     if number is None:
         return None
-    decimal = number if isinstance(number, Decimal) else Decimal(repr(number))
+    return _parse_exact(str(number) if isinstance(number, Decimal) else repr(number))
+
+
+@lru_cache(maxsize=4096)  # several rules ask for each quantity, and a replay at each snapshot
+def _parse_exact(text: str) -> Decimal | None:
+    decimal = Decimal(text)
     exponent = decimal.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and exponent < _FINEST and not isinstance(number, int):
+    if isinstance(exponent, int) and exponent < _FINEST:
         decimal = _DOUBLE.plus(decimal)
         exponent = decimal.normalize().as_tuple().exponent
     fits = isinstance(exponent, int) and abs(decimal) < _LARGEST and exponent >= _FINEST

@@ -28,7 +28,8 @@ from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """The record of a closed trade contradicts itself or the broker."""
     trades = list_trades(facts)
-    broker_figures = _BrokerFigures(facts, trades)
+    has_figures = facts.broker_executions or facts.statement_fills or facts.broker_positions
+    broker_figures = _BrokerFigures(facts, trades) if has_figures else None
     for trade in trades:
         if trade.is_effectively_open is not False:
             continue
@@ -43,7 +44,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             )
 
 
-def _find_faults(trade: Trade, broker_figures: _BrokerFigures) -> Iterator[str]:
+def _find_faults(trade: Trade, broker_figures: _BrokerFigures | None) -> Iterator[str]:
     if trade.opened_at and trade.closed_at and trade.closed_at < trade.opened_at:
         yield (
             f"was closed at {format_time(trade.closed_at)} before it was opened at"
@@ -54,7 +55,7 @@ def _find_faults(trade: Trade, broker_figures: _BrokerFigures) -> Iterator[str]:
     fault = check_pnl_by_prices(trade)
     if fault is not None:
         yield _describe_own_fault(trade, fault)
-    figure = broker_figures.find_realized_pnl(trade)
+    figure = None if broker_figures is None else broker_figures.find_realized_pnl(trade)
     fault = None if figure is None else check_pnl_by_broker(trade, figure)
     if fault is not None:
         yield f"has a P&L of {trade.realized_pnl:.2f} where the broker realized {fault.expected:.2f}"
