@@ -42,6 +42,7 @@ from detector.domain.seen_facts import (
     LostFact,
     ObjectKeys,
     SectionContent,
+    SeenNow,
     find_section_of,
     is_known_to_any_lane,
     is_known_to_lane,
@@ -108,6 +109,7 @@ class Facts(Struct, frozen=True):
     summaries: tuple[Callable[[], SectionSummary], ...] = ()
     objects: Mapping[str, ObjectKeys] = field(default_factory=dict)
     hidden_money: frozenset[str] = frozenset()
+    seen: SeenNow = SeenNow()
     lost: tuple[LostFact, ...] = ()
     lost_elsewhere: tuple[LostFact, ...] = ()
     sources: Mapping[str, SourceStatus] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -159,8 +160,7 @@ class SeenKeys(Struct, frozen=True):
         """Return whether nothing but the time changes by a run that saw these objects."""
         if not self.is_usual or self.lost or self.recent:
             return False
-        is_known = now.some.issubset(now.every.union(self.optional))
-        return is_known and now.every.difference(self.optional) == frozenset(self.every)
+        return _has_only(self.every, self.optional, now)
 
     def list_lost(self, now: ObjectKeys | None) -> dict[str, datetime]:
         """Return the keys that are lost after this run, which saw no object where `now` is None."""
@@ -169,6 +169,13 @@ class SeenKeys(Struct, frozen=True):
         before = {key: at for key, at in self.lost.items() if key not in now.some}
         gone = (key for key in self.every if self.is_usual and now.is_missing(key))
         return {**dict.fromkeys(gone, self.at), **before}
+
+
+@lru_cache(maxsize=1024)  # a replay asks the same at every snapshot
+def _has_only(every: tuple[str, ...], optional: tuple[str, ...], now: ObjectKeys) -> bool:
+    """Return whether all objects have these keys, and some the optional ones and no others."""
+    is_known = now.some.issubset(now.every.union(optional))
+    return is_known and now.every.difference(optional) == frozenset(every)
 
 
 class LaneMemory(Struct, frozen=True):
@@ -198,8 +205,8 @@ class LostFact(Struct, frozen=True):
 class SeenNow(Struct, frozen=True):
     """What one run saw: the sections that showed each fact, and the keys of the objects at each path."""
 
-    facts: Mapping[str, tuple[str, ...]]
-    keys: Mapping[str, ObjectKeys]
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, ObjectKeys] = field(default_factory=dict)
 
 
 def update_lanes(
@@ -210,10 +217,9 @@ def update_lanes(
     The heartbeat and the positions are not forgotten by the lane that saw them.
     """
     own = lanes.get(lane, LaneMemory())
-    kept_facts = {name: fact for name, fact in own.facts.items() if name in _NEVER_FORGOTTEN}
-    known = kept_facts | dict(_iter_recent(own, at))
+    unseen = {name: own.facts[name] for name in _NEVER_FORGOTTEN if name in own.facts}
     facts = {
-        **known,
+        **(unseen | list_unseen_facts(own, seen, at)),
         **{name: SeenFact(at, sections[0]) for name, sections in seen.facts.items() if sections},
     }
     recent = {
@@ -247,22 +253,20 @@ def _update_keys(
     return dict(sorted(updated.items()))
 
 
-def list_lost_keys(
-    memory: LaneMemory | None, now: Mapping[str, ObjectKeys], at: datetime
-) -> dict[str, datetime]:
+def list_lost_keys(memory: LaneMemory, now: Mapping[str, ObjectKeys], at: datetime) -> dict[str, datetime]:
     """Return the paths of keys that earlier runs of a lane saw in every object, and that none has now."""
     return {
         f"{path}.{key}": since
-        for path, keys in (memory.keys.items() if memory else ())
+        for path, keys in memory.keys.items()
         for key, since in keys.list_lost(now.get(path)).items()
         if at - since <= KEPT_FOR
     }
 
 
-def list_lost_sections(memory: LaneMemory | None, sections: Collection[str]) -> dict[str, datetime]:
+def list_lost_sections(memory: LaneMemory, sections: Collection[str]) -> dict[str, datetime]:
     """Return the sections that earlier runs of a lane were given, and that are not among these."""
     gone: dict[str, datetime] = {}
-    for path, keys in memory.keys.items() if memory else ():
+    for path, keys in memory.keys.items():
         section = path.partition(".")[0]
         if section not in sections and keys.is_usual:
             gone[section] = max(keys.at, gone.get(section, keys.at))
@@ -304,6 +308,16 @@ def _list_facts_of(name: str) -> tuple[str, ...]:
     return _POSITION_FACTS if name == POSITIONS else (name,)
 
 
-def list_seen_before(lanes: Mapping[str, LaneMemory], lane: str, at: datetime) -> dict[str, SeenFact]:
-    """Return the facts that earlier runs of the lane saw within the last week."""
-    return dict(_iter_recent(lanes.get(lane), at))
+def list_unseen_facts(memory: LaneMemory, seen: SeenNow, at: datetime) -> dict[str, SeenFact]:
+    """Return the facts that a lane saw within the last week and that this run does not see."""
+    gone = [(name, fact) for name, fact in memory.facts.items() if name not in seen.facts]
+    return {name: fact for name, fact in gone if at - fact.at <= KEPT_FOR}
+
+
+def list_recent_sections(memory: LaneMemory | None, now: Collection[str], at: datetime) -> frozenset[str]:
+    """Return the sections beside these that showed a lane facts within the last week."""
+    return frozenset(
+        fact.section
+        for fact in (memory.facts.values() if memory else ())
+        if fact.section not in now and at - fact.at <= KEPT_FOR
+    )

@@ -22,13 +22,13 @@ from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
 from detector.domain.rule import RANK, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.domain.seen_facts import update_contents
+from detector.domain.seen_facts import update_contents, update_lanes
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
 from detector.engine.gather import SharedReadings, gather_facts, list_unread_sections
-from detector.engine.lost_facts import add_lost_facts, list_lane_sections, update_lane_memory
+from detector.engine.lost_facts import add_lost_facts, list_lane_sections
 from detector.engine.overrides import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
 from detector.market.session_plan import NO_CLOSURES, Closures
@@ -290,7 +290,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         prices_at=prices_at,
         closed=build_closed_memory(facts),
         logs=build_log_memory(facts, settings),
-        lanes=update_lane_memory(facts, settings),
+        lanes=update_lanes(previous.lanes, facts.lane, facts.seen, facts.taken_at),
         contents=update_contents(previous.contents, facts.contents, facts.taken_at),
         sections=tuple(sorted({*facts.sections, *facts.sources})),
         lineage=previous.lineage,

@@ -17,8 +17,8 @@ from detector.domain.seen_facts import (
     SeenNow,
     list_lost_keys,
     list_lost_sections,
-    list_seen_before,
-    update_lanes,
+    list_recent_sections,
+    list_unseen_facts,
 )
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
@@ -31,25 +31,33 @@ _PROOFS: Mapping[str, str] = {_EVERY_LINE: "logs", _STANDBY: "containers"}
 
 def add_lost_facts(facts: Facts, settings: Settings, signals_off: Collection[str]) -> Facts:
     """Return the facts with those that are lost, here or to another lane; a signal that is off loses none."""
-    lanes, at = facts.before.lanes, facts.taken_at
-    others: dict[str, SeenFact] = {}
-    for lane in lanes.keys() - {facts.lane}:
-        others |= list_seen_before(lanes, lane, at)
-    lost = _find_lost_facts(list_seen_before(lanes, facts.lane, at), facts, settings, signals_off)
-    lost += _find_lost_keys(lanes.get(facts.lane), facts, {fact.section for fact in lost})
-    lost_elsewhere = _find_lost_facts(others, facts, settings, signals_off)
-    for lane in lanes.keys() - {facts.lane}:
-        lost_elsewhere += _find_lost_keys(lanes[lane], facts, {fact.section for fact in lost_elsewhere})
+    facts = replace(facts, seen=SeenNow(_list_seen_facts(facts, settings), _list_objects(facts)))
+    lanes = facts.before.lanes
+    others = [memory for lane, memory in lanes.items() if lane != facts.lane]
+    lost = _find_lost([lanes[facts.lane]] if facts.lane in lanes else [], facts, settings, signals_off)
+    lost_elsewhere = _find_lost(others, facts, settings, signals_off)
     return replace(facts, lost=lost, lost_elsewhere=lost_elsewhere) if lost or lost_elsewhere else facts
+
+
+def _find_lost(
+    memories: Sequence[LaneMemory], facts: Facts, settings: Settings, signals_off: Collection[str]
+) -> tuple[LostFact, ...]:
+    """Return the facts, then the keys and sections, that these lanes saw before and this run does not see."""
+    before: dict[str, SeenFact] = {}
+    for memory in memories:
+        before |= list_unseen_facts(memory, facts.seen, facts.taken_at)
+    lost = _find_lost_facts(before, facts, settings, signals_off)
+    for memory in memories:
+        lost += _find_lost_keys(memory, facts, {fact.section for fact in lost})
+    return lost
 
 
 def _find_lost_facts(
     before: Mapping[str, SeenFact], facts: Facts, settings: Settings, signals_off: Collection[str]
 ) -> tuple[LostFact, ...]:
-    """Return those that were seen before, are needed and are not seen now, in the order of their names."""
-    seen = list_seen_facts(facts, settings)
-    gone = {name for name in before if name not in seen}
-    gone -= {name for name in gone & _PROOFS.keys() if _PROOFS[name] in gone}
+    """Return the facts that are needed, seen before and not seen now, in the order of their names."""
+    seen = facts.seen.facts
+    gone = before.keys() - {name for name, fact in _PROOFS.items() if fact in before}
     if not gone:
         return ()
     signals = _find_signals(signals_off)
@@ -64,14 +72,12 @@ def _find_lost_facts(
     )
 
 
-def _find_lost_keys(
-    memory: LaneMemory | None, facts: Facts, sections: Collection[str]
-) -> tuple[LostFact, ...]:
+def _find_lost_keys(memory: LaneMemory, facts: Facts, sections: Collection[str]) -> tuple[LostFact, ...]:
     """Return the keys, and the sections, that a lane saw before and that are not there now.
 
     Outside its rows what `sections` lost is said by the facts that they lost.
     """
-    keys = list_lost_keys(memory, _list_objects(facts), facts.taken_at)
+    keys = list_lost_keys(memory, facts.seen.keys, facts.taken_at)
     gone = list_lost_sections(memory, facts.sections | facts.sources.keys())
     return tuple(
         LostFact(path, section, at)
@@ -87,7 +93,7 @@ def _is_in_rows(section: str, keys: Sequence[str], facts: Facts) -> bool:
     return shape is not None and shape.find_fact(keys) is not None
 
 
-def list_seen_facts(facts: Facts, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+def _list_seen_facts(facts: Facts, settings: Settings) -> Mapping[str, tuple[str, ...]]:
     """Return the facts of this run with the sections that showed them, and what of a list was proven."""
     seen = {
         name: sections
@@ -111,14 +117,8 @@ def _list_objects(facts: Facts) -> Mapping[str, ObjectKeys]:
 
 def list_lane_sections(facts: Facts) -> frozenset[str]:
     """Return the sections that this run's lane reads: now, by its sources, or within the last week."""
-    before = list_seen_before(facts.before.lanes, facts.lane, facts.taken_at)
-    return facts.sections | facts.sources.keys() | {fact.section for fact in before.values()}
-
-
-def update_lane_memory(facts: Facts, settings: Settings) -> dict[str, LaneMemory]:
-    """Return the memory of all lanes after this run."""
-    seen = SeenNow(list_seen_facts(facts, settings), _list_objects(facts))
-    return update_lanes(facts.before.lanes, facts.lane, seen, facts.taken_at)
+    now = facts.sections | facts.sources.keys()
+    return now | list_recent_sections(facts.before.lanes.get(facts.lane), now, facts.taken_at)
 
 
 def _find_signals(off: Collection[str]) -> dict[str, str]:
