@@ -77,8 +77,10 @@ def redact_document(
     parts = [*document.values(), [settings.values[name] for name in names], dict(ids)]
     redacted = redact({str(number): part for number, part in enumerate(parts)}, secrets)
     *sections, texts, redacted_ids = (redacted[str(number)] for number in range(len(parts)))
-    values = {**settings.values, **dict(zip(names, texts, strict=True))}
-    return dict(zip(document, sections, strict=True)), replace(settings, values=values), redacted_ids
+    if names:
+        values = {**settings.values, **dict(zip(names, texts, strict=True))}
+        settings = replace(settings, values=values)
+    return dict(zip(document, sections, strict=True)), settings, redacted_ids
 
 
 @lru_cache(maxsize=16)

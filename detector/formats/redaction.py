@@ -187,9 +187,9 @@ _FOLDED = build_pattern(r"[\u0130\u0131\u017f\u212a]|[^\D0-9]")
 # Whether a text of that mask can hold an account or a secret, of those that this process searched before.
 _SEARCHED: dict[bytes | None, bool] = {}
 _MOST_SEARCHED, _LONGEST_REMEMBERED = 8192, 256
-# The masks of values that this process searched before and that hold neither.
-_CLEAN: set[bytes] = set()
-_MOST_CLEAN, _LONGEST_CLEAN = 256, 16_384
+# By the masks of values that this process searched before: which of their texts can hold either.
+_SUSPECTS: dict[bytes, tuple[int, ...]] = {}
+_MOST_VALUES, _LONGEST_VALUE = 256, 16_384
 _SHORTEST_SECRET = 4
 _TOGETHER, _MAX_PASSES = 256, 8
 _SECRET_KEY = build_pattern(rf"(?i){_HIDING}")
@@ -251,25 +251,36 @@ def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
 
     Texts that differ in their digits only are searched once, and so are values that do.
     """
-    text = _encode(value)
-    mask = None if text is None else text.lower().translate(_MASKED)
-    if text is not None and mask in _CLEAN and not any(_can_hold(text, secret) for secret in secrets):
+    encoded = _encode(value)
+    mask = None if encoded is None else encoded.lower().translate(_MASKED)
+    indices = None if mask is None else _SUSPECTS.get(mask)
+    held = [secret for secret in secrets if encoded is None or _can_hold(encoded, secret)]
+    if indices == () and not held:
         return set()
     texts: list[str] = []
-    keys: set[str] = set()
+    keys: list[str] = []
     _collect_texts(value, texts, keys)
     texts += keys
+    if indices is None:
+        indices = _find_suspicious_texts(texts, len(texts) - len(keys))
+        if mask is not None:
+            if len(_SUSPECTS) >= _MOST_VALUES:
+                _SUSPECTS.clear()
+            _SUSPECTS[mask] = indices
+    return {texts[index] for index in indices}.union(
+        text for secret in held for text in texts if secret in text
+    )
+
+
+def _find_suspicious_texts(texts: Sequence[str], first_key: int) -> tuple[int, ...]:
+    """Return the indices of the texts that can hold an account or a secret, and of such keys."""
     masks = [_mask(text) for text in texts]
     suspicious = _find_suspicious(dict.fromkeys(masks))
-    suspects = {text for text, mask in zip(texts, masks, strict=True) if mask in suspicious}
-    suspects.update(key for key in keys if _is_owner_key(key))
-    if mask is not None and not suspects:
-        if len(_CLEAN) >= _MOST_CLEAN:
-            _CLEAN.clear()
-        _CLEAN.add(mask)
-    for secret in secrets:
-        suspects.update(text for text in texts if secret in text)
-    return suspects
+    return tuple(
+        index
+        for index, (text, mask) in enumerate(zip(texts, masks, strict=True))
+        if mask in suspicious or (index >= first_key and _is_owner_key(text))
+    )
 
 
 def _encode(value: Any) -> bytes | None:
@@ -278,7 +289,7 @@ def _encode(value: Any) -> bytes | None:
         text = json.encode(value)
     except (TypeError, ValueError, RecursionError):
         return None
-    is_short = len(text) <= _LONGEST_CLEAN
+    is_short = len(text) <= _LONGEST_VALUE
     return text if is_short and (text.isascii() or not _FOLDED.search(text.decode())) else None
 
 
@@ -348,11 +359,11 @@ def _list_rows(mask: bytes, rows: Iterable[_Secret] = _SECRETS) -> list[_Secret]
     return kinds
 
 
-def _collect_texts(value: Any, texts: list[str], keys: set[str]) -> None:
+def _collect_texts(value: Any, texts: list[str], keys: list[str]) -> None:
     if isinstance(value, str):
         texts.append(value)
     elif isinstance(value, dict):
-        keys.update(value)
+        keys += value
         for item in value.values():
             if type(item) is str:
                 texts.append(item)
@@ -364,13 +375,25 @@ def _collect_texts(value: Any, texts: list[str], keys: set[str]) -> None:
 
 
 def _assign_aliases(texts: Iterable[str]) -> dict[str, str]:
-    suspects = [text for text in texts if (mask := _mask(text)) is None or _has_account(mask, _ACCOUNT_SIGNS)]
-    accounts = sorted({match.upper() for text in suspects for match in ACCOUNT.findall(text)})
+    accounts = sorted({account for text in texts for account in _list_accounts(text)})
     aliases: dict[str, str] = {}
     for kind in ("paper", "live"):
         of_kind = [account for account in accounts if account.startswith("D") == (kind == "paper")]
         aliases |= {account: f"{kind}-{number}" for number, account in enumerate(of_kind, 1)}
     return aliases
+
+
+def _list_accounts(text: str) -> tuple[str, ...]:
+    return (_list_short if len(text) <= _LONGEST_REMEMBERED else _list_new)(text)
+
+
+def _list_new(text: str) -> tuple[str, ...]:
+    mask = _mask(text)
+    has_any = mask is None or _has_account(mask, _ACCOUNT_SIGNS)
+    return tuple(match.upper() for match in ACCOUNT.findall(text)) if has_any else ()
+
+
+_list_short = lru_cache(maxsize=1024)(_list_new)
 
 
 def _redact_secrets(text: str, secrets: tuple[str, ...]) -> str:

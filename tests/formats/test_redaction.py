@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.formats.redaction import (
-    _CLEAN,
     _SECRETS,
+    _SUSPECTS,
     ACCOUNT,
     _find_suspects,
     get_account_kind,
@@ -422,7 +422,7 @@ def test_the_quick_look_never_misses_what_the_patterns_find(text):
 def test_what_differs_in_its_digits_from_something_clean_is_redacted_as_by_itself(document: Any, secret: str):
     """A value whose mask was seen before is not searched again."""
     document = {"found": document, "text": f"a {secret} b"}
-    _CLEAN.clear()
+    _SUSPECTS.clear()
     alone = redact(document, [secret])
     digits = str.maketrans("0123456789", "1234567891")
     redact(json.loads(re.sub(r"\\u....|[0-9]", lambda m: m[0].translate(digits), json.dumps(document))))
