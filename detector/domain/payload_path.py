@@ -7,6 +7,7 @@ where a profile needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from detector.formats.errors import InputError
@@ -33,6 +34,7 @@ class _Missing:
 MISSING = _Missing()
 
 
+@lru_cache(maxsize=1024)
 def is_plain_path(path: str) -> bool:
     """Return whether the path is a dotted name."""
     return path.isascii() and all(name.isidentifier() for name in path.split("."))

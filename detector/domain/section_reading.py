@@ -70,28 +70,28 @@ class Reading(ValueReader):
         self.known: Mapping[str, KnownValue] = {}
         self.kept: dict[str, KnownValue] = {}
 
-    def read_once(self, name: str, raw: object, read: Callable[[], T]) -> T:
-        """Return what `read` makes of the raw value; of the one of the snapshot before, what it made then.
+    def read_once(self, name: str, raw: object, read: Callable[..., T], *args: Any) -> T:
+        """Return what `read(*args)` makes of a raw value, or made of the very same one a snapshot ago.
 
         A value is read again where it had a fault, and where the time of the snapshot decided.
         """
         known = self.known.get(name)
-        if known is None or known.raw is not raw:
-            outer = self.read_paths, self.partial, self.uses_clock
-            self.read_paths, self.partial, self.uses_clock = set(), set(), False
-            faults = len(self.invalid) + len(self.skewed)
-            try:
-                known = KnownValue(raw, read(), self.read_paths)
-                has_fault = bool(self.partial) or len(self.invalid) + len(self.skewed) > faults
-            finally:
-                is_final = not self.uses_clock
-                self.read_paths, self.partial = outer[0] | self.read_paths, outer[1] | self.partial
-                self.uses_clock = outer[2] or self.uses_clock
-            if has_fault or not is_final:
-                return cast("T", known.value)
-        else:
+        if known is not None and known.raw is raw:
             self.read_paths |= known.paths
-        self.kept[name] = known
+            self.kept[name] = known
+            return cast("T", known.value)
+        outer = self.read_paths, self.partial, self.uses_clock
+        self.read_paths, self.partial, self.uses_clock = set(), set(), False
+        faults = len(self.invalid) + len(self.skewed)
+        try:
+            known = KnownValue(raw, read(*args), self.read_paths)
+            has_fault = bool(self.partial) or len(self.invalid) + len(self.skewed) > faults
+        finally:
+            is_final = not self.uses_clock
+            self.read_paths, self.partial = outer[0] | self.read_paths, outer[1] | self.partial
+            self.uses_clock = outer[2] or self.uses_clock
+        if is_final and not has_fault:
+            self.kept[name] = known
         return cast("T", known.value)
 
     def has_valid_as_of(self, raw: Mapping[str, Any]) -> bool:
@@ -154,7 +154,10 @@ class Reading(ValueReader):
         symbol = values.get("symbol")
         if isinstance(symbol, str) and self.symbols:
             values["symbol"] = self.symbols.get(symbol, symbol)
-        row = {name: self.read_value(kind, f"{path}.{name}", values[name]) for name, kind in kinds}
+        row = {
+            name: None if values[name] is None else self.read_value(kind, f"{path}.{name}", values[name])
+            for name, kind in kinds
+        }
         if ("side", SIGN) in kinds:
             for column, problem, is_reported in iter_problems(item, values, row):
                 row["quantity"] = None

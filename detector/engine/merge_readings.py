@@ -36,9 +36,11 @@ def merge_readings(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provena
     values: dict[str, Any] = {}
     seen: dict[str, tuple[str, ...]] = {}
     for reading in readings:
+        alone = (reading.section,)
         for name, value in reading.values.items():
-            values[name] = value if name not in values else _merge_values(name, values[name], value)
-            seen[name] = (*seen.get(name, ()), reading.section)
+            is_first = name not in values
+            values[name] = value if is_first else _merge_values(name, values[name], value)
+            seen[name] = alone if is_first else (*seen[name], reading.section)
     raised = dict(seen)
     for name in (name for name, sections in seen.items() if len(sections) > 1):
         carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -86,17 +86,17 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     reading.symbols = profile.symbols
     for rule in profile.rules:
         read_own_rule(rule, raw, reading, context.settings)
-    values = {name: _extract_value(name, raw, reading, profile) for name in profile.extractors}
-    is_ours = any(value is not MISSING and value is not None for value in values.values())
+    values = _extract_values(raw, reading, profile)
+    is_ours = any(value is not None for value in values.values())
     for name, constant in (
         profile.constants.items() if is_ours else ()
     ):  # of an empty payload nothing is known
         _keep_fact(name, _read_fact(name, constant, "profile", reading, profile), reading)
     for name, value in values.items():
-        if value is not MISSING and value is not None:
+        if value is not None:
             start = len(reading.invalid)
-            read = partial(_read_fact, name, value, reading.section, reading, profile)
-            _keep_fact(name, reading.read_once(name, value, read), reading)
+            fact = reading.read_once(name, value, _read_fact, name, value, reading.section, reading, profile)
+            _keep_fact(name, fact, reading)
             if len(reading.invalid) > start:
                 reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
     if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
@@ -110,13 +110,20 @@ def _add_lines(faults: Iterable[Fault], name: str, profile: Profile) -> list[Fau
     ]
 
 
-def _extract_value(name: str, raw: Mapping[str, Any], reading: Reading, profile: Profile) -> Any:
-    try:
-        return profile.extractors[name](raw)
-    except InputError as failure:
-        line = profile.describe_line(name, "")
-        reading.invalid.append(Fault(f"{reading.section}.{name}", f"cannot be read: {failure}", line=line))
-        return MISSING
+def _extract_values(raw: Mapping[str, Any], reading: Reading, profile: Profile) -> dict[str, Any]:
+    """Return by fact what the payload has in its place."""
+    values: dict[str, Any] = {}
+    for name, extract in profile.extractors.items():
+        try:
+            value = extract(raw)
+        except InputError as failure:
+            line = profile.describe_line(name, "")
+            fault = Fault(f"{reading.section}.{name}", f"cannot be read: {failure}", line=line)
+            reading.invalid.append(fault)
+            continue
+        if value is not MISSING:
+            values[name] = value
+    return values
 
 
 def _read_fact(name: str, raw: object, holder: str, reading: Reading, profile: Profile) -> Any:
@@ -153,6 +160,9 @@ def _keep_older(reading: Reading, name: str, moment: Any) -> None:
 
 
 def _build_getter(columns: Mapping[str, Extractor]) -> Any:
+    if not columns:
+        return dict.get
+
     def get(item: Mapping[str, Any], column: str) -> object:
         if column not in columns:
             return item.get(column)
