@@ -121,10 +121,11 @@ class KeyComparison(Struct):
             return not (is_unset(new) or is_unset(old))
         if shape is None:
             return bool(new) is bool(old)
-        return list(new) == list(old) and all(
-            value is old[name] or self._is_value_alike(name, value, old[name], shape)
-            for name, value in new.items()
-        )
+        if list(new) != list(old):
+            return False
+        pairs = zip(new.items(), old.values(), strict=True)
+        changed = [(key, value, before) for (key, value), before in pairs if value is not before]
+        return all(self._is_value_alike(key, value, before, shape) for key, value, before in changed)
 
     def _is_value_alike(self, key: str, new: Any, old: Any, shape: Shape) -> bool:
         name = shape.normalize(key)

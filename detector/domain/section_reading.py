@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import cache
+from itertools import zip_longest
 from typing import Any, Protocol, TypeVar, cast
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
@@ -177,22 +178,27 @@ def list_kinds(row_type: type[Any]) -> tuple[tuple[str, str], ...]:
 def keep_equal_parts(new: Any, old: Any) -> Any:
     """Return the new JSON value, in which each part that the old one has in the same place is that object.
 
-    Parts that differ in their type or sign are not equal: 1, 1.0 and true, 0.0 and -0.0.
+    1, 1.0 and true, 0.0 and -0.0, and objects whose keys have another order are equal in Python and not in
+    JSON: where there is one of these, the new value is returned as it is.
     """
+    kept = _keep_alike_parts(new, old)
+    try:
+        return kept if json.encode(kept) == json.encode(new) else new
+    except (TypeError, ValueError, OverflowError, RecursionError):  # what cannot be written is not compared
+        return new
+
+
+def _keep_alike_parts(new: Any, old: Any) -> Any:
+    if new == old:
+        return old
     if type(new) is dict and type(old) is dict:
-        is_same = len(new) == len(old) and list(new) == list(old)
-        pairs = ((key, value, old[key]) for key, value in new.items() if key in old)
-    elif type(new) is list and type(old) is list:
-        is_same = len(new) == len(old)
-        pairs = ((key, value, before) for key, (value, before) in enumerate(zip(new, old, strict=False)))
-    else:
-        return old if _is_equal(new, old) else new
-    for key, value, before in pairs:
-        if value is not before:
-            new[key] = keep_equal_parts(value, before)
-            is_same = is_same and new[key] is before
-    return old if is_same else new
-
-
-def _is_equal(new: Any, old: Any) -> bool:
-    return type(new) is type(old) and new == old and (bool(new) or type(new) is not float)
+        return {
+            key: before if value == (before := old.get(key)) else _keep_alike_parts(value, before)
+            for key, value in new.items()
+        }
+    if type(new) is list and type(old) is list:
+        return [
+            before if value == before else _keep_alike_parts(value, before)
+            for value, before in zip_longest(new, old[: len(new)])
+        ]
+    return new
