@@ -97,7 +97,7 @@ class AccountValue(Struct, frozen=True):
         return bool(self.tag)
 
 
-_NO = ("0", "n", "no", "false")
+_NO = ("0", "n", "no", "f", "false", "none", "n/a", "na", "-", "--")
 
 
 class Execution(Instrument, frozen=True):

@@ -78,6 +78,7 @@ def notices(document: dict[str, Any]) -> list[str]:
         pytest.param({"liquidation_trade": "1"}, NOTICE, id="Client Portal"),
         pytest.param({"notes": "C;L"}, NOTICE, id="Flex"),
         pytest.param({"liquidation": 0, "liquidation_trade": "0", "notes": "O;P"}, [], id="not marked"),
+        pytest.param({"liquidation": "N/A"}, [], id="a word for nothing"),
         pytest.param({"liquidation": 1, "at": "2026-06-02T13:59:59Z"}, [], id="3601 s old"),
     ],
 )
