@@ -123,41 +123,37 @@ class InstrumentIndex(Generic[T]):
 
     def iter_matches(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
         """Return what `find` returns one after another: of very many often the first is enough."""
-        named = self.find_named(instrument)
+        named = self._find_named(instrument)
         if not is_nameless(instrument):
             matches = chain(self._iter_nameless(instrument), islice(self.find_bonds(instrument), 2))
             others = {id(match[0]): match for match in matches}
         else:
-            others = dict(self._list_of_kind(instrument)) if named else self._list_of_kind(instrument)
-        for entry, _ in named:
-            others.pop(id(entry), None)
-        return chain(named, others.values())
+            others = self._list_of_kind(instrument)
+        rest = (match for key, match in others.items() if key not in named) if named else others.values()
+        return chain(named.values(), rest)
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
         """Yield every entry that is or may be the instrument, those with its id or a name of it first.
 
         An entry that is listed under several instruments may come again.
         """
-        rows = dict.fromkeys(self._iter_candidates(instrument))
-        if is_nameless(instrument):
-            yield from self._iter_entries(rows, instrument)
-            yield from (entry for entry, _ in self.find_of_kind(instrument))
-            return
-        kinds = (*self._iter_mere_kinds(instrument), *self._iter_bond_kinds(instrument))
-        yield from self._iter_entries(
-            chain(rows, chain.from_iterable(self._of_kind[kind] for kind in kinds)), instrument
-        )
-
-    def _iter_entries(self, rows: Iterable[Instrument], instrument: Instrument) -> Iterator[T]:
-        for row in rows:
+        for row in dict.fromkeys(self._iter_candidates(instrument)):
             if compare(row, instrument) != DIFFERENT:
                 yield from self._entries[row].values()
+        if is_nameless(instrument):
+            yield from (entry for entry, _ in self.find_of_kind(instrument))
+            return
+        for kind in chain(self._iter_mere_kinds(instrument), self._iter_bond_kinds(instrument)):
+            for row in self._of_kind[kind]:  # what one of them may be, all may
+                yield from self._entries[row].values()
 
-    def find_named(self, instrument: Instrument) -> list[tuple[T, Answer]]:
+    def find_named(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
+        return self._find_named(instrument).values()
+
+    def _find_named(self, instrument: Instrument) -> _Matches[T]:
         candidates = dict.fromkeys(self._iter_candidates(instrument))
-        matches = self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
-        return list(matches.values())
+        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
 
     def find_of_kind(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries that it may be without a name and by no id: the same for all of its kind."""
@@ -220,10 +216,11 @@ class InstrumentIndex(Generic[T]):
                 yield key
 
     def _iter_bond_kinds(self, instrument: Instrument) -> Iterator[Kind]:
-        """Yield the kinds of bonds that have no kind of name in common with this one."""
+        """Yield the kinds of bonds that may be it, and have no kind of name in common with it."""
         own_kind = get_bond_kind(instrument)
-        if own_kind is not None:
-            yield from self._iter_kinds(_BOND, own_kind[1], instrument)
+        for kind in () if own_kind is None else self._iter_kinds(_BOND, own_kind[1], instrument):
+            if compare(next(iter(self._of_kind[kind])), instrument) != DIFFERENT:
+                yield kind
 
     def _iter_kinds(self, group: str, own_names: frozenset[str], instrument: Instrument) -> Iterator[Kind]:
         """Yield the near kinds of a group that have no kind of name in common with the instrument."""
@@ -362,12 +359,16 @@ def _list_keys(instrument: Instrument) -> tuple[str, ...]:
     return (*sorted(get_roots(instrument)), *((f"id {instrument.con_id}",) if has_id else ()))
 
 
+@lru_cache(maxsize=16384)
 def get_mere_kind(instrument: Instrument) -> Kind:
     """Return what decides what a nameless instrument may be; its kinds of name are those of its codes."""
-    rest = replace(read_as_future(instrument), con_id=None, symbol=None, local_symbol=None)
+    row, days = read_as_future(instrument), get_days(read_as_future(instrument))
+    expiry = next(iter(days)) if len(days) == 1 else row.expiry
+    rest = replace(row, con_id=None, symbol=None, local_symbol=None, expiry=expiry)
     return instrument.con_id is not None, list_codes(instrument), frozenset(), rest
 
 
+@lru_cache(maxsize=16384)
 def get_bond_kind(instrument: Instrument) -> Kind | None:
     """Return what decides which bonds of other names it may be; None where it is none."""
     names = list_bond_names(instrument)

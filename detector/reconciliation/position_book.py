@@ -91,6 +91,7 @@ class PositionBook(Struct):
     names: ContractNames = field(default_factory=lambda: ContractNames(()))
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
+    _found: dict[tuple[object, str | None], list[PositionPair]] = field(default_factory=dict)
     _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
@@ -101,11 +102,12 @@ class PositionBook(Struct):
         return self._lookups[key]
 
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
-        positions = [
-            position
-            for _, index in self._indexes.iter_indexes(account, named)
-            for position in _find_in(index, named)
-        ]
+        positions: list[PositionPair] = []
+        for owner, index in self._indexes.iter_indexes(account, named):
+            key = index.get_key(named), owner
+            if key not in self._found:
+                self._found[key] = _find_in(index, named)
+            positions += self._found[key]
         if len(positions) > 1 and named.con_id is None and named.is_symbol_only:
             return [
                 position for position in positions if position.instrument.sec_type in (STOCK, None)
@@ -122,7 +124,6 @@ class PositionBook(Struct):
 
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
-        self._lookups.clear()
         first = lots[0]
         if side == INTERNAL and first.instrument.sec_type == COMBO:
             for lot in lots:
@@ -140,6 +141,8 @@ class PositionBook(Struct):
         if len(same) != 1:
             self.positions.append(position)
         position.add_lots(lots, side)
+        self._lookups.clear()
+        self._found.clear()
         self._indexes.add(first.account, position.instrument, position)
 
     def _has_rival(self, position: PositionPair, lot: Lot) -> bool:

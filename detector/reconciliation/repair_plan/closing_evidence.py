@@ -71,7 +71,9 @@ class PlanRows:
         listed: tuple[Order, ...] = (*(facts.broker_orders or ()), *(facts.orders or ()))
         self._working = [order for order in listed if order.is_working]
         self._combos = ComboIndex((order, order) for order in self._working if is_combo(order))
-        self._orders = RowIndex((get_account(order), order, order) for order in self._working)
+        self._orders = RowIndex(
+            (get_account(order), order, order) for order in self._working if not is_combo(order)
+        )
         self._quantities: dict[tuple[Instrument, str | None], Decimal | None] = {}
         self._by_name: dict[str, list[Order]] = {}
         for order in self._working:
@@ -98,13 +100,8 @@ class PlanRows:
         """Return the titles of orders that work in the instrument, or may, each once, or the first many."""
         key = normalize(instrument), instrument.symbol is None, account
         if key not in self._in_flight:
-            own = (
-                order.title
-                for order in self._iter_candidates(instrument, account)
-                if can_be_in_account(get_account(order), account)
-                and match_instrument(instrument, order) != DIFFERENT
-            )
-            self._in_flight[key] = tuple(islice(dict.fromkeys(own), MOST_ROWS))
+            titles = (order.title for order in self._iter_orders_of(instrument, account))
+            self._in_flight[key] = tuple(islice(dict.fromkeys(titles), MOST_ROWS))
         return self._in_flight[key]
 
     def list_fill_texts(self, fill: Fill) -> tuple[str, ...]:
@@ -113,19 +110,24 @@ class PlanRows:
             self._fill_texts[id(fill)] = tuple(_iter_fill_text(fill))
         return self._fill_texts[id(fill)]
 
-    def _iter_candidates(self, instrument: Instrument, account: str | None) -> Iterable[Order]:
-        """Yield the orders that may be in the instrument; some perhaps twice."""
+    def _iter_orders_of(self, instrument: Instrument, account: str | None) -> Iterator[Order]:
+        """Yield the orders that are or may be in the instrument; some perhaps twice."""
+        local = normalize(instrument).local_symbol
+        is_named, others = bool(instrument.symbol or instrument.con_id), self._combos.iter_all(instrument)
         if is_combo(instrument):
             names = list_leg_keys(instrument)
             orders = self._working if _OF_ANY_NAME in names else self._iter_by_name((*names, _OF_ANY_NAME))
-            return chain(orders, self._combos.iter_all(instrument))
-        local = normalize(instrument).local_symbol
-        if not (instrument.symbol or instrument.con_id or local):
-            return self._working
-        listed = chain(self._orders.find(instrument, account), self._combos.iter_all(instrument))
-        if instrument.symbol or instrument.con_id or not local:
-            return listed
-        return chain(listed, self._iter_by_name((*accumulate(local), _BARE_OPTION)))
+            others = chain(orders, others)
+        elif not (is_named or local):
+            others = iter(self._working)
+        else:
+            yield from self._orders.find(instrument, account)
+            if local and not is_named:
+                others = chain(others, self._iter_by_name((*accumulate(local), _BARE_OPTION)))
+        for order in others:
+            is_own = can_be_in_account(get_account(order), account)
+            if is_own and match_instrument(instrument, order) != DIFFERENT:
+                yield order
 
     def _iter_by_name(self, names: Iterable[str]) -> Iterator[Order]:
         return chain.from_iterable(self._by_name.get(name, ()) for name in names)
