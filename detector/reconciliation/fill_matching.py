@@ -244,7 +244,7 @@ class _HeldQuantities:
         for trade in trades:
             quantity, instrument = trade.signed_quantity, normalize(trade)
             if trade.is_effectively_open is not False and trade.opened_at is not None and quantity:
-                key = self._index.get_key(instrument), quantity > 0
+                key = self._index.list_lookups(instrument)[0][0], quantity > 0
                 _, total = open_quantities.get(key, (instrument, _ZERO))
                 open_quantities[key] = instrument, total + quantity
         for instrument, total in open_quantities.values():
@@ -254,22 +254,19 @@ class _HeldQuantities:
 
     def remove_certain(self, instrument: Instrument, quantity: Decimal) -> bool:
         """Take the quantity; return whether a position is known to have as much left."""
-        rows = self._list_on_side(instrument, is_long=quantity > 0)
-        for position, left in enumerate(rows):
-            if left[0] and abs(left[0]) >= abs(quantity):
-                _apply_quantity(left, quantity)
-                if not left[0]:
-                    del rows[position]
-                return True
+        for part, find in self._index.list_lookups(instrument):
+            key = part, quantity > 0
+            if key not in self._on_side:  # a share may be in many accounts
+                lefts = (left for left, _ in find(instrument))
+                self._on_side[key] = [left for left in lefts if left[0] and left[0] * quantity > 0]
+            rows = self._on_side[key]
+            for position, left in enumerate(rows):
+                if left[0] and abs(left[0]) >= abs(quantity):
+                    _apply_quantity(left, quantity)
+                    if not left[0]:
+                        del rows[position]
+                    return True
         return False
-
-    def _list_on_side(self, instrument: Instrument, *, is_long: bool) -> list[list[Decimal | None]]:
-        """Return what is left on that side of what may be the instrument; a share may be in many accounts."""
-        key = self._index.get_key(instrument), is_long
-        if key not in self._on_side:
-            matches = self._index.iter_matches(instrument)
-            self._on_side[key] = [left for left, _ in matches if left[0] and (left[0] > 0) == is_long]
-        return self._on_side[key]
 
     def remove_match(self, fill: Fill) -> bool:
         """Take the quantity of the fill; return whether a position on its side has or may have as much."""
@@ -355,16 +352,18 @@ def find_partial_fills(fills: Iterable[Fill], trades: Sequence[Trade], held: Ite
     """Return the Python ids of fills that add up exactly to one leg of a trade: none of them is missed."""
     by_instrument = InstrumentIndex((fill.instrument, fill) for fill in fills)
     lots = InstrumentIndex((lot.instrument, lot) for lot in merge_by_instrument(held))
-    series: dict[tuple[object, int], _FillSeries] = {}
+    series: dict[tuple[object, bool], _FillSeries] = {}
     fill_ids: set[int] = set()
     for trade in trades:
         instrument = normalize(trade)
-        for part in _iter_leg_parts(trade, lots):
-            sign = 1 if part.quantity > 0 else -1
-            key = by_instrument.get_key(instrument), sign
-            if key not in series:
-                series[key] = _FillSeries(by_instrument.find_same(instrument), sign)
-            fill_ids.update(id(fill) for fill in series[key].find_exact(part))
+        parts = list(_iter_leg_parts(trade, lots))
+        for key, find in by_instrument.list_lookups(instrument) if parts else ():
+            for part in parts:
+                side = key, part.quantity > 0
+                if side not in series:
+                    near = (fill for fill, _ in find(instrument))
+                    series[side] = _FillSeries(near, 1 if part.quantity > 0 else -1)
+                fill_ids.update(id(fill) for fill in series[side].find_exact(part))
     return fill_ids
 
 
@@ -381,5 +380,5 @@ def _iter_leg_parts(trade: Trade, lots: InstrumentIndex[Lot]) -> Iterator[_LegPa
 
 
 def _find_remaining(instrument: Instrument, lots: InstrumentIndex[Lot]) -> Decimal | None:
-    matches = lots.find_same(instrument)
-    return matches[0].quantity if len(matches) == 1 else None
+    matches = list(islice(lots.iter_matches(instrument), 2))
+    return matches[0][0].quantity if len(matches) == 1 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import chain, islice, product
@@ -168,10 +168,17 @@ class InstrumentIndex(Generic[T]):
             )
         return self._of_any[key]
 
-    def get_key(self, instrument: Instrument) -> object:
-        """Return what decides what a lookup finds: its kind, of a nameless one whose id no entry has."""
-        is_open = is_nameless(instrument) and not self.find_named(instrument)
-        return get_mere_kind(instrument) if is_open else instrument
+    def list_lookups(
+        self, instrument: Instrument
+    ) -> Sequence[tuple[object, Callable[[Instrument], Collection[tuple[T, Answer]]]]]:
+        """Return the lookups that together find what `find` does, each with the key of its result.
+
+        The last one of a nameless instrument finds the same for all of its kind.
+        """
+        if not is_nameless(instrument):
+            return ((instrument, self.find),)
+        of_kind = get_mere_kind(instrument), self.find_of_kind
+        return ((instrument, self.find_named), of_kind) if self.find_named(instrument) else (of_kind,)
 
     def find_bonds(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the bonds without a name of any kind of this one's that may be it: two of each kind."""

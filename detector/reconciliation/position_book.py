@@ -104,7 +104,7 @@ class PositionBook(Struct):
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
         positions: list[PositionPair] = []
         for owner, index in self._indexes.iter_indexes(account, named):
-            key = index.get_key(named), owner
+            key = index.list_lookups(named)[0][0], owner
             if key not in self._found:
                 self._found[key] = _find_in(index, named)
             positions += self._found[key]

@@ -194,6 +194,7 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "codes beside names": lambda n: everything(shares_by_code(n), shares(n)),
     "codes": lambda n: everything(shares_by_code(n), shares_by_code(n)),
     "names that nobody reads": lambda n: everything(in_vendors_words(n), shares(n)),
+    "names that nobody reads, on both sides": lambda n: everything(in_vendors_words(n), in_vendors_words(n)),
     "options of one symbol": lambda n: everything(options(n), options(n)),
     "options without an expiry": lambda n: everything(vague_options(n), options(n)),
     "options without a strike": lambda n: everything(
