@@ -349,13 +349,13 @@ def split_pair(text: str, sec_type: str | None) -> tuple[str, str | None, str] |
 
 _BUYS = frozenset(
     ["BUY", "BOT", "B", "L", "LONG", "BTO", "BTC", "BOUGHT", "COVER", "1", "+1", "BUYLONG", "BUYTOOPEN",
-     "BUYTOCLOSE", "BUYTOCOVER"]
+     "BUYTOCLOSE", "BUYTOCOVER", "多", "买"]
 )  # fmt: skip
 _SELLS = frozenset(
     ["SELL", "SLD", "S", "SSHORT", "SHORT", "STO", "STC", "SOLD", "-1", "SELLSHORT", "SELLTOOPEN",
-     "SELLTOCLOSE", "SELLLONG"]
+     "SELLTOCLOSE", "SELLLONG", "空", "卖"]
 )  # fmt: skip
-"""The texts for a side in TWS, Flex and the runtimes' stores."""
+"""The texts for a side in TWS, Flex and the runtimes' stores; vnpy writes them in Chinese."""
 
 
 def get_sign(side: str | None) -> int | None:
@@ -381,6 +381,8 @@ SIDE_COLUMNS = (
     "positiondirection",
 )  # fmt: skip
 """Names of a column with a position's side, without case and punctuation."""
+POSITION_SIDE_COLUMNS = frozenset(["longshort", "positionside", "positiondirection"])
+"""Those that can hold nothing else: the direction of a signal is not always the side of what is held."""
 _SIDE_FLAGS = {"isshort": ("SHORT", "LONG"), "short": ("SHORT", "LONG"), "islong": ("LONG", "SHORT"),
                "long": ("LONG", "SHORT")}  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from detector.domain.instrument_names import SIDE_NAMES, find_side, get_sign
+from detector.domain.instrument_names import POSITION_SIDE_COLUMNS, SIDE_NAMES, find_side, get_sign
 from detector.domain.trade_rows import parse_status
 from detector.formats.numbers import is_unset, parse_decimal
 from detector.formats.strict_json import redact_excerpt
@@ -99,6 +99,8 @@ def _iter_sides(item: Row, raw: Row, side: str | None) -> Iterator[Problem]:
         name, word = find_side(_strip_names(item)) or ("", "")
         if get_sign(word) == -1:
             yield _find_key(item, name), "says short, and nothing reads it: map it as side", False
+        elif name in POSITION_SIDE_COLUMNS and get_sign(word) is None and word.strip() != "-":
+            yield _find_key(item, name), _describe_label(word, "long nor short"), False
 
 
 def _is_left_open(row: Row) -> bool:

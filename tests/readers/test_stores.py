@@ -153,6 +153,8 @@ ROW = {"symbol": "SPY", "contracts_remaining": 39}
         ({"side": 0}, "side", "is '0', which is neither long nor short"),
         ({"is_short": 1}, "is_short", "says short, and nothing reads it"),
         ({"direction": "Short"}, "direction", "says short, and nothing reads it"),
+        ({"direction": "空"}, "direction", "says short, and nothing reads it"),
+        ({"position_side": "kort"}, "position_side", "is 'kort', which is neither long nor short"),
         ({"status": "STOPPED"}, "status", "is 'STOPPED', which is neither open nor closed"),
         ({"status": 0}, "status", "is '0', which is neither open nor closed"),
         ({"trade_status": "CLOSED"}, "trade_status", "says closed, and nothing reads it"),
