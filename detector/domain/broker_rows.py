@@ -15,8 +15,13 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 
-_ALL_ACCOUNTS = "ALL"
+_ALL_ACCOUNTS = re.compile(r"ALL|D?F\d+A|(?:live|paper)-\d+A", re.IGNORECASE)  # also behind its alias
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
+
+
+def is_all_accounts(account: str | None) -> bool:
+    """Whether it stands for all accounts of an advisor, as TWS and the Client Portal write it."""
+    return _ALL_ACCOUNTS.fullmatch(account or "") is not None
 
 
 class BrokerPosition(Instrument, frozen=True):
@@ -76,7 +81,7 @@ class BrokerOrder(Order, frozen=True):
     @property
     def is_for_group(self) -> bool:
         """Whether it is for several accounts: an advisor's group, its profile, or all of them."""
-        return bool(self.group) or (self.account or "").upper() == _ALL_ACCOUNTS
+        return bool(self.group) or is_all_accounts(self.account)
 
 
 ACCOUNT_TAGS = frozenset(["cushion", "lookaheadexcessliquidity"])

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import Instrument
 from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_nameless, is_plain_account
 from detector.reconciliation.position_book import PositionBook
@@ -128,9 +129,9 @@ def _list_group_totals(
 ) -> list[tuple[_Totals, _Totals]]:
     """Return what both sides may add up to in each account that the runtime may be of.
 
-    The broker's rows of `ended` may count or not.
+    The broker's rows of `ended` may count or not, as those that may be the sum of all accounts.
     """
-    open_ids = {id(position) for position in ended}
+    open_ids = {id(position) for position in (*ended, *(p for p in group if is_all_accounts(p.account)))}
     rows: dict[str | None, list[PositionPair]] = {}
     for position in group:
         rows.setdefault(position.account, []).append(position)

@@ -63,6 +63,19 @@ def test_a_row_without_a_model_beside_models_is_their_sum(parts, rest, held, kin
         assert list_kinds(evaluate(own, listed)) == kinds
 
 
+@pytest.mark.parametrize("name", ["All", "F1234567A"])
+@pytest.mark.parametrize(
+    ("held", "kinds"),
+    [(30, ["comparison_unclear"]), (60, ["comparison_unclear"]), (25, ["open_positions_drift"])],
+)
+def test_a_row_of_all_accounts_may_be_the_sum_of_those_beside_it(name, held, kinds):
+    rows = [
+        {**SHARE, "account": account, "quantity": quantity}
+        for account, quantity in ((name, 30), ("U1111111", 10), ("U2222222", 20))
+    ]
+    assert [kind for kind, _ in list_kinds(evaluate([{**SHARE, "quantity": held}], rows))] == kinds
+
+
 # --- the owner's positions ------------------------------------------------------------------------------
 
 OWNED = [{**SHARE, "quantity": 100}]
