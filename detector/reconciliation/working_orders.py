@@ -141,11 +141,33 @@ def _list_ids(order: Order) -> list[str]:
     ]
 
 
+class WaitingEntries:
+    """The broker's entries that have filled nothing: a child of one exits nothing yet."""
+
+    def __init__(self, orders: Iterable[BrokerOrder]) -> None:
+        self._by_number: dict[str, list[BrokerOrder]] = {}
+        for order in orders:
+            if order.order_id and not order.is_final and not order.filled:
+                self._by_number.setdefault(order.order_id, []).append(order)
+
+    def list_parents(self, order: Order) -> list[BrokerOrder]:
+        """Return those of which it is a child: of the same client and on the other side."""
+        if not isinstance(order, BrokerOrder) or order.parent_id is None:
+            return []
+        return [
+            parent
+            for parent in self._by_number.get(order.parent_id, ())
+            if (parent.client_id == order.client_id or None in (parent.client_id, order.client_id))
+            and (get_sign(parent.side) or 0) * (get_sign(order.side) or 0) < 0
+        ]
+
+
 class ProtectiveOrders:
     """The stops, targets and other orders at the broker that would close a position."""
 
-    def __init__(self, orders: Iterable[BrokerOrder]) -> None:
-        working = [order for order in orders if order.is_working]
+    def __init__(self, orders: Sequence[BrokerOrder]) -> None:
+        entries = WaitingEntries(orders)
+        working = [order for order in orders if order.is_working and not entries.list_parents(order)]
         self._orders = AccountIndex(
             (order.account, normalize(order), order) for order in working if not is_combo(order)
         )

@@ -325,6 +325,9 @@ def stop(**more: Any) -> dict[str, Any]:
     return order(**{"order_type": "STP", "status": "PreSubmitted", "kind": None, **more})
 
 
+ENTRY = order(order_id=20, side="BUY", quantity=39, status="Submitted", kind=None)
+
+
 @pytest.mark.parametrize(
     ("orders", "expected"),
     [
@@ -347,6 +350,10 @@ def stop(**more: Any) -> dict[str, Any]:
         pytest.param([stop(status="Cancelled")], NAKED, id="a stop that was cancelled"),
         pytest.param([stop(right="P")], NAKED, id="a stop of another instrument"),
         pytest.param([stop(side=None)], [], id="a side that was not seen"),
+        pytest.param([ENTRY, stop(parent_id="20")], NAKED, id="a child of an entry that waits"),
+        pytest.param([{**ENTRY, "filled": 39}, stop(parent_id="20")], [], id="of one that filled"),
+        pytest.param([{**ENTRY, "side": "SELL"}, stop(parent_id="20")], [], id="a child of another exit"),
+        pytest.param([stop(parent_id="20")], [], id="an orphan"),
     ],
 )
 def test_what_protects_a_position_while_the_link_is_down(orders, expected):

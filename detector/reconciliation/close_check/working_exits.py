@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from operator import or_
 
@@ -21,6 +21,7 @@ from detector.reconciliation.close_check.close_order import (
     list_orders_of,
 )
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_orders, is_combo
+from detector.reconciliation.working_orders import WaitingEntries
 
 
 class WorkingExit(Struct, frozen=True):
@@ -49,11 +50,9 @@ def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> Work
     A verdict where a listed order may be an exit or not.
     """
     exits = _Exits()
-    parents: dict[str, list[BrokerOrder]] = {}
-    for parent in facts.broker_orders or ():
-        parents.setdefault(parent.order_id or "", []).append(parent)
+    entries = WaitingEntries(facts.broker_orders or ())
     for row in (*list_orders_of(target, facts), *(facts.orders or ())):
-        if row.is_final or _is_waiting_child(target, row, parents):
+        if row.is_final or _is_waiting_child(target, row, entries):
             continue
         left = _compute_exit_quantity(target, row, is_long=is_long)
         if left is None:
@@ -71,21 +70,14 @@ def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> Work
     return _merge_exits(exits.entries)
 
 
-def _is_waiting_child(target: CloseTarget, row: Order, parents: Mapping[str, Sequence[BrokerOrder]]) -> bool:
+def _is_waiting_child(target: CloseTarget, row: Order, entries: WaitingEntries) -> bool:
     """Whether it is a child of a listed entry that has filled nothing: it exits nothing of the position yet.
 
-    What the entry of the same client brings is as much as the child takes, in the same contract.
+    What the entry brings is as much as the child takes, in the same contract.
     """
-    if not isinstance(row, BrokerOrder) or row.parent_id is None:
-        return False
     return any(
-        not parent.is_final
-        and not parent.filled
-        and (parent.client_id == row.client_id or None in (parent.client_id, row.client_id))
-        and (get_sign(parent.side) or 0) * (get_sign(row.side) or 0) < 0
-        and target.match(parent) == SAME
-        and (_compute_remaining(parent) or 0) >= (_compute_remaining(row) or 0)
-        for parent in parents.get(row.parent_id, ())
+        target.match(parent) == SAME and (_compute_remaining(parent) or 0) >= (_compute_remaining(row) or 0)
+        for parent in entries.list_parents(row)
     )
 
 
