@@ -28,6 +28,7 @@ from detector.reconciliation.identity import (
 from detector.reconciliation.position_pairs import Difference
 
 DifferencePair = tuple[Difference, Difference]
+_MOST_SUMS = 4096  # of shares that several options may have moved
 
 
 class ForeignPosition(Struct, frozen=True):
@@ -107,25 +108,59 @@ def _get_strike(difference: Difference) -> float | None:
     return None if is_adjusted(difference.instrument) else difference.instrument.strike
 
 
-def is_assigned(gone: Difference, moved: Difference, now: datetime) -> bool:
-    """Whether the shares that moved are those of an option that was exercised or assigned.
+def iter_assigned(differences: Sequence[Difference], now: datetime) -> Iterator[DifferencePair]:
+    """Yield each option that is gone with the shares that its exercise or assignment moved.
+
+    One option for all the shares comes first; else several of one underlying add up to them.
+    """
+    alone = list(
+        iter_pairs(differences, lambda gone, moved: _get_moved(moved) in _list_changes(gone, moved, now))
+    )
+    yield from alone
+    paired = {id(difference) for pair in alone for difference in pair}
+    rest = [difference for difference in differences if id(difference) not in paired]
+    others, gone_by_moved = _PairIndex(rest), dict[int, tuple[Difference, list[Difference]]]()
+    for gone in rest:
+        for moved in others.iter_candidates(gone) if gone.kind == "phantom" else ():
+            if _list_changes(gone, moved, now):
+                gone_by_moved.setdefault(id(moved), (moved, []))[1].append(gone)
+    for moved, options in gone_by_moved.values():
+        changes = [_list_changes(gone, moved, now) for gone in options]
+        yield from ((options[number], moved) for number in _find_parts(changes, _get_moved(moved)))
+
+
+def _get_moved(moved: Difference) -> Decimal:
+    return moved.broker - moved.internal
+
+
+def _find_parts(changes: Sequence[Sequence[Decimal]], total: Decimal) -> Sequence[int]:
+    """Return the places of changes that add up to a total, none where none do."""
+    parts: dict[Decimal, tuple[int, ...]] = {Decimal(0): ()}
+    for number, options in enumerate(changes):
+        for known, places in list(parts.items())[:_MOST_SUMS]:
+            for change in options:
+                parts.setdefault(known + change, (*places, number))
+    return parts.get(total, ())
+
+
+def _list_changes(gone: Difference, moved: Difference, now: datetime) -> list[Decimal]:
+    """Return by how many shares an exercise or assignment of the option would move these, either way.
 
     The option is short, or has reached its expiry; a call brings shares to its holder, a put takes them. An
     option on a future brings or takes one.
     """
     option, shares = gone.instrument, moved.instrument
     is_of_future = option.sec_type == "FOP"
-    if not option.is_option or shares.is_option:
-        return False
-    if shares.sec_type not in ((FUTURE,) if is_of_future else (None, STOCK)):
-        return False
+    is_pair = option.is_option and not shares.is_option
+    if not is_pair or shares.sec_type not in ((FUTURE,) if is_of_future else (None, STOCK)):
+        return []
     if compare_accounts(gone.account, moved.account) == DIFFERENT:
-        return False
+        return []
     if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
-        return False
+        return []
     multiplier = to_exact_decimal(1 if is_of_future else option.multiplier) or Decimal(OPTION_MULTIPLIER)
     signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
-    return moved.broker - moved.internal in [gone.internal * multiplier * sign for sign in signs]
+    return [gone.internal * multiplier * sign for sign in signs]
 
 
 def find_booking(facts: Facts, option: Instrument) -> Execution | None:

@@ -15,8 +15,8 @@ from detector.reconciliation.expiry import EXPIRED, LIVE, UNCLEAR_END, ExpirySta
 from detector.reconciliation.explanations import (
     DifferencePair,
     ForeignPosition,
-    is_assigned,
     is_replaced,
+    iter_assigned,
     iter_pairs,
     parse_foreign_positions,
 )
@@ -152,7 +152,7 @@ def _classify(
     differences = _drop(certain, owned)
     replaced = tuple(iter_pairs(differences, is_replaced))
     rest = _drop(differences, chain.from_iterable(replaced))
-    assigned = tuple(iter_pairs(rest, lambda gone, moved: is_assigned(gone, moved, facts.taken_at)))
+    assigned = tuple(iter_assigned(rest, facts.taken_at))
     rest = _drop(rest, chain.from_iterable(assigned))
     states = {id(difference): _get_state(difference, facts) for difference in rest}
     open_ended = (row for row in rest if states[id(row)] == UNCLEAR_END)

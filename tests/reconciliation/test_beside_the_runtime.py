@@ -302,6 +302,22 @@ def test_an_assignment_is_one_event_whatever_shares_there_were(right, short, own
     assert [kind for kind, _ in list_kinds(report)] == ["assignment_suspected"]
 
 
+@pytest.mark.parametrize(
+    ("at_broker", "suspected"),
+    [
+        pytest.param(300, 2, id="both"),
+        pytest.param(100, 1, id="the one"),
+        pytest.param(200, 1, id="the other"),
+        pytest.param(250, 0, id="no sum of them"),
+    ],
+)
+def test_several_assignments_of_one_underlying_add_up(at_broker, suspected):
+    held = [{**PUT, "quantity": -1}, {**PUT, "strike": 510, "quantity": -2}]
+    kinds = [kind for kind, _ in list_kinds(evaluate(held, [{**SHARE, "quantity": at_broker}]))]
+    drifts = 2 - suspected + (not suspected)
+    assert sorted(kinds) == ["assignment_suspected"] * suspected + ["open_positions_drift"] * drifts
+
+
 def test_shares_that_left_in_the_other_direction_are_no_assignment():
     held = [{**PUT, "quantity": -1}, {**SHARE, "quantity": 100}]
     assert [kind for kind, _ in list_kinds(evaluate(held, []))] == ["open_positions_drift"] * 2
