@@ -15,6 +15,7 @@ from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import OWN_TIMES
 from detector.formats.errors import InputError
 from detector.formats.serialize import compute_digest, format_canonical
+from detector.readers.broker.cells import normalize_broker_time
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
 
 STATUS_SECTIONS = ("status_v3", "bot_status")
@@ -38,7 +39,8 @@ def find_section_time(raw: Any, outer: OuterTimes, reading: Reading, context: Re
     A time that cannot be read is noted in `reading`, and the next one counts; so is one in the future, and
     then none counts: whatever else dates the section, it is not fresh.
     """
-    for path, value in _iter_own_times(raw, reading.section, context):
+    for path, given in _iter_own_times(raw, reading.section, context):
+        value = normalize_broker_time(given) if reading.section == "broker" else given
         moment: datetime | None = reading.read_value("time", f"{reading.section}.{path}", value)
         if moment is not None or reading.skewed:
             return moment

@@ -1190,3 +1190,23 @@ def test_an_account_is_never_shown():
     section = broker(row(39, account="DU1234567"), account="DU1234567")
     text = str(evaluated(redact(apply_patch(healthy(), {"broker": section})), settings=settings_of()))
     assert "DU1234567" not in text
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        ("20260602-14:59:50", "open_positions_drift"),
+        ("20260602 10:59:50 US/Eastern", "open_positions_drift"),
+        ("20260602;105950", "open_positions_drift"),
+        ("1780412390000", "open_positions_drift"),
+        ("20260602-14:49:50", "source_stale"),
+        ("2026-06-02 14:59:50", "reading_invalid"),
+        ("a minute ago", "reading_invalid"),
+    ],
+)
+def test_the_time_of_the_broker_is_read_as_the_broker_writes_it_and_is_critical_where_it_hides_what_is_held(
+    as_of, expected
+):
+    events = given({"status_v3": internal(row(39)), "broker": {"as_of": as_of, "positions": []}})
+    told = [event for event in events if event.split(":")[0].split()[1] == expected]
+    assert [event.split()[0] for event in told] == ["warning" if expected == "source_stale" else "critical"]
