@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 
@@ -41,6 +41,12 @@ def format_list(names: Iterable[str]) -> str:
     """Return `a`, `a and b`, or `a, b and c`."""
     *first, last = [*names] or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def format_first(texts: Sequence[str], most: int, separator: str = ", ", rest: str = " and {} more") -> str:
+    """Return the first texts, and how many more there are."""
+    more = len(texts) - most
+    return separator.join(texts[:most]) + (rest.format(more) if more > 0 else "")
 
 
 _LARGEST, _FINEST = Decimal(10) ** 12, -12

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.domain.gate_report import NO, PASSED, UNPROVEN, YES
+from detector.formats.numbers import format_first
 from detector.formats.times import compute_seconds, format_duration, format_limit, format_time
 from detector.gate.check import GateContext, GateDecision
 from detector.gate.exposure import Change, find_unused, list_changes, list_lost
@@ -82,7 +83,8 @@ def decide_unchanged(context: GateContext) -> Iterator[GateDecision]:
         change for change in changes if change.explanation is None and change.subject not in explained
     ]
     if open_changes:
-        yield GateDecision(NO, _describe_changes(open_changes))
+        texts = [change.text for change in open_changes]
+        yield GateDecision(NO, f"unexplained: {format_first(texts, _MOST_CHANGES, '; ', '; and {} more')}")
     lost = list_lost(before.exposure, context.facts)
     if lost:
         yield GateDecision(UNPROVEN, f"read before and not in full now: {', '.join(lost)}")
@@ -98,12 +100,6 @@ def decide_unchanged(context: GateContext) -> Iterator[GateDecision]:
 def _describe_explained(change: Change, explained: object) -> str:
     reason = explained.get(change.subject) if isinstance(explained, dict) else None
     return f"{change.text} ({reason or change.explanation})"
-
-
-def _describe_changes(changes: list[Change]) -> str:
-    text = "; ".join(change.text for change in changes[:_MOST_CHANGES])
-    more = len(changes) - _MOST_CHANGES
-    return f"unexplained: {text}{f'; and {more} more' if more > 0 else ''}"
 
 
 def decide_scan_cycles(context: GateContext) -> Iterator[GateDecision]:

@@ -22,6 +22,7 @@ from detector.domain.gate_report import (
 )
 from detector.domain.judgement import Judgement, RuleOutcome
 from detector.engine.run_rules import list_missing_facts
+from detector.formats.numbers import format_first
 from detector.formats.times import compute_seconds
 from detector.gate.check import GateCheck, GateContext, GateDecision
 from detector.gate.checks import CHECKS
@@ -80,10 +81,9 @@ def run_check(check: GateCheck, context: GateContext) -> CheckLine:
         decisions = [GateDecision(YES, f"{', '.join(_list_seen(check, context.facts))} seen and good")]
     worst = min((decision.answer for decision in decisions), key=lambda answer: _RANK[answer])
     reasons = dict.fromkeys(decision.evidence for decision in decisions if decision.answer == worst)
-    text = "; ".join(reason.rstrip(".") for reason in [*reasons][:_MOST_REASONS])
-    more = len(reasons) - _MOST_REASONS
+    texts = [reason.rstrip(".") for reason in reasons]
     hint = f" ({check.asks})" if check.asks and worst == UNPROVEN else ""
-    evidence = f"{text}{f' (and {more} more)' if more > 0 else ''}{hint}"
+    evidence = format_first(texts, _MOST_REASONS, "; ", " (and {} more)") + hint
     return CheckLine(check.name, check.title, worst, evidence, _compute_age(check, context))
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.gate_report import TruthHeader
 from detector.domain.report import ChannelHealth, Report, SessionDay
-from detector.formats.numbers import format_count, normalize_number
+from detector.formats.numbers import format_count, format_first, normalize_number
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import format_duration, format_time, format_to_second
 
@@ -91,9 +91,8 @@ def format_plugin_line(report: Report) -> str:
     observed = sum(covered.state != "not seen" for covered in report.coverage)
     total = len(report.coverage)
     if report.events:
-        summaries = " ".join(event.summary for event in report.events[:_MAX_EVENTS])
-        more = len(report.events) - _MAX_EVENTS
-        text = f"{summaries}{f' (+{more} more)' if more > 0 else ''}"
+        summaries = [event.summary for event in report.events]
+        text = format_first(summaries, _MAX_EVENTS, " ", " (+{} more)")
     else:
         text = f"no events; {format_signals_seen(report)}" if report.checked else "nothing could be checked"
     critical = sum(event.severity == "critical" for event in report.events)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from detector.domain.facts import Facts
 from detector.domain.provenance import SectionSummary
 from detector.domain.runtime_rows import Position
-from detector.formats.numbers import format_count, format_quantity
+from detector.formats.numbers import format_count, format_first, format_quantity
 from detector.formats.times import format_duration
 from detector.logs.events import LineCounts
 
@@ -51,8 +51,7 @@ def _describe_fact(name: str, facts: Facts) -> str:
 
 def _join_rows(rows: Iterable[Position]) -> str:
     names = [f"{row.title} {_format_held(row.signed_quantity)}" for row in rows]
-    more = len(names) - _MOST_ROWS
-    return " and ".join(names[:_MOST_ROWS]) + (f" and {more} more" if more > 0 else "")
+    return format_first(names, _MOST_ROWS, " and ")
 
 
 def _format_held(quantity: Decimal | None) -> str:
@@ -114,6 +113,4 @@ def _list_fault_paths(section: str, facts: Facts) -> tuple[list[str], list[str]]
 
 
 def _join(names: Iterable[str]) -> str:
-    listed = list(dict.fromkeys(names))
-    more = len(listed) - _MOST_MISSING
-    return ", ".join(listed[:_MOST_MISSING]) + (f" and {more} more" if more > 0 else "")
+    return format_first(list(dict.fromkeys(names)), _MOST_MISSING)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from detector.domain.session_report import NOT_PROVEN, ConditionCard, ReportTable, SessionReport
-from detector.formats.numbers import format_count
+from detector.formats.numbers import format_count, format_first
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
 from detector.render.github_output import escape_markdown
@@ -77,8 +77,7 @@ def _list_open(report: SessionReport) -> Iterator[str]:
         ("orders at the broker", report.working_orders),
         ("undelivered", report.undelivered),
     ):
-        more = len(entries) - _MOST_ENTRIES
-        yield f"{title}: {'; '.join(entries[:_MOST_ENTRIES])}{f'; and {more} more' if more > 0 else ''}"
+        yield f"{title}: {format_first(entries, _MOST_ENTRIES, '; ', '; and {} more')}"
 
 
 def format_hours(report: SessionReport, zones: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.seen_facts import LostFact
+from detector.formats.numbers import format_first
 from detector.formats.times import format_time
 
 _BEFORE_FIRST_SIGHT_SEC = 3600  # of a session; a runtime may show a fact only once it trades
@@ -89,8 +90,7 @@ def _choose_severity(group: Sequence[LostFact], facts: Facts) -> Severity:
 
 def _summarize(section: str, group: Sequence[LostFact]) -> str:
     names = [fact.name.removeprefix(f"{section}.") for fact in group if fact.name != section]
-    more = len(names) - _NAMED
-    named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    named = format_first(names, _NAMED)
     last = max(fact.seen_at for fact in group)
     lost = f"Section {section} " + (f"does not show {named}" if named else "is not seen")
     return f"{lost} any more; the last time was {format_time(last)}."
