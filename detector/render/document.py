@@ -20,6 +20,12 @@ from detector.formats.serialize import (
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024
 _OPTIONAL = ("reason",)
+# Fields of a report that the artifact holds as they are, before and after the events.
+_HEAD = ("generation", "taken_at", "runtime", "run", "decision")
+_PARTS = (
+    "held", "muted", "coverage", "sources", "unread", "foreign", "reading", "checked", "overrides",
+    "warnings", "gap", "channels", "sessions",
+)  # fmt: skip
 
 
 def build_event_document(event: Event) -> dict[str, Any]:
@@ -43,26 +49,10 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
     """
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "generation": report.generation,
-        "taken_at": to_json(report.taken_at),
-        "runtime": report.runtime,
-        "run": to_json(report.run),
-        "decision": to_json(report.decision),
+        **{name: to_json(getattr(report, name)) for name in _HEAD},
         **build_stdout_document(report),
         "resolved_events": [build_event_document(event) for event in report.resolved_events],
-        "held": to_json(report.held),
-        "muted": to_json(report.muted),
-        "coverage": to_json(report.coverage),
-        "sources": to_json(report.sources),
-        "unread": to_json(report.unread),
-        "foreign": to_json(report.foreign),
-        "reading": to_json(report.reading),
-        "checked": report.checked,
-        "overrides": to_json(report.overrides),
-        "warnings": to_json(report.warnings),
-        "gap": to_json(report.gap),
-        "channels": to_json(report.channels),
-        "sessions": to_json(report.sessions),
+        **{name: to_json(getattr(report, name)) for name in _PARTS},
         "carried": to_json_without_defaults(report.carried),
         "conditions": [to_json_without_defaults(report.conditions[key]) for key in sorted(report.conditions)],
     }
