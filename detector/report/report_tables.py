@@ -277,51 +277,43 @@ def build_undelivered_table(run: RunRecord) -> ReportTable:
 def describe_open(tables: Sequence[ReportTable]) -> dict[str, tuple[str, ...]]:
     """Return the report's sentences on what is open, from its tables, by the names of their fields."""
     return {
-        "open_positions": tuple(_describe_positions(tables)),
-        "working_orders": tuple(_describe_orders(tables)),
-        "undelivered": tuple(_describe_undelivered_rows(tables)),
+        "open_positions": _describe_rows(tables, "holdings", _describe_position),
+        "working_orders": _describe_rows(tables, "broker_orders", _describe_order),
+        "undelivered": _describe_rows(tables, "undelivered", _describe_undelivered_row),
     }
 
 
-def _describe_positions(tables: Iterable[ReportTable]) -> Iterator[str]:
-    """Yield what is open by whose word and as of when, a sentence a row of the table of positions."""
-    holdings = _find_table(tables, "holdings")
-    if holdings is None or (holdings.missing and not holdings.rows):
-        yield f"{_UNSEEN}: {holdings.missing if holdings else 'no run is at hand'}"
-        return
-    for name, account, held, origin, as_of, _ in holdings.rows:
-        if as_of == "–":
-            yield f"{_UNSEEN} by {origin}: {name}"
-            continue
-        owner = "" if account == "–" else f" in {account}"
-        yield f"{name}{owner}: {held}, by {origin}, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
+def _describe_rows(
+    tables: Iterable[ReportTable], name: str, describe: Callable[[Sequence[str]], str]
+) -> tuple[str, ...]:
+    """Return a sentence for each row of a table, or why there is none."""
+    table = next((table for table in tables if table.name == name), None)
+    if table is None or (table.missing and not table.rows):
+        return (f"{_UNSEEN}: {table.missing if table else 'no run is at hand'}",)
+    return tuple(map(describe, table.rows))
 
 
-def _describe_orders(tables: Iterable[ReportTable]) -> Iterator[str]:
-    """Yield each order that works at the broker, with its quantity and as of when."""
-    orders = _find_table(tables, "broker_orders")
-    if orders is None or (orders.missing and not orders.rows):
-        yield f"{_UNSEEN}: {orders.missing if orders else 'no run is at hand'}"
-        return
-    for name, side, quantity, kind, status, as_of in orders.rows:
-        parts = " ".join(part for part in (side, quantity, kind, status) if part != "–")
-        text = f"{name} {parts}".strip()
-        yield f"{text}, by the broker, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
+def _describe_position(row: Sequence[str]) -> str:
+    """Return what is open by whose word and as of when."""
+    name, account, held, origin, as_of, _ = row
+    if as_of == "–":
+        return f"{_UNSEEN} by {origin}: {name}"
+    owner = "" if account == "–" else f" in {account}"
+    return f"{name}{owner}: {held}, by {origin}, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
 
 
-def _describe_undelivered_rows(tables: Iterable[ReportTable]) -> Iterator[str]:
-    """Yield each message that is undelivered: of what, to which channel, since when and why."""
-    undelivered = _find_table(tables, "undelivered")
-    if undelivered is None or undelivered.missing:
-        yield f"{_UNSEEN}: {undelivered.missing if undelivered else 'no run is at hand'}"
-        return
-    for name, channel, since, why in undelivered.rows:
-        reason = "" if why == "–" else f": {why}"
-        yield f"{name}{reason}" if channel == "–" else f"{name}, to {channel} since {since}{reason}"
+def _describe_order(row: Sequence[str]) -> str:
+    name, side, quantity, kind, status, as_of = row
+    parts = " ".join(part for part in (side, quantity, kind, status) if part != "–")
+    text = f"{name} {parts}".strip()
+    return f"{text}, by the broker, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
 
 
-def _find_table(tables: Iterable[ReportTable], name: str) -> ReportTable | None:
-    return next((table for table in tables if table.name == name), None)
+def _describe_undelivered_row(row: Sequence[str]) -> str:
+    """Return of what a message is undelivered, to which channel, since when and why."""
+    name, channel, since, why = row
+    reason = "" if why == "–" else f": {why}"
+    return f"{name}{reason}" if channel == "–" else f"{name}, to {channel} since {since}{reason}"
 
 
 def _describe_failure(report: Report, channel: str) -> str:
