@@ -73,11 +73,13 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
                 for outcome in result.collected
             ],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
-            "not_configured": [_describe_source_option(option) for option in _list_source_options(settings)],
+            "not_configured": [
+                {"section": option.section, **_describe_option(option)}
+                for option in _list_source_options(settings)
+            ],
             "channels": [_describe_channel(channel, ack_errors.get(channel.name)) for channel in channels],
             "channels_not_configured": [
-                _describe_channel_option(option)
-                for option in list_unused_channel_options(settings, environment)
+                _describe_option(option) for option in list_unused_channel_options(settings, environment)
             ],
         },
         list_secrets(settings),
@@ -131,13 +133,9 @@ def _list_source_options(settings: Settings) -> list[SourceOption]:
     return sorted(options, key=lambda option: get_place(option.section))
 
 
-def _describe_source_option(option: SourceOption) -> dict[str, Any]:
-    return {
-        "section": option.section,
-        "set": option.settings[0].name,
-        "with": [setting.name for setting in option.settings[1:]],
-        "adds": option.description,
-    }
+def _describe_option(option: SourceOption | ChannelOption) -> dict[str, Any]:
+    first, *rest = (setting.name for setting in option.settings)
+    return {"set": first, "with": rest, "adds": option.description}
 
 
 def _describe_channel(channel: Channel, ack_error: ExternalError | None) -> dict[str, Any]:
@@ -149,11 +147,6 @@ def _describe_channel(channel: Channel, ack_error: ExternalError | None) -> dict
         "place": channel.display_name,
         "from": str(channel.rung),
     }
-
-
-def _describe_channel_option(option: ChannelOption) -> dict[str, Any]:
-    first, *rest = (setting.name for setting in option.settings)
-    return {"set": first, "with": rest, "adds": option.description}
 
 
 def _render_channel_lines(document: dict[str, Any]) -> Iterator[str]:

@@ -87,14 +87,14 @@ CHECKS: tuple[GateCheck, ...] = (
         "no exit is pending",
         _ALL,
         sees=("pending_exits",),
-        decide=runtime.build_zero_check("pending_exits", "pending_exits"),
+        decide=runtime.build_zero_check("pending_exits"),
     ),
     GateCheck(
         "stuck_exits",
         "no exit is stuck",
         _ALL,
         sees=("stuck_exits",),
-        decide=runtime.build_zero_check("stuck_exits", "stuck_exits"),
+        decide=runtime.build_zero_check("stuck_exits"),
     ),
     GateCheck(
         "pending_orders",
@@ -134,7 +134,7 @@ CHECKS: tuple[GateCheck, ...] = (
         _ALL,
         sees=("send_outcome_unknown",),
         rules=("send_outcome_unknown",),
-        decide=runtime.build_zero_check("send_outcome_unknown", "send_outcome_unknown"),
+        decide=runtime.build_zero_check("send_outcome_unknown"),
     ),
     GateCheck(
         "unknown_fills",
@@ -142,7 +142,7 @@ CHECKS: tuple[GateCheck, ...] = (
         _ALL,
         sees=("unknown_fills",),
         rules=("unknown_fill",),
-        decide=runtime.build_zero_check("unknown_fills", "unknown_fills"),
+        decide=runtime.build_zero_check("unknown_fills"),
     ),
     GateCheck(
         "broker_confirmation",
@@ -150,7 +150,7 @@ CHECKS: tuple[GateCheck, ...] = (
         _ALL,
         sees=("broker_confirmation_required",),
         rules=("broker_confirmation_required",),
-        decide=runtime.build_zero_check("broker_confirmation_required", "broker_confirmation_required"),
+        decide=runtime.build_zero_check("broker_confirmation_required"),
     ),
     GateCheck(
         "session_conflict",

@@ -16,13 +16,13 @@ from detector.settings import EXPECTED_TASKS, HEARTBEAT_STALE_SEC, PENDING_ORDER
 _MOST_EVENTS = 3
 
 
-def build_zero_check(fact: str, label: str) -> Decide:
+def build_zero_check(fact: str) -> Decide:
     """Return the decision that a count is 0, or a flag false."""
 
     def decide(context: GateContext) -> Iterator[GateDecision]:
         value = known(getattr(context.facts, fact))
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        yield GateDecision(NO if value else YES, f"{label} = {text}")
+        yield GateDecision(NO if value else YES, f"{fact} = {text}")
 
     return decide
 
