@@ -262,13 +262,7 @@ def _load_profile(name: str) -> Profile:
 
 
 def _load_toml(setting: str, path: str, parse: Callable[[str], T], default: T) -> T:
-    if not path:
-        return default
-    text = read_text(path, setting)
-    try:
-        return parse(text)
-    except InputError as error:
-        raise InputError(*(f"{setting}: {path}: {line}" for line in error.lines)) from None
+    return parse_file(path, setting, parse) if path else default
 
 
 def _parse_profile(text: str) -> Profile:
@@ -295,11 +289,8 @@ def _parse_closures(text: str) -> Closures:
 def _load_timetable(path: str) -> Timetable:
     from detector.schedule import LaneTimetable, parse_workflow_lanes, parse_yaml
 
-    text = read_text(path, SCHEDULE.name)
-    try:
-        return LaneTimetable(parse_workflow_lanes(parse_yaml(text)))
-    except InputError as error:
-        raise InputError(f"{SCHEDULE.name}: {path}: {error}") from None
+    lanes = parse_file(path, SCHEDULE.name, lambda text: parse_workflow_lanes(parse_yaml(text)))
+    return LaneTimetable(lanes)
 
 
 def read_text(path: str, named_by: str) -> str:
@@ -310,6 +301,15 @@ def read_text(path: str, named_by: str) -> str:
         raise InputError(f"{named_by}: {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
         raise InputError(f"{named_by}: {path}: is not UTF-8 text") from None
+
+
+def parse_file(path: str, named_by: str, parse: Callable[[str], T]) -> T:
+    """Return what a file holds; raises InputError, each line of which begins with what named it."""
+    text = read_text(path, named_by)
+    try:
+        return parse(text)
+    except InputError as error:
+        raise InputError(*(f"{named_by}: {path}: {line}" for line in error.lines)) from None
 
 
 def print_text(app: AppContext, text: str) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from detector.app.context import AppContext
+from detector.app.context import AppContext, parse_file
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from detector.clients.github_api import GitHub
     from detector.domain.run_windows import Lane
 
-T = TypeVar("T")
 WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER: Final = "scheduler/wrangler.jsonc"
 TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
@@ -128,8 +126,8 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
             f"there is no {WORKFLOW} here: run it in the repository's checkout,"
             " or name the file with --workflow"
         )
-    document = _parse_file(path, "--workflow", parse_yaml)
-    lanes = _parse_file(path, "--workflow", lambda _: parse_workflow_lanes(document))
+    document = parse_file(str(path), "--workflow", parse_yaml)
+    lanes = parse_file(str(path), "--workflow", lambda _: parse_workflow_lanes(document))
     worker_path = (
         Path(worker) if worker else Path(WORKER) if workflow is None and Path(WORKER).is_file() else None
     )
@@ -143,16 +141,4 @@ def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
     """Read the Worker's lanes from its configuration; raises InputError."""
     from detector.schedule import parse_jsonc, parse_worker_lanes
 
-    return _parse_file(worker, "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))
-
-
-def _parse_file(path: Path, option: str, parse: Callable[[str], T]) -> T:
-
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{option}: {path}: {error.strerror or type(error).__name__}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{option}: {path}: is not UTF-8 text") from None
-    except InputError as error:
-        raise InputError(f"{option}: {path}: {error}") from None
+    return parse_file(str(worker), "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))
