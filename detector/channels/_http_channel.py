@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from detector.channels.channel import (
-    Advice,
-    ChannelEnvironment,
+    ConfiguredChannel,
     DeliveryContext,
     DeliveryResult,
     send_parts,
 )
 from detector.domain.condition import MessageRef
 from detector.render.message import Message, MessageItem
-from detector.settings import Rung, Setting, Settings
+from detector.settings import Setting, Settings
 from detector.settings.setting import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
@@ -24,27 +23,11 @@ if TYPE_CHECKING:
     from detector.clients.json_client import JsonClient
 
 
-class HttpChannel(ABC):
+class HttpChannel(ConfiguredChannel, ABC):
     """A channel that sends each part of a message by one POST; a subclass has its settings and `send`."""
 
     name: ClassVar[str]
     display_name: ClassVar[str]
-    setting: ClassVar[Setting[Any]]
-    rung_setting: ClassVar[Setting[Rung]]
-    advice: ClassVar[Advice]
-
-    def __init__(self, settings: Settings, environment: ChannelEnvironment) -> None:
-        self.settings = settings
-        self.environment = environment
-
-    @property
-    def rung(self) -> Rung:
-        """What it receives."""
-        return self.settings[self.rung_setting]
-
-    def get_advice(self, reason: str) -> str:
-        """Return what a person can do about a failure with that reason."""
-        return self.advice.get(reason)
 
     def load_client(self) -> None:
         """Import the HTTP client."""

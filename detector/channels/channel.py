@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -130,6 +130,27 @@ class Advice(Struct, frozen=True):
         """Return the advice for a failure with that reason."""
         sentence = self.sentences.get(reason) or _SENTENCES.get(reason) or REASONS[reason]
         return sentence.format(self.settings.get(reason, self.setting).name)
+
+
+class ConfiguredChannel:
+    """The common part of all channels: what the settings say of one."""
+
+    setting: ClassVar[Setting[Any]]
+    rung_setting: ClassVar[Setting[Rung]]
+    advice: ClassVar[Advice]
+
+    def __init__(self, settings: Settings, environment: ChannelEnvironment) -> None:
+        self.settings = settings
+        self.environment = environment
+
+    @property
+    def rung(self) -> Rung:
+        """What it receives."""
+        return self.settings[self.rung_setting]
+
+    def get_advice(self, reason: str) -> str:
+        """Return what a person can do about a failure with that reason."""
+        return self.advice.get(reason)
 
 
 class ChannelModule(Protocol):

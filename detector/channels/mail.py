@@ -15,6 +15,7 @@ from detector.channels.channel import (
     Channel,
     ChannelEnvironment,
     ChannelOption,
+    ConfiguredChannel,
     DeliveryContext,
     DeliveryResult,
     send_parts,
@@ -47,7 +48,6 @@ from detector.settings import (
     SMTP_PORT,
     SMTP_TLS,
     SMTP_USER,
-    Rung,
     Setting,
     Settings,
     list_secrets,
@@ -100,32 +100,24 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
         )
 
 
-class Mail:
+class Mail(ConfiguredChannel):
     """One recipient. Its name has a hash of the address; the address itself is never stored or printed."""
 
-    setting: Setting[Any] = EMAIL_TO
+    setting = EMAIL_TO
+    rung_setting = EMAIL_MIN
+    advice = _ADVICE
 
     def __init__(self, settings: Settings, environment: ChannelEnvironment, address: str, label: str) -> None:
-        self._settings = settings
-        self._environment = environment
+        super().__init__(settings, environment)
         self._address = address
         self._label = label
         self.name = f"{KIND}:{sha256(address.lower().encode()).hexdigest()[:8]}"
 
     @property
-    def rung(self) -> Rung:
-        """What it receives."""
-        return self._settings[EMAIL_MIN]
-
-    @property
     def display_name(self) -> str:
         """The number of the recipient in the setting, and the server."""
-        settings = self._settings
+        settings = self.settings
         return f"{self._label}, by {settings[SMTP_HOST]}:{settings[SMTP_PORT]} ({settings[SMTP_TLS]})"
-
-    def get_advice(self, reason: str) -> str:
-        """Return what a person can do about a failure with that reason."""
-        return _ADVICE.get(reason)
 
     def load_client(self) -> None:
         """Import the SMTP client."""
@@ -136,7 +128,7 @@ class Mail:
         from detector.clients.connection import build_network_policy
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
-        settings = self._settings
+        settings = self.settings
         server = SmtpServer(
             settings[SMTP_HOST],
             settings[SMTP_PORT],
@@ -144,7 +136,7 @@ class Mail:
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = SmtpClient(build_network_policy(settings, self._environment.environ, context.deadline), server)
+        post = SmtpClient(build_network_policy(settings, self.environment.environ, context.deadline), server)
 
         def send(part: Message) -> None:
             try:
@@ -161,7 +153,7 @@ class Mail:
         mail = self._build_mail(message)
         headers = [f"{name}: {self._render_header(name, text)}" for name, text in mail.items()]
         parts = [f"--- {part.get_content_type()}\n{part.get_content()}" for part in mail.iter_parts()]
-        return redact_text("\n".join([*headers, "", *parts]), list_secrets(self._settings))
+        return redact_text("\n".join([*headers, "", *parts]), list_secrets(self.settings))
 
     def _render_header(self, name: str, text: str) -> str:
         """Return a header for people; without its domain an id is not redacted as an address."""
@@ -170,7 +162,7 @@ class Mail:
 
     @property
     def _sender(self) -> str:
-        sender: str = self._settings[EMAIL_FROM][0]
+        sender: str = self.settings[EMAIL_FROM][0]
         return sender
 
     @property

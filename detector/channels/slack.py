@@ -14,6 +14,7 @@ from detector.channels.channel import (
     Channel,
     ChannelEnvironment,
     ChannelOption,
+    ConfiguredChannel,
     DeliveryContext,
     DeliveryResult,
     send_parts,
@@ -38,8 +39,6 @@ from detector.settings import (
     SLACK_MIN,
     SLACK_TOKEN,
     SLACK_WEBHOOK_URL,
-    Rung,
-    Setting,
     Settings,
 )
 
@@ -99,19 +98,11 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
     yield from find_clear_text(settings, SLACK_WEBHOOK_URL, *([SLACK_API_URL] if token else []))
 
 
-class _Slack:
+class _Slack(ConfiguredChannel):
     """The common part of both ways to post."""
 
     name = KIND
-
-    def __init__(self, settings: Settings, environment: ChannelEnvironment) -> None:
-        self._settings = settings
-        self._environment = environment
-
-    @property
-    def rung(self) -> Rung:
-        """What it receives."""
-        return self._settings[SLACK_MIN]
+    rung_setting = SLACK_MIN
 
     def load_client(self) -> None:
         """Import Slack's SDK and its HTTP client."""
@@ -121,25 +112,22 @@ class _Slack:
         from detector.clients.connection import build_network_policy
         from detector.clients.slack_api import Slack
 
-        environment = self._environment
-        network = build_network_policy(self._settings, environment.environ, context.deadline)
+        environment = self.environment
+        network = build_network_policy(self.settings, environment.environ, context.deadline)
         return Slack(network, environment.clock)
 
 
 class Webhook(_Slack):
     """An incoming webhook, which can post, but neither edit nor reply."""
 
-    setting: Setting[Any] = SLACK_WEBHOOK_URL
+    setting = SLACK_WEBHOOK_URL
+    advice = _WEBHOOK
     display_name = "an incoming webhook"
-
-    def get_advice(self, reason: str) -> str:
-        """Return what a person can do where it failed for that reason."""
-        return _WEBHOOK.get(reason)
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Post the message; raises ExternalError."""
         client = self._build_client(context)
-        url = self._settings[SLACK_WEBHOOK_URL]
+        url = self.settings[SLACK_WEBHOOK_URL]
         return send_parts(
             message.split(count_fitting),
             lambda part: send_with_fallback(part, lambda payload: client.send_webhook(url, payload)),
@@ -156,35 +144,30 @@ class Webhook(_Slack):
 class Bot(_Slack):
     """A bot token, with which resolved events edit the earlier message and reply in its thread."""
 
-    setting: Setting[Any] = SLACK_TOKEN
+    setting = SLACK_TOKEN
+    advice = _BOT
 
     @property
     def display_name(self) -> str:
         """The channel that the bot posts to."""
-        return f"channel {self._settings[SLACK_CHANNEL]}, by a bot token"
-
-    def get_advice(self, reason: str) -> str:
-        """Return what a person can do where it failed for that reason."""
-        return _BOT.get(reason)
+        return f"channel {self.settings[SLACK_CHANNEL]}, by a bot token"
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Post new events, worst first, then replies and edits; raises ExternalError if none is accepted."""
-        return SlackDelivery(self._build_client(context), self._settings, context.on_progress).deliver(
-            message
-        )
+        return SlackDelivery(self._build_client(context), self.settings, context.on_progress).deliver(message)
 
     def fetch_acknowledgements(self, context: AckContext) -> AckAnswer:
         """Return the reactions to the newest message of each open condition; raises ExternalError.
 
         It needs the scope reactions:read, and asks only where AEGIS_PT_ACK_FROM names somebody of Slack.
         """
-        senders: tuple[str, ...] = self._settings[ACK_FROM]
+        senders: tuple[str, ...] = self.settings[ACK_FROM]
         if not any(sender.kind == KIND for sender in map(parse_sender, senders)):
             return AckAnswer()
         from detector.clients.slack_api import SlackError
 
         client = self._build_client(context)
-        api, token = self._settings[SLACK_API_URL], self._settings[SLACK_TOKEN]
+        api, token = self.settings[SLACK_API_URL], self.settings[SLACK_TOKEN]
         requests: list[AckRequest] = []
         for ref in list_refs(context, KIND):
             query = {"channel": ref.channel, "timestamp": ref.ts, "full": "true"}
