@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from msgspec import Struct
@@ -18,7 +18,13 @@ from msgspec.structs import replace
 
 from detector import __version__
 from detector.clients.connection import Deadline, NetworkPolicy
-from detector.clients.http_client import Page, build_status_error, parse_origin, send_request
+from detector.clients.http_client import (
+    Page,
+    build_status_error,
+    fetch_following_redirects,
+    parse_origin,
+    send_request,
+)
 from detector.formats.errors import (
     CREDENTIALS,
     DENIED,
@@ -41,9 +47,9 @@ from detector.formats.strict_json import parse_document, to_one_line
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the API's maximum
-_OK, _REDIRECTS = range(200, 300), (301, 302, 303, 307, 308)
+_OK = range(200, 300)
 _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
-_MAX_REDIRECTS, _MAX_MESSAGE, _TIME_DIGITS = 3, 200, 11
+_MAX_MESSAGE, _TIME_DIGITS = 200, 11
 _NO_CONTENT, _SERVER_ERROR = 204, 500
 _ATTEMPT_SEC = 10.0  # of one dispatch: one that hangs must leave time for a retry
 _NETWORK_REASONS = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
@@ -72,7 +78,7 @@ class GitHub(Struct, frozen=True):
         def fetch_once() -> Page:
             page = _mark_resets_retryable(lambda: self._send_once("GET", url))
             if page.status not in _OK:
-                self._raise_refusal(page)
+                raise self._build_refusal(page)
             return page
 
         page = retry(fetch_once, self.network.deadline, self.pause)
@@ -129,7 +135,8 @@ class GitHub(Struct, frozen=True):
             if page.status >= _SERVER_ERROR:
                 raise build_status_error(page, self.clock)
             if page.status != _NO_CONTENT:
-                self._raise_permanent_refusal(page)
+                refusal = self._build_refusal(page)
+                raise ExternalError(str(refusal), reason=refusal.reason)
 
         retry(send_once_retryable, self.network.deadline, self.pause)
 
@@ -155,44 +162,33 @@ class GitHub(Struct, frozen=True):
         return send_request(network or self.network, request, methods=("GET", "POST"))
 
     def _fetch_following_redirects(self, url: str) -> bytes:
-        for _ in range(_MAX_REDIRECTS + 1):
-            page = self._send_once("GET", url)
-            if page.status not in _REDIRECTS:
-                return page.body if page.status in _OK else self._raise_refusal(page)
-            url = self._resolve_redirect(url, page)
-        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+        page = fetch_following_redirects(
+            url, lambda address: self._send_once("GET", address), self._check_redirect
+        )
+        if page.status not in _OK:
+            raise self._build_refusal(page)
+        return page.body
 
-    def _resolve_redirect(self, url: str, page: Page) -> str:
-        try:
-            target = httpx.URL(url).join(page.headers.get("location", ""))
-        except httpx.InvalidURL:
-            raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
+    def _check_redirect(self, target: httpx.URL, _: httpx.URL) -> None:
         if target.scheme != httpx.URL(self.api).scheme or not target.host:
             raise ExternalError("it redirects out of TLS", reason=REDIRECTED)
-        return str(target)
 
-    def _raise_permanent_refusal(self, page: Page) -> NoReturn:
-        try:
-            self._raise_refusal(page)
-        except ExternalError as error:
-            raise ExternalError(str(error), reason=error.reason) from None
-
-    def _raise_refusal(self, page: Page) -> NoReturn:
-        """Raise the error of GitHub's refusal; a 403 may be a rate limit."""
+    def _build_refusal(self, page: Page) -> ExternalError:
+        """Return the error of GitHub's refusal; a 403 may be a rate limit."""
         error = build_status_error(page, self.clock)
         message = _extract_message(page, self.token)
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
             reset_at = _get_rate_limit_reset(page)
             suffix = f" until {reset_at:%H:%M:%S} UTC" if reset_at else ""
-            raise ExternalError(f"its rate limit is used up{suffix}", reason=THROTTLED) from None
+            return ExternalError(f"its rate limit is used up{suffix}", reason=THROTTLED)
         if page.status == _FORBIDDEN and "rate limit" in message.lower():
-            raise ExternalError("its secondary rate limit was reached", reason=THROTTLED) from None
+            return ExternalError("its secondary rate limit was reached", reason=THROTTLED)
         if page.status == _UNPROCESSABLE:
             text = f"it answered 422: {message or 'not processable'}"
-            raise ExternalError(text, reason=UNREADABLE) from None
+            return ExternalError(text, reason=UNREADABLE)
         if error.reason in (CREDENTIALS, DENIED) and message:
-            raise ExternalError(f"it answered {page.status}: {message}", reason=error.reason) from None
-        raise error from None
+            return ExternalError(f"it answered {page.status}: {message}", reason=error.reason)
+        return error
 
 
 def _mark_resets_retryable(read: Callable[[], T]) -> T:

@@ -97,18 +97,14 @@ class HttpClient(Struct, frozen=True):
         socket_path: str | None,
         own_headers: Mapping[str, str],
     ) -> Page:
-        for _ in range(_MAX_REDIRECTS + 1):
+        def send(address: str) -> Page:
             headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", **own_headers}
-            credential = self.credentials.get(parse_origin(url))
+            credential = self.credentials.get(parse_origin(address))
             if credential:
                 headers["authorization"] = credential
-            page = send_request(self.network, httpx.Request("GET", url, headers=headers), socket_path)
-            if page.status not in _REDIRECTS:
-                return self._check_status(page, should_keep)
-            url = _resolve_redirect(url, page)
-        raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+            return send_request(self.network, httpx.Request("GET", address, headers=headers), socket_path)
 
-    def _check_status(self, page: Page, should_keep: Callable[[Page], bool]) -> Page:
+        page = fetch_following_redirects(url, send, _check_same_origin)
         if page.status in _OK or should_keep(page):
             return page
         raise build_status_error(page, self.clock)
@@ -142,19 +138,32 @@ def parse_retry_after(page: Page, clock: Callable[[], datetime]) -> float | None
     return None if moment is None else max(0.0, (moment - clock()).total_seconds())
 
 
-def _resolve_redirect(url: str, page: Page) -> str:
-    """Return the target of a redirect, which must be in the same origin; raises ExternalError."""
-    try:
-        target = httpx.URL(url).join(page.headers.get("location", ""))
-        elsewhere = parse_origin(str(target)) != parse_origin(url)
-    except (httpx.InvalidURL, ExternalError):
-        raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
-    if elsewhere:
-        target_origin = redact_excerpt(
-            f"{target.scheme}://{target.netloc.decode('ascii', 'replace').rpartition('@')[2]}"
-        )
-        raise ExternalError(f"it redirects to {target_origin}, which is not followed", reason=REDIRECTED)
-    return str(target)
+def fetch_following_redirects(
+    url: str, send: Callable[[str], Page], check: Callable[[httpx.URL, httpx.URL], None]
+) -> Page:
+    """Return the first page that redirects no further; raises ExternalError, also after the third one.
+
+    `check` raises ExternalError for an address that is not followed, and for the address it came from.
+    """
+    for _ in range(_MAX_REDIRECTS + 1):
+        page = send(url)
+        if page.status not in _REDIRECTS:
+            return page
+        try:
+            target = httpx.URL(url).join(page.headers.get("location", ""))
+        except httpx.InvalidURL:
+            raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
+        check(target, httpx.URL(url))
+        url = str(target)
+    raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+
+
+def _check_same_origin(target: httpx.URL, source: httpx.URL) -> None:
+    """Raise ExternalError where a redirect leaves the origin."""
+    if (target.scheme, target.host, target.port) != (source.scheme, source.host, source.port):
+        netloc = target.netloc.decode("ascii", "replace").rpartition("@")[2]
+        origin = redact_excerpt(f"{target.scheme}://{netloc}")
+        raise ExternalError(f"it redirects to {origin}, which is not followed", reason=REDIRECTED)
 
 
 def send_request(
