@@ -19,8 +19,7 @@ from detector.formats.redaction import redact_text
 from detector.formats.strict_json import MAX_BYTES, to_one_line
 from detector.render.github_output import (
     MAX_SUMMARY_BYTES,
-    format_error_annotation,
-    format_warning_annotation,
+    format_annotation,
     render_job_summary,
 )
 from detector.render.lines import format_decision
@@ -77,8 +76,8 @@ def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
     for fault in result.faults:
         job.app.print_stderr(f"detector: {fault}")
     if job.app.environ.get("GITHUB_ACTIONS") == "true":
-        lines = [format_error_annotation(_TITLE, to_one_line(text)) for text in result.faults]
-        lines += [format_warning_annotation(_TITLE, to_one_line(text)) for text in result.notes]
+        lines = [format_annotation("error", _TITLE, to_one_line(text)) for text in result.faults]
+        lines += [format_annotation("warning", _TITLE, to_one_line(text)) for text in result.notes]
         with suppress(OSError, ValueError):
             job.app.stderr.writelines(f"{line}\n" for line in lines)
     _write_job_summary(job, result, summary or job.app.environ.get("GITHUB_STEP_SUMMARY"))

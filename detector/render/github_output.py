@@ -7,9 +7,9 @@ The runner reads every line of both streams. It executes `::command::` at the be
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from typing import Literal
 
-from detector.domain.report import ChannelHealth, Report
+from detector.domain.report import Report
 from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
@@ -36,23 +36,11 @@ def escape_commands_in_json(text: str) -> str:
     return text.replace("##[", "#\\u0023[")
 
 
-def format_error_annotation(title: str, message: str) -> str:
-    """Return the workflow command that shows an error on the run's page."""
-    return _format_annotation("error", title, message)
-
-
-def format_warning_annotation(title: str, message: str) -> str:
-    """Return the workflow command that shows a warning on the run's page."""
-    return _format_annotation("warning", title, message)
-
-
-def _format_annotation(kind: str, title: str, message: str) -> str:
-    body = (
-        redact_text(message)[:_MAX_ANNOTATION_CHARS]
-        .replace("%", "%25")
-        .replace("\r", "%0D")
-        .replace("\n", "%0A")
-    )
+def format_annotation(kind: Literal["error", "warning"], title: str, message: str) -> str:
+    """Return the workflow command that shows an error or a warning on the run's page."""
+    body = redact_text(message)[:_MAX_ANNOTATION_CHARS]
+    for sign, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        body = body.replace(sign, code)
     head = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{kind} title={head}::{body}"
 
@@ -99,16 +87,11 @@ def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 def _list_channel_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for name, health in sorted(report.channels.items()):
-        yield name, _format_last_success(health.last_success), _format_last_error(health)
-
-
-def _format_last_success(moment: datetime | None) -> str:
-    return "never" if moment is None else format_to_second(moment)
-
-
-def _format_last_error(health: ChannelHealth) -> str:
-    error = health.last_error
-    return f"{format_to_second(error.at)}: {error.said}" if error is not None and health.failures else ""
+        success, error = health.last_success, health.last_error
+        failure = (
+            f"{format_to_second(error.at)}: {error.said}" if error is not None and health.failures else ""
+        )
+        yield name, "never" if success is None else format_to_second(success), failure
 
 
 def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

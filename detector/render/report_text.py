@@ -103,9 +103,7 @@ def _render_card(card: ConditionCard) -> Iterator[str]:
 
 def render_report_markdown(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
     """Yield the report as Markdown: an entry of a work log, all data escaped."""
-    yield f"## {escape_markdown(format_final_line(report))}"
-    yield ""
-    yield from (f"- {escape_markdown(line)}" for line in _list_facts(report, zones))
+    yield from render_first_screen(report, zones, "##")
     for card in report.conditions:
         first, *rest = (escape_markdown(line.strip()) for line in _render_card(card))
         yield f"- **{first}**"
@@ -121,9 +119,9 @@ def render_report_markdown(report: SessionReport, zones: tuple[str, ...]) -> Ite
     yield f"**{escape_markdown(format_final_line(report))}**"
 
 
-def render_first_screen(report: SessionReport, zones: tuple[str, ...]) -> Iterator[str]:
+def render_first_screen(report: SessionReport, zones: tuple[str, ...], level: str = "####") -> Iterator[str]:
     """Yield the first screen as Markdown for a job's summary, which has the golden signals itself."""
-    yield f"#### {escape_markdown(format_final_line(report))}"
+    yield f"{level} {escape_markdown(format_final_line(report))}"
     yield ""
     yield from (f"- {escape_markdown(line)}" for line in _list_facts(report, zones))
 

@@ -9,8 +9,7 @@ import pytest
 from detector.render.github_output import (
     escape_commands,
     escape_commands_in_json,
-    format_error_annotation,
-    format_warning_annotation,
+    format_annotation,
 )
 from tests.support.program import answer
 
@@ -45,18 +44,20 @@ def test_what_is_said_on_stderr_is_no_command(name):
 
 
 def test_an_error_carries_its_text_whole_and_as_one_line():
-    assert format_error_annotation("PT health", "50 %\r\nnext") == "::error title=PT health::50 %25%0D%0Anext"
+    assert (
+        format_annotation("error", "PT health", "50 %\r\nnext") == "::error title=PT health::50 %25%0D%0Anext"
+    )
 
 
 def test_a_warning_differs_from_an_error_in_its_name_alone():
-    assert format_warning_annotation("PT health", "50 %") == "::warning title=PT health::50 %25"
+    assert format_annotation("warning", "PT health", "50 %") == "::warning title=PT health::50 %25"
 
 
 def test_a_title_cannot_end_early():
-    assert format_error_annotation("a:b,c%", "x") == "::error title=a%3Ab%2Cc%25::x"
+    assert format_annotation("error", "a:b,c%", "x") == "::error title=a%3Ab%2Cc%25::x"
 
 
 def test_an_error_holds_no_secret_and_is_bounded():
-    said = format_error_annotation("t", "token=ghs_canaryOfThisVeryRun7aaaaaaaaaaaaaaaa " + "x" * 10_000)
+    said = format_annotation("error", "t", "token=ghs_canaryOfThisVeryRun7aaaaaaaaaaaaaaaa " + "x" * 10_000)
     assert "canary" not in said
     assert len(said) < 2100
