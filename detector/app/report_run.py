@@ -43,7 +43,7 @@ from detector.reconciliation.freshness import DataAge, compute_data_age
 from detector.report.build_session import SessionInput, build_session_report, choose_window
 from detector.report.run_record import RunHistory, RunRecord, build_history
 from detector.settings import ARTIFACT, CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
-from detector.storage.zip_archive import extract_only_member
+from detector.storage.zip_archive import extract_member
 
 _LINES = (".ndjson", ".jsonl")
 _SUFFIXES = (".json", ".zip", *_LINES)
@@ -176,7 +176,7 @@ def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
                     yield f"{name} line {number}", line
         return
     data = read_file(file, MAX_BYTES + 1).data
-    yield name, extract_only_member(data) if file.suffix == ".zip" else data
+    yield name, extract_member(data) if file.suffix == ".zip" else data
 
 
 def _evaluate_snapshots(

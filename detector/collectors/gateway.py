@@ -161,12 +161,16 @@ def parse_kernel_tables(texts: Iterable[str], port: int) -> PortState | None:
 
 def parse_ss(text: str, port: int) -> PortState | None:
     """Read `ss -tan`; None where it is not its output."""
-    return _parse_columns(text, port, _SS) if text.startswith("State") else None
+    return _count_states(_iter_states(text, port, *_SS)) if text.startswith("State") else None
 
 
 def parse_netstat(text: str, port: int) -> PortState | None:
     """Read `netstat -an`; macOS ends an address with a dot and the port; None where it is not its output."""
-    return _parse_columns(text, port, _NETSTAT) if "Local Address" in text or "tcp" in text else None
+    return (
+        _count_states(_iter_states(text, port, *_NETSTAT))
+        if "Local Address" in text or "tcp" in text
+        else None
+    )
 
 
 def parse_lsof(text: str, port: int, sees_all: bool) -> PortState:
@@ -178,10 +182,6 @@ def parse_lsof(text: str, port: int, sees_all: bool) -> PortState:
     if state.listening or sees_all:
         return state
     return PortState(None, state.established, state.close_wait)
-
-
-def _parse_columns(text: str, port: int, columns: tuple[int, int]) -> PortState:
-    return _count_states(_iter_states(text, port, *columns))
 
 
 def _iter_states(text: str, port: int, state_column: int, local_column: int) -> Iterator[str]:

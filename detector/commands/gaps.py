@@ -83,14 +83,17 @@ def command(app: AppContext, /, **options: Any) -> int:
     GITHUB_TOKEN (Actions: read); a public repository needs none. Exit 0: judged. 1: with --fail-on-missing, a
     window was not covered. 3: some windows are unknown, because not every run could be listed.
     """
+    from detector.schedule import judge
+
     settings = app.load_settings(options["env_file"])
     now = _get_now(app, options)
     time_range = _parse_range(options, now)
     schedule = load_schedule(options["workflow"], options["worker"])
     listing, origin = _list_runs(app, settings, options, (time_range, now, schedule))
-    report = _judge_gaps(
-        schedule, listing, time_range, _build_scope(options, now, listing, schedule.title), settings
-    )
+    grace = timedelta(minutes=options["grace_minutes"])
+    scope = Scope(grace, now, unread=listing.unread, title_prefix=schedule.title)
+    closures = settings.files[MARKET_CLOSURES.name]
+    report = judge(schedule.lanes, listing.runs, time_range, scope, closures)
     output_code = _print_report(
         app, report, {**_describe_files(schedule), **origin}, settings if not options["as_json"] else None
     )
@@ -192,22 +195,6 @@ def _build_progress_printer(app: AppContext) -> Callable[[datetime], None]:
             app.stderr.flush()
 
     return print_progress
-
-
-def _build_scope(options: dict[str, Any], now: datetime, listing: Listing, title: str) -> Scope:
-    return Scope(timedelta(minutes=options["grace_minutes"]), now, unread=listing.unread, title_prefix=title)
-
-
-def _judge_gaps(
-    schedule: LoadedSchedule,
-    listing: Listing,
-    time_range: tuple[datetime, datetime],
-    scope: Scope,
-    settings: Settings,
-) -> GapReport:
-    from detector.schedule import judge
-
-    return judge(schedule.lanes, listing.runs, time_range, scope, settings.files[MARKET_CLOSURES.name])
 
 
 def _describe_files(schedule: LoadedSchedule) -> dict[str, Any]:

@@ -22,12 +22,7 @@ _ENCRYPTED = 0x1
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
 
 
-def extract_only_member(data: bytes) -> bytes:
-    """Return the content of the archive's one member, whatever its name; raises InputError."""
-    return extract_member(data, None)
-
-
-def extract_member(data: bytes, name: str | None) -> bytes:
+def extract_member(data: bytes, name: str | None = None) -> bytes:
     """Return the content of the archive's one member, called `name` if given; raises InputError."""
     if len(data) > MOST_COMPRESSED:
         raise InputError(f"the archive is larger than {MOST_COMPRESSED} bytes")
