@@ -287,7 +287,8 @@ def _parse_closures(text: str) -> Closures:
 
 
 def _load_timetable(path: str) -> Timetable:
-    from detector.schedule import LaneTimetable, parse_workflow_lanes, parse_yaml
+    from detector.schedule.expected import LaneTimetable
+    from detector.schedule.schedule_files import parse_workflow_lanes, parse_yaml
 
     lanes = parse_file(path, SCHEDULE.name, lambda text: parse_workflow_lanes(parse_yaml(text)))
     return LaneTimetable(lanes)

@@ -118,7 +118,7 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
     The Worker's file of the checkout belongs to the workflow of the checkout: for another workflow it is read
     only where it is named.
     """
-    from detector.schedule import get_title_prefix, parse_workflow_lanes, parse_yaml
+    from detector.schedule.schedule_files import get_title_prefix, parse_workflow_lanes, parse_yaml
 
     path = Path(workflow or WORKFLOW)
     if workflow is None and not path.is_file():
@@ -139,6 +139,6 @@ def load_schedule(workflow: str | None, worker: str | None) -> LoadedSchedule:
 
 def load_worker_lanes(worker: Path) -> tuple[Lane, ...]:
     """Read the Worker's lanes from its configuration; raises InputError."""
-    from detector.schedule import parse_jsonc, parse_worker_lanes
+    from detector.schedule.schedule_files import parse_jsonc, parse_worker_lanes
 
     return parse_file(str(worker), "--worker", lambda text: parse_worker_lanes(parse_jsonc(text)))

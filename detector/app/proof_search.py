@@ -99,7 +99,7 @@ def wait_for_proof(search: ProofSearch) -> None:
 
 
 def _update_proof(search: ProofSearch) -> None:
-    from detector.schedule import parse_run
+    from detector.schedule.run_list import parse_run
     from detector.schedule.worker_proof import ProofCriteria, find_proof
 
     github = build_github_client(search.app, search.settings, search.repository, _QUERY_SEC)

@@ -77,7 +77,7 @@ def command(
 
 
 def _resolve_source(source: str | None) -> str:
-    from detector.schedule import WORKER_SOURCE
+    from detector.schedule.schedule_files import WORKER_SOURCE
 
     name = source or f"cli:{_get_host()}"
     if name.lower().startswith(WORKER_SOURCE):

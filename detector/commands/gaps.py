@@ -32,7 +32,7 @@ from detector.formats.times import format_time
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
-    from detector.schedule import Listing
+    from detector.schedule.run_list import Listing
 
 _MISSED, _UNDECIDED = 1, 3
 _LONGEST_RANGE = timedelta(days=400)  # GitHub keeps runs no longer
@@ -83,7 +83,7 @@ def command(app: AppContext, /, **options: Any) -> int:
     GITHUB_TOKEN (Actions: read); a public repository needs none. Exit 0: judged. 1: with --fail-on-missing, a
     window was not covered. 3: some windows are unknown, because not every run could be listed.
     """
-    from detector.schedule import judge
+    from detector.schedule.judge import judge
 
     settings = app.load_settings(options["env_file"])
     now = _get_now(app, options)
@@ -140,7 +140,7 @@ def _list_runs(
 
 
 def _read_runs(app: AppContext, name: str, complete_to: datetime | None, schedule: LoadedSchedule) -> Listing:
-    from detector.schedule import WorkflowFile, parse_listing
+    from detector.schedule.run_list import WorkflowFile, parse_listing
 
     workflow = WorkflowFile(schedule.workflow.name, schedule.name)
     try:

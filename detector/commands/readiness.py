@@ -160,8 +160,8 @@ def _check_test_output(row: ReadinessRow) -> ReadinessRow:
 
 
 def _check_consistency(root: Path) -> Iterator[ReadinessRow]:
-    from detector.schedule import parse_jsonc, parse_yaml
     from detector.schedule.consistency import ScheduleDocuments, check_consistency
+    from detector.schedule.schedule_files import parse_jsonc, parse_yaml
 
     documents = {}
     for name, parse in ((WORKFLOW, parse_yaml), (WORKER, parse_jsonc)):

@@ -9,7 +9,7 @@ import pytest
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.clients.github_api import GitHub
 from detector.clients.workflow_runs import WorkflowRuns
-from detector.schedule import Listing
+from detector.schedule.run_list import Listing
 from tests.support.github_runs import FakeGitHub, github_on_loopback, listed, rate_limited
 from tests.support.snapshots import NOW
 from tests.support.workflow_runs import at, item

@@ -12,7 +12,7 @@ import pytest
 
 from detector.domain.run_windows import Scope, UnreadSpan
 from detector.render.gaps import NOT_ALONE, render_gap_report
-from detector.schedule import judge
+from detector.schedule.judge import judge
 from tests.support.github_runs import FakeGitHub, github_on_loopback, rate_limited
 from tests.support.loopback import closed_port
 from tests.support.program import Answer, answer

@@ -19,7 +19,7 @@ from detector.render.setup_files import (
     SHARED_WORKFLOW,
     list_workflow_secrets,
 )
-from detector.schedule import get_title_prefix, parse_workflow_lanes, parse_yaml
+from detector.schedule.schedule_files import get_title_prefix, parse_workflow_lanes, parse_yaml
 from detector.settings import parse_env_file, resolve_settings
 from tests.support.github_memory import WORKFLOW
 from tests.support.snapshots import NOW, ROOT

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from detector.domain.run_windows import TITLE_PREFIX
-from detector.schedule import parse_jsonc, parse_worker_lanes, parse_workflow_lanes, parse_yaml
 from detector.schedule.consistency import ScheduleDocuments, check_consistency
+from detector.schedule.schedule_files import parse_jsonc, parse_worker_lanes, parse_workflow_lanes, parse_yaml
 from tests.support.snapshots import ROOT
 
 FILE = "notify-aws-ibkr-pt-health.yml"

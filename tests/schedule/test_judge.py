@@ -19,7 +19,8 @@ from detector.domain.run_windows import (
     UnreadSpan,
     WorkflowRun,
 )
-from detector.schedule import judge, parse_worker_lanes, parse_workflow_lanes
+from detector.schedule.judge import judge
+from detector.schedule.schedule_files import parse_worker_lanes, parse_workflow_lanes
 from tests.support.workflow_runs import FALLBACK, PRIMARY, WORKER, at, dispatched, run, scheduled
 
 ABSENT = {"MODE": "absent", "PERIOD_MINUTES": "10", "ON_ITS_WAY_MINUTES": "5", "WATCH_TO_UTC": "22:00"}

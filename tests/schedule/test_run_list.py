@@ -9,7 +9,7 @@ import pytest
 
 from detector.formats.errors import InputError
 from detector.formats.times import NEVER, RUNS_UNTIL
-from detector.schedule import Listing, WorkflowFile, parse_listing, parse_run
+from detector.schedule.run_list import Listing, WorkflowFile, parse_listing, parse_run
 from tests.support.workflow_runs import answered, at, item
 
 LISTED = at("2026-06-01T16:00Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.schedule import parse_jsonc, parse_worker_lanes, parse_workflow_lanes, parse_yaml
+from detector.schedule.schedule_files import parse_jsonc, parse_worker_lanes, parse_workflow_lanes, parse_yaml
 from tests.support.schedule_claims import ScheduleFacts, find_document_fault
 from tests.support.snapshots import ROOT
 

@@ -11,7 +11,7 @@ import pytest
 
 from detector.domain.run_windows import StandBy
 from detector.formats.errors import InputError
-from detector.schedule import (
+from detector.schedule.schedule_files import (
     get_title_prefix,
     parse_jsonc,
     parse_worker_lanes,

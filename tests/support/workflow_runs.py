@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.domain.run_windows import WorkflowRun
 from detector.formats.times import format_time
-from detector.schedule import parse_run
+from detector.schedule.run_list import parse_run
 
 PRIMARY = "7,17,27,37,47,57 13-21 * * MON-FRI"
 FALLBACK = "12,22,32,42,52 13-21 * * MON-FRI"
