@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from detector.domain.facts import FACT_NAMES, Facts
-from detector.domain.gate_report import Answer, GateReport, Stage
+from detector.domain.gate_report import AFTER, BEFORE, OPEN, Answer, GateReport, Stage
 from detector.domain.judgement import Judgement
 from detector.domain.report import Report
 from detector.market.hours import Session
@@ -69,7 +69,7 @@ class GateCheck(Struct, frozen=True):
 
     name: str
     title: str
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = (BEFORE, AFTER, OPEN)
     sees: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()

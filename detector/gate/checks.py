@@ -9,11 +9,11 @@ from detector.gate import runtime_checks as runtime
 from detector.gate.check import GateCheck
 from detector.gate.exposure import PINNED
 
-_ALL, _ROLLOUT, _MORNING = (BEFORE, AFTER, OPEN), (BEFORE, AFTER), (OPEN,)
+_ROLLOUT, _MORNING = (BEFORE, AFTER), (OPEN,)
 _OWN_POSITIONS = ("store_positions", "open_positions")
 
 CHECKS: tuple[GateCheck, ...] = (
-    GateCheck("snapshot", "the snapshot is of now", _ALL, decide=rollout.decide_snapshot),
+    GateCheck("snapshot", "the snapshot is of now", decide=rollout.decide_snapshot),
     GateCheck("session", "a session comes, and its hours are known", _MORNING, decide=morning.decide_session),
     GateCheck(
         "approval",
@@ -35,7 +35,6 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "runtime_task",
         "exactly one runtime task",
-        _ALL,
         sees=("service", "tasks"),
         rules=("ecs_service_count_mismatch", "ecs_task_count_mismatch"),
         decide=runtime.decide_task,
@@ -44,7 +43,6 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "runtime_processes",
         "the processes of the runtime run, each once",
-        _ALL,
         sees=("processes",),
         rules=("process_down", "process_restart_loop"),
         decide=runtime.decide_processes,
@@ -61,7 +59,6 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "standby",
         "the standby is at rest",
-        _ALL,
         sees=("containers",),
         rules=("standby_running",),
         signal="standby_guard",
@@ -69,7 +66,6 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "heartbeat",
         "the heartbeat is fresh",
-        _ALL,
         sees=("heartbeat_at",),
         decide=runtime.decide_heartbeat,
         signal="heartbeat",
@@ -82,24 +78,11 @@ CHECKS: tuple[GateCheck, ...] = (
         rules=("broker_disconnected",),
         decide=runtime.decide_link,
     ),
-    GateCheck(
-        "pending_exits",
-        "no exit is pending",
-        _ALL,
-        sees=("pending_exits",),
-        decide=runtime.build_zero_check("pending_exits"),
-    ),
-    GateCheck(
-        "stuck_exits",
-        "no exit is stuck",
-        _ALL,
-        sees=("stuck_exits",),
-        decide=runtime.build_zero_check("stuck_exits"),
-    ),
+    runtime.build_zero_check("pending_exits", "no exit is pending"),
+    runtime.build_zero_check("stuck_exits", "no exit is stuck"),
     GateCheck(
         "pending_orders",
         "no order is pending",
-        _ALL,
         sees=("pending_orders",),
         adds=("pending_order_stale",),
         decide=runtime.decide_pending,
@@ -115,7 +98,6 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "reconcile_flags",
         "every reconciliation flag is false",
-        _ALL,
         sees=("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending"),
         rules=("reconcile_pending",),
         decide=runtime.decide_flags,
@@ -123,46 +105,31 @@ CHECKS: tuple[GateCheck, ...] = (
     GateCheck(
         "reconcile_proof",
         "reconciliation is proven in the logs",
-        _ALL,
         sees=("logs",),
         rules=("reconcile_unproven",),
         decide=runtime.decide_proof,
     ),
-    GateCheck(
-        "send_outcome",
+    runtime.build_zero_check(
+        "send_outcome_unknown",
         "no order's sending has an unknown outcome",
-        _ALL,
-        sees=("send_outcome_unknown",),
-        rules=("send_outcome_unknown",),
-        decide=runtime.build_zero_check("send_outcome_unknown"),
+        "send_outcome",
+        ("send_outcome_unknown",),
     ),
-    GateCheck(
-        "unknown_fills",
-        "no fill is unknown",
-        _ALL,
-        sees=("unknown_fills",),
-        rules=("unknown_fill",),
-        decide=runtime.build_zero_check("unknown_fills"),
-    ),
-    GateCheck(
-        "broker_confirmation",
+    runtime.build_zero_check("unknown_fills", "no fill is unknown", rules=("unknown_fill",)),
+    runtime.build_zero_check(
+        "broker_confirmation_required",
         "no order waits for the broker's confirmation",
-        _ALL,
-        sees=("broker_confirmation_required",),
-        rules=("broker_confirmation_required",),
-        decide=runtime.build_zero_check("broker_confirmation_required"),
+        "broker_confirmation",
+        ("broker_confirmation_required",),
     ),
     GateCheck(
         "session_conflict",
         "no other session is in the way",
-        _ALL,
         sees=("logs",),
         rules=("session_conflict",),
         decide=runtime.decide_logs_quiet,
     ),
-    GateCheck(
-        "no_critical_event", "the detector lists no critical event", _ALL, decide=runtime.decide_events
-    ),
+    GateCheck("no_critical_event", "the detector lists no critical event", decide=runtime.decide_events),
     GateCheck(
         "exposure",
         "what is held is known",

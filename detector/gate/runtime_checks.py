@@ -9,22 +9,22 @@ from detector.domain.gate_report import NO, UNPROVEN, YES
 from detector.domain.runtime_rows import ENTRY
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration, format_limit, format_time
-from detector.gate.check import Decide, GateContext, GateDecision
+from detector.gate.check import GateCheck, GateContext, GateDecision
 from detector.reconciliation.working_orders import WorkingOrders
 from detector.settings import EXPECTED_TASKS, HEARTBEAT_STALE_SEC, PENDING_ORDER_STALE_SEC, TRADER_CONTAINER
 
 _MOST_EVENTS = 3
 
 
-def build_zero_check(fact: str) -> Decide:
-    """Return the decision that a count is 0, or a flag false."""
+def build_zero_check(fact: str, title: str, name: str = "", rules: tuple[str, ...] = ()) -> GateCheck:
+    """Return the check that a count is 0, or a flag false; its name is the fact's where none is given."""
 
     def decide(context: GateContext) -> Iterator[GateDecision]:
         value = known(getattr(context.facts, fact))
         text = str(value).lower() if isinstance(value, bool) else str(value)
         yield GateDecision(NO if value else YES, f"{fact} = {text}")
 
-    return decide
+    return GateCheck(name or fact, title, sees=(fact,), rules=rules, decide=decide)
 
 
 def decide_flags(context: GateContext) -> Iterator[GateDecision]:
