@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
-_NO_MUTES: tuple[Mute, ...] = ()
 
 
 class ExitCode(IntEnum):
@@ -188,21 +187,18 @@ def _load_files(settings: Settings) -> dict[str, Any]:
     files: dict[str, Any] = {}
     loaders: dict[str, Callable[[], Any]] = {
         PROFILE.name: lambda: _load_profile(settings[PROFILE]),
-        MARKET_CLOSURES.name: lambda: _load_toml(
-            MARKET_CLOSURES.name, closures, _parse_closures, NO_CLOSURES
+        MARKET_CLOSURES.name: lambda: (
+            parse_file(closures, MARKET_CLOSURES.name, _parse_closures) if closures else NO_CLOSURES
         ),
-        MUTES.name: lambda: _load_toml(
-            MUTES.name, mutes, lambda text: _parse_mutes(text, files.get(PROFILE.name)), _NO_MUTES
+        MUTES.name: lambda: (
+            parse_file(mutes, MUTES.name, lambda text: _parse_mutes(text, files.get(PROFILE.name)))
+            if mutes
+            else ()
         ),
     }
     if settings[SCHEDULE]:
         loaders[SCHEDULE.name] = lambda: _load_timetable(settings[SCHEDULE])
-    faults = [
-        *_check_fact_names(settings),
-        *_check_signal_names(settings),
-        *_check_zones(settings),
-        *_check_section_names(settings),
-    ]
+    faults = [*_find_unknown_names(settings), *_find_unknown_zones(settings)]
     for name, load in loaders.items():
         try:
             files[name] = load()
@@ -213,27 +209,23 @@ def _load_files(settings: Settings) -> dict[str, Any]:
     return files
 
 
-def _check_fact_names(settings: Settings) -> list[str]:
-    unknown = [name for name in settings[REQUIRED] if name not in FACT_NAMES]
-    return [f"{REQUIRED.name}: no fact is named {name!r}" for name in unknown]
+def _find_unknown_names(settings: Settings) -> Iterator[str]:
+    """Yield a fault for each fact, signal and section that a setting names and nobody knows."""
+    for name in settings[REQUIRED]:
+        if name not in FACT_NAMES:
+            yield f"{REQUIRED.name}: no fact is named {name!r}"
+    for name in settings[SIGNALS_OFF]:
+        if not is_signal(name):
+            known = ", ".join(signal.name for signal in SIGNALS)
+            yield f"{SIGNALS_OFF.name}: no signal is named {name!r} (there are: {known})"
+    collected = {name for name in (*SECTIONS, *PARTS) if name not in ("sources", "previous")}
+    named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
+    for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
+        if name not in collected:
+            yield f"{setting.name}: no section is named {name!r} (there are: {', '.join(sorted(collected))})"
 
 
-def _check_signal_names(settings: Settings) -> list[str]:
-    known = [signal.name for signal in SIGNALS]
-    unknown = [name for name in settings[SIGNALS_OFF] if not is_signal(name)]
-    return [
-        f"{SIGNALS_OFF.name}: no signal is named {name!r} (there are: {', '.join(known)})" for name in unknown
-    ]
-
-
-def _find_unwatched(settings: Settings) -> Iterator[str]:
-    """Yield a warning where the owner, or the profile, switched every golden signal off."""
-    off = {*settings[SIGNALS_OFF], *settings.files[PROFILE.name].signals_off}
-    if {get_signal_name(name) for name in off} >= {signal.name for signal in SIGNALS}:
-        yield f"No golden signal is watched: {SIGNALS_OFF.name}, or the profile, switches all of them off."
-
-
-def _check_zones(settings: Settings) -> Iterator[str]:
+def _find_unknown_zones(settings: Settings) -> Iterator[str]:
     for name in settings[DISPLAY_ZONES] if settings.origins[DISPLAY_ZONES.name] != "default" else ():
         try:
             ZoneInfo(name)
@@ -241,12 +233,11 @@ def _check_zones(settings: Settings) -> Iterator[str]:
             yield f"{DISPLAY_ZONES.name}: {name!r} is not a known time zone"
 
 
-def _check_section_names(settings: Settings) -> Iterator[str]:
-    collected = {name for name in (*SECTIONS, *PARTS) if name not in ("sources", "previous")}
-    named = ((SECTIONS_FROM, entry.partition("=")[0].strip()) for entry in settings[SECTIONS_FROM])
-    for setting, name in (*named, *((SOURCES_OFF, name) for name in settings[SOURCES_OFF])):
-        if name not in collected:
-            yield f"{setting.name}: no section is named {name!r} (there are: {', '.join(sorted(collected))})"
+def _find_unwatched(settings: Settings) -> Iterator[str]:
+    """Yield a warning where the owner, or the profile, switched every golden signal off."""
+    off = {*settings[SIGNALS_OFF], *settings.files[PROFILE.name].signals_off}
+    if {get_signal_name(name) for name in off} >= {signal.name for signal in SIGNALS}:
+        yield f"No golden signal is watched: {SIGNALS_OFF.name}, or the profile, switches all of them off."
 
 
 def _load_profile(name: str) -> Profile:
@@ -258,11 +249,7 @@ def _load_profile(name: str) -> Profile:
             f"{PROFILE.name}: no built-in profile {name!r}"
             f" (there are: {', '.join(list_builtin_profiles())}) and no path"
         )
-    return _load_toml(PROFILE.name, name, _parse_profile, parse_profile({}))
-
-
-def _load_toml(setting: str, path: str, parse: Callable[[str], T], default: T) -> T:
-    return parse_file(path, setting, parse) if path else default
+    return parse_file(name, PROFILE.name, _parse_profile) if name else parse_profile({})
 
 
 def _parse_profile(text: str) -> Profile:

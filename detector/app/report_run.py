@@ -23,7 +23,6 @@ from detector.app.input_documents import (
 )
 from detector.app.job import Job
 from detector.app.pipeline import collect, read
-from detector.clients.local_file import read_file
 from detector.domain.facts import Facts
 from detector.domain.report import Report
 from detector.domain.run_memory import (
@@ -38,15 +37,15 @@ from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import to_json
-from detector.formats.strict_json import MAX_BYTES, parse_document
+from detector.formats.strict_json import parse_document
 from detector.reconciliation.freshness import DataAge, compute_data_age
 from detector.report.build_session import SessionInput, build_session_report, choose_window
 from detector.report.run_record import RunHistory, RunRecord, build_history
 from detector.settings import ARTIFACT, CLOCK_SKEW_SEC, MARKET_CLOSURES, PROFILE, RUNTIME, Settings
+from detector.storage import artifact_file
 from detector.storage.zip_archive import extract_member
 
-_LINES = (".ndjson", ".jsonl")
-_SUFFIXES = (".json", ".zip", *_LINES)
+_SUFFIXES = (".json", ".zip", *artifact_file.LINE_SUFFIXES)
 # Those that the timeline's series are read from, and what was last held where it is not seen now.
 _HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs", "broker", "stores")
 _Located = tuple[str, dict[str, Any]]
@@ -159,24 +158,14 @@ def _iter_documents(path: Path, remarks: list[str]) -> Iterator[_Located]:
             continue
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
-            for location, data in _read_file(file, name):
+            for location, data in artifact_file.read_parts(file, name):
                 try:
-                    yield location, parse_document(data)
+                    content = extract_member(data) if file.suffix == ".zip" else data
+                    yield location, parse_document(content)
                 except InputError as error:
                     remarks.append(f"{location} is left out: {error}")
         except (OSError, InputError) as error:
             remarks.append(f"{name} is left out: {getattr(error, 'strerror', None) or error}")
-
-
-def _read_file(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
-    if file.suffix in _LINES and file.is_file():
-        with file.open("rb") as opened:
-            for number, line in enumerate(opened, 1):
-                if line.strip():
-                    yield f"{name} line {number}", line
-        return
-    data = read_file(file, MAX_BYTES + 1).data
-    yield name, extract_member(data) if file.suffix == ".zip" else data
 
 
 def _evaluate_snapshots(

@@ -37,21 +37,13 @@ def read_file(path: str | os.PathLike[str], max_bytes: int, seconds: float = _PI
         status = os.fstat(handle)
         if stat.S_ISREG(status.st_mode):
             modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-            return LocalFile(_read_regular(handle, max_bytes), modified_at)
+            with open(handle, "rb", closefd=False) as file:
+                return LocalFile(file.read(max_bytes), modified_at)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         return LocalFile(_read_stream(handle, max_bytes, time.monotonic() + seconds))
     finally:
         os.close(handle)
-
-
-def _read_regular(handle: int, max_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    left = max_bytes
-    while left > 0 and (part := os.read(handle, min(left, _CHUNK_BYTES))):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
 
 
 def _read_stream(handle: int, max_bytes: int, ends_at: float) -> bytes:

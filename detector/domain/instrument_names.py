@@ -63,19 +63,8 @@ _FUTURE_OPTION = build_pattern(
 # Runtimes write NASDAQ:AAPL, AAPL.NASDAQ, EUR/USD.IDEALPRO and AAPL-STK-SMART-USD. Source: exchanges of IBKR,
 # ISO 10383, TradingView, Yahoo. Only the venue of American shares decides which listing it is.
 _SHARE_VENUES = (
-    "NASDAQ",
-    "NYSE",
-    "ARCA",
-    "AMEX",
-    "BATS",
-    "ISLAND",
-    "IEX",
-    "XNAS",
-    "XNYS",
-    "ARCX",
-    "XASE",
-    "NMS",
-)
+    "NASDAQ", "NYSE", "ARCA", "AMEX", "BATS", "ISLAND", "IEX", "XNAS", "XNYS", "ARCX", "XASE", "NMS"
+)  # fmt: skip
 _VENUES = (
     *_SHARE_VENUES, "SMART", "CME", "CBOT", "NYMEX", "COMEX", "GLOBEX", "GLBX", "CBOE", "CFE", "XCME", "XCBT",
     "XNYM", "XCEC", "XCBO", "IDEALPRO", "PAXOS", "ZEROHASH", "CME_MINI", "CBOT_MINI", "NYM", "CMX", "CBT",

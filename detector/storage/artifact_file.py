@@ -16,7 +16,7 @@ from detector.clients.local_file import read_file
 from detector.formats.errors import InputError
 from detector.formats.strict_json import MAX_BYTES, parse_document
 
-_LINE_SUFFIXES = (".ndjson", ".jsonl")
+LINE_SUFFIXES = (".ndjson", ".jsonl")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWNER_ONLY = 0o600
 _READER_SEC = 5.0  # a person who types two commands, or a slow disk, not a reader that will not come
@@ -176,7 +176,7 @@ def read_recordings(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _read_snapshots(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for location, data in _read_documents(file):
+    for location, data in read_parts(file, file.name):
         try:
             yield location, _get_snapshot(parse_document(data))
         except InputError as error:
@@ -186,18 +186,19 @@ def _read_snapshots(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _list_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    suffixes = (".json", *_LINE_SUFFIXES)
+    suffixes = (".json", *LINE_SUFFIXES)
     return sorted(entry for entry in path.iterdir() if entry.suffix in suffixes and entry.is_file())
 
 
-def _read_documents(file: Path) -> Iterator[tuple[str, bytes]]:
-    if file.suffix not in _LINE_SUFFIXES or not file.is_file():
-        yield file.name, read_file(file, MAX_BYTES + 1).data
+def read_parts(file: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the bytes of a file and their location: of NDJSON each line, else the whole; raises OSError."""
+    if file.suffix not in LINE_SUFFIXES or not file.is_file():
+        yield name, read_file(file, MAX_BYTES + 1).data
         return
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield f"{file.name} line {number}", line
+                yield f"{name} line {number}", line
 
 
 def _get_snapshot(document: dict[str, Any]) -> dict[str, Any]:
