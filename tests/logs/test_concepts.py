@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detector.formats.patterns import has_any
 from detector.logs import events
-from detector.logs.parse import code_formats, phrases_account, phrases_orders, prefixes
+from detector.logs.parse import account_matchers, code_formats, order_matchers, prefixes
 from detector.logs.parse.classify import can_match, classify_line
 from detector.logs.parse.line import parse_line
 from detector.logs.parse.line_times import LogLines
@@ -191,20 +191,20 @@ def test_lines_in_own_words_say_their_events_and_others_nothing():
     assert wrong == []
 
 
-@pytest.mark.parametrize("concept", phrases_orders.CONCEPTS, ids=lambda concept: concept.state.pattern[:24])
+@pytest.mark.parametrize("concept", order_matchers.CONCEPTS, ids=lambda concept: concept.state.pattern[:24])
 def test_whatever_a_state_of_an_order_can_match_has_an_unusual_text(concept):
     """The texts are looked for before the patterns are compiled: none of their forms may lack one."""
     pattern = re.compile(concept.state.pattern, re.ASCII)
 
-    check_texts(pattern, phrases_orders.UNUSUAL)
+    check_texts(pattern, order_matchers.UNUSUAL)
 
 
 @pytest.mark.parametrize(
     ("pattern", "texts"),
     [
         pytest.param(code_formats._NATURAL, code_formats._PROGRAMS, id="a program that names a code"),
-        pytest.param(phrases_account._ENTITLED.pattern, phrases_account._ENTITLING, id="no subscription"),
-        pytest.param(phrases_account._LAPSED.state, phrases_account._ENTITLING, id="one that lapsed"),
+        pytest.param(account_matchers._ENTITLED.pattern, account_matchers._ENTITLING, id="no subscription"),
+        pytest.param(account_matchers._LAPSED.state, account_matchers._ENTITLING, id="one that lapsed"),
     ],
 )
 def test_whatever_a_pattern_can_match_has_one_of_the_texts_that_stand_before_it(pattern, texts):

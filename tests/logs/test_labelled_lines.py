@@ -6,7 +6,7 @@ import pytest
 
 from detector.logs import codes
 from detector.logs.codes import CODES
-from detector.logs.parse.vocabulary import CONFIRMATIONS
+from detector.logs.parse.phrases import CONFIRMATIONS
 from tests.support.log_corpus import (
     BLIND,
     CORPUS,

@@ -6,7 +6,7 @@ from itertools import product
 from random import Random
 
 from detector.logs.parse.line import is_traceback_part, parse_line
-from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.runtime_matchers import is_traceback_start
 from tests.support.log_corpus import BLIND, CORPUS, HELD_OUT, heard_in, labelled
 from tests.support.log_wrappers import LAYERS, Layer, log4j, loguru, python_logging
 

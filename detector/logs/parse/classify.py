@@ -11,20 +11,17 @@ from msgspec.structs import replace
 from detector.formats.patterns import build_pattern, has_any
 from detector.logs import codes, events
 from detector.logs.codes import CodeEntry, find_code_entry
+from detector.logs.parse.account_matchers import MARGIN_WORDS, build_account_match, match_host
+from detector.logs.parse.account_matchers import MATCHERS as ACCOUNT_MATCHERS
 from detector.logs.parse.code_formats import find_codes
+from detector.logs.parse.gateway_matchers import MATCHERS as GATEWAY_MATCHERS
+from detector.logs.parse.gateway_matchers import match_connection, match_link
 from detector.logs.parse.line import INTRODUCING_LEVELS, ParsedLine, is_traceback_part
 from detector.logs.parse.line_shapes import mask_digits
-from detector.logs.parse.phrases_account import MARGIN_WORDS, build_account_match, match_host
-from detector.logs.parse.phrases_account import MATCHERS as ACCOUNT_MATCHERS
-from detector.logs.parse.phrases_gateway import MATCHERS as GATEWAY_MATCHERS
-from detector.logs.parse.phrases_gateway import match_connection, match_link
-from detector.logs.parse.phrases_login import MATCHERS as LOGIN_MATCHERS
-from detector.logs.parse.phrases_orders import MATCHERS as ORDER_MATCHERS
-from detector.logs.parse.phrases_orders import build_rejection, match_late_cancel
-from detector.logs.parse.phrases_runtime import MATCHERS as RUNTIME_MATCHERS
-from detector.logs.parse.phrases_runtime import is_severe
-from detector.logs.parse.prefixes import has_urgent_priority
-from detector.logs.parse.vocabulary import (
+from detector.logs.parse.login_matchers import MATCHERS as LOGIN_MATCHERS
+from detector.logs.parse.order_matchers import MATCHERS as ORDER_MATCHERS
+from detector.logs.parse.order_matchers import build_rejection, match_late_cancel
+from detector.logs.parse.phrases import (
     ASIDE,
     CLIENT_ID_USED,
     DATA_LOST,
@@ -32,6 +29,9 @@ from detector.logs.parse.vocabulary import (
     LineMatch,
     is_asserted,
 )
+from detector.logs.parse.prefixes import has_urgent_priority
+from detector.logs.parse.runtime_matchers import MATCHERS as RUNTIME_MATCHERS
+from detector.logs.parse.runtime_matchers import is_severe
 
 _TEXT_MATCHERS: Final = (*ACCOUNT_MATCHERS, *ORDER_MATCHERS, *RUNTIME_MATCHERS)
 _LINK_MATCHERS: Final = (*GATEWAY_MATCHERS, *LOGIN_MATCHERS)  # a code whose place proves it says this already

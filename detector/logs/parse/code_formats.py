@@ -15,8 +15,8 @@ from msgspec import Struct
 from detector.formats.patterns import build_pattern, has_any
 from detector.logs.codes import CODES, find_code_entry
 from detector.logs.parse.line import ParsedLine, is_quoted
+from detector.logs.parse.phrases import HYPOTHETICAL, UNREAL, is_confirmed
 from detector.logs.parse.records import BROKER
-from detector.logs.parse.vocabulary import HYPOTHETICAL, UNREAL, is_confirmed
 
 _END = r"(?!\d|[.]\d)"
 _LABELS = (

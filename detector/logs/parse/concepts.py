@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from detector.formats.patterns import build_pattern
 from detector.logs.parse.line import is_quoted
-from detector.logs.parse.vocabulary import DENIES, HYPOTHETICAL, NONE_AFTER, UNREAL, LineMatch
+from detector.logs.parse.phrases import DENIES, HYPOTHETICAL, NONE_AFTER, UNREAL, LineMatch
 
 _END: Final = build_pattern(r"[.!](?=\s|$)|\s;\s|\n")
 _SENTENCE: Final = 240

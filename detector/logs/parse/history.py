@@ -26,8 +26,8 @@ from detector.logs.events import (
 )
 from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_times import LineTimes, LogLines, has_time
+from detector.logs.parse.phrases import LineMatch
 from detector.logs.parse.scan import is_introduced, scan_lines
-from detector.logs.parse.vocabulary import LineMatch
 
 _COUNTED: Final = (SEVERE, CONNECT_FAILED, THROTTLED, ORDER_REJECTED)
 _INTRODUCED: Final = "introduced"

@@ -11,7 +11,7 @@ from typing import Final
 
 from detector.formats.patterns import build_pattern
 from detector.logs.codes import CODES, IBC_EXIT_RANGE, WARNING_BAND
-from detector.logs.parse.phrases_gateway import IB_PORTS
+from detector.logs.parse.gateway_matchers import IB_PORTS
 from detector.logs.parse.records import NUMBERED_LEVELS
 
 # A date, a time of day or a number.

@@ -27,9 +27,9 @@ from detector.logs.parse.line_shapes import (
     split_stand_ins,
 )
 from detector.logs.parse.line_times import LogLines, has_time
-from detector.logs.parse.phrases_runtime import is_traceback_start
+from detector.logs.parse.phrases import LineMatch
 from detector.logs.parse.prefixes import has_urgent_priority
-from detector.logs.parse.vocabulary import LineMatch
+from detector.logs.parse.runtime_matchers import is_traceback_start
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12

@@ -9,7 +9,7 @@ from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.parse.concepts import OVER, Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import FILLED_WORDS, REFUSED_WORDS, LineMatch, is_asserted
+from detector.logs.parse.phrases import FILLED_WORDS, REFUSED_WORDS, LineMatch, is_asserted
 
 _SEND: Final = build_pattern(
     r"\border(?!book|ing|ed\b)\w{0,12}|\b(?:place|submit|send|new|create|modify|replace)_?orders?\b"

@@ -13,7 +13,7 @@ from detector.formats.patterns import build_pattern
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
+from detector.logs.parse.phrases import LineMatch, Phrase, is_asserted, match_phrases
 
 _LOGIN = r"log[ -]?(?:in|on)"
 _FACTOR = r"\b(?:second[ -]factor|two[ -]?step|2-?step|two[ -]?factor|2-?fa|ib ?key|2-factor|mfa)\b"

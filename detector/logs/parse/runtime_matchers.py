@@ -10,7 +10,7 @@ from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import SEVERE_LEVELS, ParsedLine
-from detector.logs.parse.vocabulary import UNREAL, LineMatch
+from detector.logs.parse.phrases import UNREAL, LineMatch
 
 _RECONCILIATION: Final = build_pattern(r"\bpositions?[ _-]reconcil\w{1,10}\b")
 _COUNTS: Final = tuple(

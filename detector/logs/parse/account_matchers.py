@@ -13,9 +13,9 @@ from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.parse.concepts import Concept, match_concepts
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.vocabulary import LineMatch, Phrase, is_asserted, match_phrases
+from detector.logs.parse.phrases import LineMatch, Phrase, is_asserted, match_phrases
 
-# In the languages of TWS, with those of the vocabulary.
+# In the languages of TWS, with those of `phrases`.
 MARGIN_WORDS: Final = (
     r"zwangsliquid|zwangsverkauf|margin-?(?:defizit|unterdeckung)|nachschuss|liquidation (?:forcée|d'office)"
     r"|appel de marge|déficit de marge|liquidación (?:forzosa|forzada|automática)|llamada de margen"

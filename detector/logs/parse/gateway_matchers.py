@@ -13,8 +13,7 @@ from detector.formats.patterns import build_pattern, has_any
 from detector.logs import events
 from detector.logs.codes import IBC_EXITS, find_ibc_exit
 from detector.logs.parse.line import ParsedLine
-from detector.logs.parse.records import BROKER
-from detector.logs.parse.vocabulary import (
+from detector.logs.parse.phrases import (
     CLIENT_ID_USED,
     DATA_LOST,
     HYPOTHETICAL,
@@ -25,6 +24,7 @@ from detector.logs.parse.vocabulary import (
     LineMatch,
     is_asserted,
 )
+from detector.logs.parse.records import BROKER
 
 _SESSION: Final = build_pattern(
     r"\bexisting session (?:detected|found(?![^.\n]{0,20}(?:cache|reus|cookie)))\b"
