@@ -16,7 +16,7 @@ import click
 import jmespath
 import pytest
 
-from detector.app.owner_documents import parse_closures, parse_mutes
+from detector.app.mutes_and_closures import parse_closures, parse_mutes
 from detector.app.profile_document import find_broken_examples, parse_profile_tables, parse_profile_text
 from detector.cli import commands
 from detector.domain.profile import parse_profile

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from detector.domain.facts import FACT_NAMES
+from detector.domain.lane_memory import MAY_BE_ABSENT, MAY_BE_NULL
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.report import Report
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.domain.seen_facts import MAY_BE_ABSENT, MAY_BE_NULL
 from detector.domain.vendor_keys import FOREIGN
 from detector.engine.evaluate import build_report, gather, judge
 from tests.support.full_snapshot import (

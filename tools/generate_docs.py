@@ -37,7 +37,7 @@ from detector.engine.coverage import SIGNALS
 from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
 from detector.gate.check import GateCheck
-from detector.gate.checks import CHECKS
+from detector.gate.check_list import CHECKS
 from detector.profiles import list_builtin_profiles, read_builtin_profile
 from detector.render.rules import KINDS, describe_lasts, describe_severity, list_limits
 from detector.render.schemas import EVENT_FIELDS

@@ -259,7 +259,7 @@ def _parse_profile(text: str) -> Profile:
 
 
 def _parse_mutes(text: str, profile: Profile | None) -> tuple[Mute, ...]:
-    from detector.app.owner_documents import parse_mutes
+    from detector.app.mutes_and_closures import parse_mutes
 
     rules = load_rules()
     own = [] if profile is None else [rule.name for rule in profile.rules]
@@ -268,7 +268,7 @@ def _parse_mutes(text: str, profile: Profile | None) -> tuple[Mute, ...]:
 
 
 def _parse_closures(text: str) -> Closures:
-    from detector.app.owner_documents import parse_closures
+    from detector.app.mutes_and_closures import parse_closures
 
     return parse_closures(text)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from detector.channels._http_channel import find_clear_text
-from detector.channels._slack_thread import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
+from detector.channels._slack_delivery import POST, UPDATE, SlackDelivery, send_with_fallback, split_replies
 from detector.channels.ack_source import AckAnswer, AckContext, list_refs
 from detector.channels.channel import (
     Advice,

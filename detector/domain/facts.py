@@ -35,10 +35,7 @@ from detector.domain.columns import (
     build_field,
     get_declarations,
 )
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.provenance import Fault, Provenance, SectionSummary, SourceStatus
-from detector.domain.runtime_rows import Order, Position, Tick
-from detector.domain.seen_facts import (
+from detector.domain.lane_memory import (
     LostFact,
     ObjectKeys,
     SectionContent,
@@ -47,6 +44,9 @@ from detector.domain.seen_facts import (
     is_known_to_any_lane,
     is_known_to_lane,
 )
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
+from detector.domain.provenance import Fault, Provenance, SectionSummary, SourceStatus
+from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.task_rows import Container, LocalProcess, Service, Task
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.logs.events import LogHistory

@@ -10,9 +10,9 @@ from msgspec import Struct, field
 
 from detector.domain.columns import VOCABULARIES, is_sign_of
 from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
+from detector.domain.lane_memory import SectionKeys
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
-from detector.domain.seen_facts import SectionKeys
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.trade_rows import Words, convert_label
 from detector.formats.numbers import is_unset

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from detector.domain.seen_facts import LaneMemory, SectionContent
+from detector.domain.lane_memory import LaneMemory, SectionContent
 from detector.logs.events import LogMemory
 from detector.market.hours import MarketUnknown, find_begun_session, to_new_york_day
 

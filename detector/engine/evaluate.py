@@ -15,6 +15,7 @@ from detector.domain.condition import STDOUT, Condition
 from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
+from detector.domain.lane_memory import update_contents, update_lanes
 from detector.domain.log_findings import build_log_memory
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
@@ -22,14 +23,13 @@ from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
 from detector.domain.rule import RANK, Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
-from detector.domain.seen_facts import update_contents, update_lanes
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
 from detector.engine.gather import SharedReadings, gather_facts, list_unread_sections
 from detector.engine.lost_facts import add_lost_facts, list_lane_sections
-from detector.engine.overrides import add_overrides, list_overrides, list_warnings
+from detector.engine.overrides_and_warnings import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
 from detector.market.session_plan import NO_CLOSURES, Closures
 from detector.reconciliation.between_runs import build_closed_memory, build_price_memory

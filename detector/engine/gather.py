@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from detector.domain.facts import Facts, has_trouble
 from detector.domain.key_comparison import KeyComparison
+from detector.domain.lane_memory import SectionContent
 from detector.domain.log_findings import find_announced_restart
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SectionSummary, SourceStatus
 from detector.domain.section_reading import KnownValue, Reading, keep_equal_parts
-from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import Shape
 from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
 from detector.engine.catalog import find_reader

@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts
-from detector.domain.profile import Profile
-from detector.domain.rule import Declaration
-from detector.domain.seen_facts import (
+from detector.domain.lane_memory import (
     LaneMemory,
     LostFact,
     ObjectKeys,
@@ -20,6 +18,8 @@ from detector.domain.seen_facts import (
     list_recent_sections,
     list_unseen_facts,
 )
+from detector.domain.profile import Profile
+from detector.domain.rule import Declaration
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import SIGNALS
 from detector.settings import PROFILE, STANDBY_PATTERN, Settings

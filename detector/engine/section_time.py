@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from detector.domain.lane_memory import SectionContent
 from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
-from detector.domain.seen_facts import SectionContent
 from detector.domain.shape import OWN_TIMES
 from detector.formats.errors import InputError
 from detector.formats.serialize import compute_digest, format_canonical

@@ -25,7 +25,7 @@ from detector.engine.run_rules import list_missing_facts
 from detector.formats.numbers import format_first
 from detector.formats.times import compute_seconds
 from detector.gate.check import GateCheck, GateContext, GateDecision
-from detector.gate.checks import CHECKS
+from detector.gate.check_list import CHECKS
 from detector.gate.exposure import build_exposure
 from detector.reconciliation.freshness import is_complete
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from detector.domain.facts import STATUS_FACTS, Facts
+from detector.domain.lane_memory import LostFact
 from detector.domain.rule import (
     CRITICAL,
     STATE,
@@ -16,7 +17,6 @@ from detector.domain.rule import (
     Severity,
     rule,
 )
-from detector.domain.seen_facts import LostFact
 from detector.formats.numbers import format_first
 from detector.formats.times import format_time
 

@@ -17,7 +17,7 @@ from detector.domain.report import ChannelHealth
 from detector.domain.rule import PAST_GRACE, RTH
 from detector.engine.catalog import load_rules
 from detector.gate.check import GateAnswers, GateCheck, GateContext
-from detector.gate.checks import CHECKS
+from detector.gate.check_list import CHECKS
 from detector.gate.run_checks import run_check
 from tests.support.gate_runs import (
     ANSWERS,

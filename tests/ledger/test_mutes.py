@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.app.owner_documents import parse_mutes
+from detector.app.mutes_and_closures import parse_mutes
 from detector.domain.run_memory import FIRST_RUN
 from detector.formats.errors import InputError
 from tests.support.program import answer

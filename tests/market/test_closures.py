@@ -6,7 +6,7 @@ from datetime import date, time
 
 import pytest
 
-from detector.app.owner_documents import parse_closures
+from detector.app.mutes_and_closures import parse_closures
 from detector.formats.errors import InputError
 from detector.market.session_plan import NO_CLOSURES, Closures
 

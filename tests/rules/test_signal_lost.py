@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from detector.domain.judgement import RuleOutcome
+from detector.domain.lane_memory import LostFact
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.provenance import Fault
 from detector.domain.rule import CRITICAL, WARNING
-from detector.domain.seen_facts import LostFact
 from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import gather

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.app.owner_documents import parse_closures, parse_mutes
+from detector.app.mutes_and_closures import parse_closures, parse_mutes
 from detector.app.profile_document import parse_profile_text
 from detector.domain.condition import STDOUT
 from detector.domain.profile import parse_profile

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 from pydantic import ValidationError
 
-from detector.app.owner_documents import MuteDocument
+from detector.app.mutes_and_closures import MuteDocument
 from detector.domain.acknowledgement import Mute
 from detector.domain.condition import STDOUT
 from detector.engine.catalog import load_rules

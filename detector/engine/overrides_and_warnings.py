@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from detector.domain.acknowledgement import LONGEST_MUTE, Mute, can_match, get_kind, is_in_force, is_most
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
+from detector.domain.lane_memory import MOST_LANES
 from detector.domain.profile import Profile
 from detector.domain.report import SignalCoverage
-from detector.domain.seen_facts import MOST_LANES
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import group_rules
 from detector.market.hours import to_new_york_day

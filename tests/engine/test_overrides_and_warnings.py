@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from detector.app.owner_documents import parse_closures, parse_mutes
+from detector.app.mutes_and_closures import parse_closures, parse_mutes
 from detector.formats.errors import InputError
 from detector.render.lines import format_decision
 from tests.support.program import answer
