@@ -131,7 +131,7 @@ def _format(value: Any) -> str:
 
 
 def build_own_rule(table: Mapping[str, Any]) -> OwnRule:
-    """Return the rule of a `[[rule]]`, which has the shape in `app/rule_document`."""
+    """Return the rule of a `[[rule]]`, which has the shape in `app/profile_document`."""
     name, limits = table["name"], table.get("limits", {})
     location = f"[[rule]] {name}"
     settings = {

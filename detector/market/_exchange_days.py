@@ -4,7 +4,7 @@ Source: tools/make_exchange_days.py (`make calendar`). NYSE: the `holidays` libr
 financial_holidays("NYSE"), for full closures without categories and for early closes with
 categories=("half_day",). Equity index futures on CME Globex: the calendar CMES of `exchange_calendars`.
 Weekends are not listed. Per year: "MM-DD MM-DD".
-A day announced later (a mourning day, a storm) is the owner's override until then: `closures.Closures`.
+A day announced later (a mourning day, a storm) is the owner's override until then: `session_plan.Closures`.
 """
 
 from __future__ import annotations
