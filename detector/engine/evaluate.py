@@ -16,7 +16,7 @@ from detector.domain.event import Event, build_event, build_notice_event
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.lane_memory import update_contents, update_lanes
-from detector.domain.log_findings import build_log_memory
+from detector.domain.log_incidents import build_log_memory
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from detector.domain.facts import Facts, has_trouble
 from detector.domain.key_comparison import KeyComparison
 from detector.domain.lane_memory import SectionContent
-from detector.domain.log_findings import find_announced_restart
+from detector.domain.log_incidents import find_announced_restart
 from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SectionSummary, SourceStatus
 from detector.domain.section_reading import KnownValue, Reading, keep_equal_parts

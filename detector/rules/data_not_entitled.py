@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.log_findings import describe_span, find_latest_incident
+from detector.domain.log_incidents import describe_span, find_latest_incident
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.logs.events import MAX_NEWS_AGE, NOT_ENTITLED
 

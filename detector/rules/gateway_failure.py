@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_findings import collect_starts, get_connected_at
+from detector.domain.log_incidents import collect_starts, get_connected_at
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.times import compute_seconds, format_time
 from detector.logs.bursts import UNREACHED_WITHIN, find_gateway_failures

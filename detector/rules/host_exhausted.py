@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.log_findings import describe_span, find_latest_incident
+from detector.domain.log_incidents import describe_span, find_latest_incident
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.times import compute_seconds
 from detector.logs.events import HOST_EXHAUSTED, MAX_NEWS_AGE

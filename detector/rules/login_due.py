@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_findings import describe_span
+from detector.domain.log_incidents import describe_span
 from detector.domain.rule import (
     CRITICAL,
     STATE,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
-from detector.domain.log_findings import find_orders_in_logs
+from detector.domain.log_incidents import find_orders_in_logs
 from detector.domain.rule import (
     CRITICAL,
     NEVER,

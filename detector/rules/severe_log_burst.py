@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_findings import collect_starts
+from detector.domain.log_incidents import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.formats.times import format_time
 from detector.logs.bursts import SEVERE_WITHIN, count_most_within, find_severe_bursts, list_severe_events

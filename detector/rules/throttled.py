@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_findings import describe_span
+from detector.domain.log_incidents import describe_span
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.logs.bursts import THROTTLED_TIMES, THROTTLED_WITHIN, find_throttling
 from detector.logs.events import MAX_NEWS_AGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from detector.domain.facts import Facts, known
-from detector.domain.log_findings import describe_span
+from detector.domain.log_incidents import describe_span
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.logs.events import MAX_NEWS_AGE
 from detector.logs.outages import find_trading_blocks

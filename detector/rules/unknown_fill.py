@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts
-from detector.domain.log_findings import find_orders_in_logs
+from detector.domain.log_incidents import find_orders_in_logs
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, rule
 from detector.formats.numbers import format_count
 from detector.logs.events import MAX_NEWS_AGE, UNKNOWN_FILL

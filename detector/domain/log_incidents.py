@@ -1,4 +1,4 @@
-"""What the log lines of a run give: findings for rules, and the memory for the next run."""
+"""What the incidents in the log lines of a run give: findings for rules, and the memory for the next run."""
 
 from __future__ import annotations
 
