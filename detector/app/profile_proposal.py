@@ -14,8 +14,7 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE
-from detector.formats.patterns import build_pattern
-from detector.formats.similar_names import find_nearest_name
+from detector.formats.similar_names import find_nearest_name, normalize_key
 from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}
@@ -47,7 +46,6 @@ _ALSO_NAMED = {
 }
 _KEYED_BY = {"open_positions": "symbol", "orders": "order_id"}
 _FIRST_YEAR = 2000  # a smaller number than that is an age, and no epoch
-_SEPARATORS = build_pattern(r"[^a-z0-9]+")
 
 
 class Leaf(Struct, frozen=True):
@@ -140,11 +138,7 @@ def _list_meant(name: str) -> tuple[str, ...]:
     if name in _KINDS:
         return (name,)
     nearest = find_nearest_name(name, _KINDS)
-    return _ALSO_NAMED.get(_normalize(name)) or ((nearest,) if nearest else ())
-
-
-def _normalize(name: str) -> str:
-    return _SEPARATORS.sub("", name.lower())
+    return _ALSO_NAMED.get(normalize_key(name)) or ((nearest,) if nearest else ())
 
 
 def _can_hold(fact: str, leaf: Leaf, now: datetime) -> bool:
@@ -191,7 +185,7 @@ def _match_columns(fact: str, rows: list[Mapping[str, Any]]) -> dict[str, str]:
     matched = {column: column for column in columns if column in keys}
     missing = [column for column in columns if column not in keys]
     for key in keys:
-        column = _ALSO_COLUMNS.get(_normalize(key)) or find_nearest_name(key, missing)
+        column = _ALSO_COLUMNS.get(normalize_key(key)) or find_nearest_name(key, missing)
         if key not in columns and column in missing and is_plain_path(key):
             matched.setdefault(column, key)
     return matched

@@ -16,12 +16,11 @@ from detector.domain.statement_tables import (
     TRADES,
     StatementTable,
     StatementTables,
-    normalize_column,
     strip_cells,
 )
 from detector.formats.errors import QUERY, UNREADABLE, ExternalError
 from detector.formats.patterns import build_pattern
-from detector.formats.similar_names import measure_edit_distance
+from detector.formats.similar_names import measure_edit_distance, normalize_key
 
 _ACCOUNT, _INSTRUMENTS, _NOTES = (
     "Account Information",
@@ -107,7 +106,7 @@ def _iter_rows(records: Records) -> Iterator[tuple[str, Row | None]]:
         section, kind, *cells = [*record, "", ""]
         cells = cells[:-2]
         if kind.lower() == "header":
-            names = [normalize_column(cell) for cell in cells]
+            names = [normalize_key(cell) for cell in cells]
             headers[section] = [_NAMES.get(name, name) for name in names]
             missing = _REQUIRED.get(_SECTIONS.get(section, ""), set()) - set(names)
             if missing:

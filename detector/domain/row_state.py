@@ -5,14 +5,13 @@ Of such a row the quantity is not known: taken for open and long, it would be a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from detector.domain.instrument_names import POSITION_SIDE_COLUMNS, SIDE_NAMES, find_side, get_sign
 from detector.domain.trade_rows import parse_status
 from detector.formats.numbers import is_unset, parse_decimal
+from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import redact_excerpt
 
 SIGN, STATE = "sign", "state"
@@ -56,12 +55,12 @@ def iter_problems(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
 def remove_state(item: Row, kept: Collection[str]) -> Row:
     """Return a fill or an order without its state, in which no position ends; `kept` are columns to keep."""
     names = {*_STATE_NAMES, *_CLOSED_FLAGS, *_END_NAMES}
-    return {key: value for key, value in item.items() if key in kept or _strip_name(key) not in names}
+    return {key: value for key, value in item.items() if key in kept or normalize_key(key) not in names}
 
 
 def can_decide(name: str) -> bool:
     """Whether a column of that name may say whether a row is open, or on which side it is."""
-    stripped = _strip_name(name)
+    stripped = normalize_key(name)
     return any(
         stripped in names for names in (_STATE_NAMES, _CLOSED_FLAGS, _END_NAMES, _END_PRICES, SIDE_NAMES)
     )
@@ -133,13 +132,8 @@ def _describe_label(word: str, kinds: str) -> str:
 
 
 def _strip_names(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {_strip_name(key): value for key, value in item.items() if value not in (None, "")}
+    return {normalize_key(key): value for key, value in item.items() if value not in (None, "")}
 
 
 def _find_key(item: Mapping[str, Any], name: str) -> str:
-    return next(key for key in item if _strip_name(key) == name)
-
-
-@cache
-def _strip_name(key: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", key.lower())
+    return next(key for key in item if normalize_key(key) == name)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from detector.formats.errors import UNREADABLE, ExternalError
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import normalize_key
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -114,7 +114,7 @@ def parse_flex_xml(data: bytes) -> ElementTree.Element:
 
 def strip_cells(cells: Iterable[tuple[str, str]]) -> Cells:
     """Return the cells that hold something, by the plain names of their columns."""
-    return {normalize_column(name): cell for name, cell in cells if cell.strip().upper() not in _NULLS}
+    return {normalize_key(name): cell for name, cell in cells if cell.strip().upper() not in _NULLS}
 
 
 def _strip_thousands(read: StatementTables) -> StatementTables:
@@ -135,12 +135,6 @@ def find_missing(rows: Sequence[Mapping[str, object]], kind: str) -> list[str]:
     """Return what no row has and each must have: the query lacks it, or its column has another name."""
     needed = {"quantity": _QUANTITIES, **({"datetime": {"datetime"}} if kind == TRADES else {})}
     return [name for name, names in needed.items() if rows and not any(map(names.intersection, rows))]
-
-
-@cache
-def normalize_column(name: str) -> str:
-    """Return the name of a column without case and punctuation: `putcall` for `Put/Call`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _read_xml(root: ElementTree.Element) -> StatementTables:
@@ -201,7 +195,7 @@ def _iter_csv_rows(records: Iterable[list[str]]) -> Iterator[tuple[list[str], li
             _check_count(record, count)
         elif record and mark not in _MARKS:
             cells = record[2:] if mark in ("HEADER", "DATA") else record
-            names = [normalize_column(cell) for cell in cells]
+            names = [normalize_key(cell) for cell in cells]
             is_header = _ACCOUNT in names or (not header and "quantity" in names)
             if mark == "HEADER" or (mark != "DATA" and is_header):
                 header = names

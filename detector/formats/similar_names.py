@@ -31,6 +31,12 @@ _PARTS = build_pattern(r"[^a-z0-9]+")
 _CAPITAL = build_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+@lru_cache(maxsize=8192)
+def normalize_key(key: str) -> str:
+    """Return a name in lower case without punctuation, as keys are compared: `putcall` for `Put/Call`."""
+    return _PARTS.sub("", key.lower())
+
+
 def find_nearest_name(name: str, known: Iterable[str], least: float = SIMILAR) -> str | None:
     """Return the known name that is most like the name, in any case; None where none is `least` alike."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
@@ -89,7 +95,7 @@ def is_nearly(key: str, known: str, *, strict: bool = True) -> bool:
     if key == known or max(len(key), len(known)) > _LONGEST_KEY:
         return False
     mine, theirs = key.lower(), known.lower()
-    plain_mine, plain_theirs = _PARTS.sub("", mine), _PARTS.sub("", theirs)
+    plain_mine, plain_theirs = normalize_key(key), normalize_key(known)
     if plain_mine == plain_theirs:
         return True
     if _has_other_digits(mine, theirs) or _is_negation(plain_mine, plain_theirs):

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import normalize_key
 
 # In the order in which they are preferred; compared in lower case, without punctuation.
 _TEXT_KEYS: Final = (
@@ -28,7 +29,6 @@ ERROR_KEYS: Final = frozenset(
 TIME_TEXT: Final = build_pattern(
     r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ ]\s?\d\d:?\d\d:?\d\d(?:[.,:]\d{1,9})?\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
-_PUNCTUATION: Final = build_pattern(r"[^a-z0-9]")
 _PAIR: Final = build_pattern(
     r"([A-Za-z_@][\w.@-]{0,60})=(\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\{[^{}]*+\}|[^\s\"']*+)(?=\s|$)"
 )
@@ -120,11 +120,6 @@ def _parse_value(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return _ESCAPE.sub(lambda hit: "\n" if hit[1] == "n" else hit[1], value[1:-1])
     return value
-
-
-def normalize_key(key: str) -> str:
-    """Return a key in lower case without punctuation, as keys are compared."""
-    return _PUNCTUATION.sub("", key.lower())
 
 
 def iter_fields(fields: Mapping[str, Any]) -> Iterator[Field]:
