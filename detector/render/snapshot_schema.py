@@ -104,6 +104,7 @@ _GATEWAY: Mapping[str, tuple[str, str]] = {
     "server_version": ("count", "the version that the handshake was answered with"),
     "established": ("count", "established connections of the port"),
     "close_wait": ("count", "connections that the other end closed and the gateway did not"),
+    "error": ("text", "why one of these was not seen"),
 }
 _POWER: Mapping[str, tuple[str, str]] = {
     "as_of": ("time", _AS_OF),
