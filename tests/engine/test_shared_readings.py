@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import msgpack
 
 from detector.domain.run_memory import FIRST_RUN, build_next_memory, check_memory_time
 from detector.domain.section_reading import keep_equal_parts
@@ -130,8 +131,9 @@ def test_a_history_gives_the_same_reports_with_and_without_what_its_snapshots_sh
             )
             for snapshot, parts in ((alone, None), (together, shared))
         ]
-        expected, given = (to_json(report) for report in reports)
-        assert [name for name in expected if repr(given[name]) != repr(expected[name])] == []
+        if len({msgpack.encode(report) for report in reports}) > 1:
+            expected, given = (to_json(report) for report in reports)
+            assert [name for name in expected if repr(given[name]) != repr(expected[name])] == []
         if base.can_advance:
             memory = build_next_memory(reports[0], reports[0].conditions)
 
