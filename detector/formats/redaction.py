@@ -40,13 +40,28 @@ _KEY_SIGNS = tuple(
 )
 
 
+_OPENED, _CLOSED = build_pattern(r"\\{0,7}\"|'"), build_pattern(r"(?:\\{0,7}\"|')\Z")
+
+
 class _Secret(NamedTuple):
     """One kind of secret; a text that holds one has a sign in its mask, and the shape where there is one."""
 
     signs: tuple[bytes, ...]
     pattern: re.Pattern[str]
-    replacement: str = "[redacted]"
+    replacement: str | Callable[[re.Match[str]], str] = "[redacted]"
     shape: re.Pattern[bytes] | None = None
+
+
+def _redact_value(hit: re.Match[str]) -> str:
+    """Return a name with its value hidden; what was JSON stays JSON, of which a log line's level is read."""
+    name, mark, separator, value, _ = hit.groups()
+    opened = _OPENED.match(value)
+    if opened is None:
+        quote = closing = mark if ":" in separator else ""
+    else:
+        quote, closed = opened[0], _CLOSED.search(value, opened.end())
+        closing = closed[0] if closed else ""
+    return f"{name}{mark}{separator}{quote}[redacted]{closing}"
 
 
 # No pattern may read a character more than a few times, whatever 16 MiB hold: a repeat is bounded, or
@@ -153,10 +168,13 @@ _SECRETS: tuple[_Secret, ...] = (
         _HIDING_SIGNS,
         # `name = value`, `"name": "value"`, also with its quotes escaped; not the code of an exception.
         build_pattern(
-            rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}}[\\\"']{{0,4}}+\s{{0,8}}+[=:]\s{{0,8}}+)"
-            r"(?!\[redacted)(?:\\{0,4}\"[^\"]*+\"?|'[^']*+'?|[^\s&\"',;}\]]+)"
+            rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}})([\\\"']{{0,4}}+)"
+            r"(\s{0,8}+[=:]\s{0,8}+)(?!\\{0,4}[\"']?\[redacted)"
+            r"(\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"?|(\\{1,7})\"(?:[^\"\\]|(?!\5\")\\++\"?)*+(?:\5\")?|'[^']*+'?"
+            r"|\[(?:[^\[\]\r\n]|\[[^\[\]\r\n]*+\])*+\]?|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})*+\}?"
+            r"|[^\s&\"',;}\]]+)"
         ),
-        r"\1[redacted]",
+        _redact_value,
     ),
     _Secret((b"@",), build_pattern(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
     _Secret(
