@@ -144,7 +144,8 @@ def _build_exec_ids(exec_id: str | None) -> set[str]:
 
 
 def _build_order_ids(perm_id: str | None, order_id: str | None) -> set[str]:
-    return {f"{kind} {number}" for kind, number in (("perm", perm_id), ("order", order_id)) if number}
+    numbers = {"perm": perm_id, "order": order_id}
+    return {f"{kind} {number}" for kind, number in numbers.items() if number not in (None, "", "0")}
 
 
 def match_leg(fill: Fill, leg: Leg) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,8 +12,9 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import ENTRY
+from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
-from detector.reconciliation.fills import Fill, group_fills, list_trades
+from detector.reconciliation.fills import Fill, get_leg_ids, group_fills, list_trades
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.working_orders import list_orders
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
@@ -77,10 +78,29 @@ class Entry(Struct, frozen=True):
 
 
 def iter_trade_entries(facts: Facts) -> Iterator[Entry]:
-    """Yield the entry of every trade with an instrument and an opening time; each trade is one order."""
+    """Yield the entry of every trade with an instrument and an opening time, the last one of each order.
+
+    A trade that names neither its order nor an execution of it is one order.
+    """
+    fills = group_fills(facts.broker_executions or ())
+    order_refs = {fill_id: fill.first.order_ref for fill in fills for fill_id in fill.get_ids()}
+    entries: dict[tuple[str, str], Entry] = {}
     for trade in list_trades(facts):
-        if trade.opened_at is not None and trade.symbol and trade.trade_id:
-            yield Entry(get_instrument_name(trade), trade.opened_at)
+        if trade.opened_at is None or not trade.symbol or not trade.trade_id:
+            continue
+        order_ref = _find_order_ref(trade, order_refs)
+        entry = Entry(get_instrument_name(trade), trade.opened_at)
+        last = entries.setdefault((entry.name, order_ref), entry)
+        entries[entry.name, order_ref] = max(last, entry, key=lambda known: known.at)
+    yield from entries.values()
+
+
+def _find_order_ref(trade: Trade, order_refs: Mapping[str, str | None]) -> str:
+    """Return what the trades of one order share: the order of a listed execution, an id, else its own."""
+    ids = sorted(get_leg_ids(trade, opening=True))
+    listed = (order_refs[leg_id] for leg_id in ids if leg_id in order_refs)
+    orders = (leg_id for leg_id in reversed(ids) if not leg_id.startswith("exec"))
+    return next(filter(None, (*listed, *orders)), f"trade {trade.trade_id}")
 
 
 def iter_order_entries(facts: Facts, window: timedelta) -> Iterator[Entry]:

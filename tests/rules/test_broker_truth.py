@@ -1110,6 +1110,22 @@ def test_entries_of_trades_one_after_the_other_are_a_burst_in_any_order(rows, ex
     assert bursts({"status_v3": {"recent_trades": rows[::-1]}}) == expected
 
 
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        pytest.param([{"perm_id": 5}] * 3, [], id="one order"),
+        pytest.param([{"order_id": 5}] * 3, [], id="one order number"),
+        pytest.param([{"exec_id": f"e{number}"} for number in range(3)], [], id="one order, by executions"),
+        pytest.param([{"order_id": number} for number in (5, 6, 7)], BURST, id="three orders"),
+        pytest.param([{"order_id": 0}] * 3, BURST, id="0 names no order"),
+    ],
+)
+def test_trades_of_one_order_are_one_entry(ids, expected):
+    rows = [entry(number, 60 * number, **more) for number, more in enumerate(ids, 1)]
+    executions = {"connected": True, "executions": buys(1, 1, 1)}
+    assert bursts({"status_v3": {"recent_trades": rows}, "broker": executions}) == expected
+
+
 def buys(*ids: int, **more: Any) -> list[dict[str, Any]]:
     return [
         {"exec_id": f"e{number}", "perm_id": one, "symbol": "JD", "side": "BOT", "quantity": 10,
