@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
 import pytest
 
@@ -21,18 +23,20 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-def runs(name: str, lane: str, minutes: float | None = None) -> list[Looked]:
+@cache
+def runs(name: str, lane: str, minutes: float | None = None) -> Sequence[Looked]:
+    """What each run saw and told: at the documented times, or every so many minutes."""
     one = incident(name)
     times = documented_times(one) if minutes is None else list(every(one, minutes))
-    return list(looked(one, one.lane(lane), times))
+    return tuple(looked(one, one.lane(lane), times))
 
 
-def first_told(found: list[Looked], wanted: str) -> datetime:
+def first_told(found: Sequence[Looked], wanted: str) -> datetime:
     """When the first run told it; `wanted` is `type` or `type:subject`."""
     return next(run.at for run in found if f"new {wanted}" in told(run))
 
 
-def events_at(found: list[Looked], at: datetime) -> set[str]:
+def events_at(found: Sequence[Looked], at: datetime) -> set[str]:
     run = [one for one in found if one.at <= at][-1]
     return {event.type for event in run.report.events if not event.held}
 
@@ -101,7 +105,7 @@ def test_the_stores_are_not_seen_before_the_runtime_s_processes_are_back():
 
 
 def test_the_dark_is_told_within_two_runs_and_pages_at_the_second():
-    found = runs(OUTAGE, "remote", minutes=10)
+    found = runs(OUTAGE, "remote", 10)
     dark = [run for run in found if utc("2026-05-06T16:48") <= run.at < utc("2026-05-06T19:42")]
     assert first_told(found, "exposure_unwatched") == dark[0].at
     assert [run.report.decision.action for run in dark[:2]] == ["notify", "escalate"]
@@ -109,7 +113,7 @@ def test_the_dark_is_told_within_two_runs_and_pages_at_the_second():
 
 
 def test_on_the_machine_the_dark_is_told_by_the_first_run_after_it():
-    found = runs(OUTAGE, "on the machine", minutes=2)
+    found = runs(OUTAGE, "on the machine", 2)
     after = next(run for run in found if run.at >= utc("2026-05-06T19:42"))
     assert after.at < utc("2026-05-06T19:45")
     assert {"new exposure_unwatched", "new watch_gap"} <= set(told(after))
@@ -182,7 +186,7 @@ def test_the_relapse_names_the_store_the_cache_wrote_and_what_agrees_with_the_br
 
 
 def test_after_the_second_repair_everything_of_it_is_good():
-    found = runs(OUTAGE, "remote", minutes=1)
+    found = runs(OUTAGE, "remote", 1)
     assert events_at(found, utc("2026-05-06T20:34")).isdisjoint(
         {"open_positions_drift", "state_stores_disagree", "trade_reopened", "broker_disconnected"}
     )
@@ -199,7 +203,7 @@ def test_after_the_second_repair_everything_of_it_is_good():
 def test_what_people_found_out_was_told_no_later():
     for name in (OUTAGE, LINK):
         one = incident(name)
-        found = runs(name, "remote", minutes=1 if name == OUTAGE else 10)
+        found = runs(name, "remote", 1 if name == OUTAGE else 10)
         for event, saw in one.found_out.items():
             assert first_told(found, event) <= saw, event
 
@@ -208,7 +212,7 @@ def test_what_people_found_out_was_told_no_later():
 
 
 def test_three_market_days_without_a_link_are_told_on_the_first_at_the_open():
-    found = runs(LINK, "remote", minutes=10)
+    found = runs(LINK, "remote", 10)
     assert first_told(found, "broker_disconnected") == utc("2025-09-15T13:30")
     assert [item for run in found for item in told(run) if "broker_disconnected" in item] == [
         "new broker_disconnected", "resolved broker_disconnected",
@@ -219,7 +223,7 @@ def test_three_market_days_without_a_link_are_told_on_the_first_at_the_open():
 
 def test_the_repair_at_04_45_is_believed_once_the_quiet_window_is_over():
     """04:45 UTC is 00:45 in New York, in the nightly reset; it ends at 02:00, and ten minutes later."""
-    found = runs(LINK, "remote", minutes=10)
+    found = runs(LINK, "remote", 10)
     (ended,) = [run.at for run in found if "resolved broker_disconnected" in told(run)]
     assert utc("2025-09-18T06:10") <= ended <= utc("2025-09-18T06:40")
 
@@ -256,6 +260,6 @@ def test_between_two_tasks_the_old_one_is_not_called_running():
 
 
 def test_a_degraded_feed_of_ten_minutes_and_a_single_order_are_told_of_by_nothing():
-    found = runs(BASELINE, "remote", minutes=1)
+    found = runs(BASELINE, "remote", 1)
     for at in ("13:52", "13:58", "14:45", "15:30", "15:45"):
         assert events_at(found, utc(f"2026-06-01T{at}")) == set(), at

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def _remove_previous(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "previous"}
 
 
-def build_files() -> dict[str, str]:
+@cache
+def build_files() -> Mapping[str, str]:
     """Return the text of every exported file by its path in the folder."""
     files: dict[str, str] = {}
     for history in list_histories():
