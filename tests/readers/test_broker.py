@@ -173,11 +173,12 @@ def test_an_execution_of_ib_async_is_read_with_its_commission_report():
             "contract": CONTRACT,
             "execution": {"execId": "e1", "permId": 900, "orderId": 7, "side": "SLD", "shares": 39.0,
                           "price": 6.46, "cumQty": 39.0, "time": "2026-05-06T18:00:00+00:00"},
-            "commissionReport": {"realizedPNL": 3742.44},
+            "commissionReport": {"realizedPNL": 3742.44, "currency": "CHF"},
         }]},
         "broker_executions",
     )  # fmt: skip
     assert isinstance(found, Execution)
+    assert found.currency is None  # what the commission is paid in is not what the contract trades in
     assert (found.exec_id, found.order_ref, found.signed_quantity) == ("e1", "perm 900", Decimal(-39))
     assert (found.price, found.realized_pnl) == (6.46, 3742.44)
 

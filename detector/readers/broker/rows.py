@@ -152,12 +152,17 @@ def _parse_legs(listed: Any) -> Any:
 
 
 def merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cells of a row and of the objects in it, by plain names; the row's own come first."""
+    """Return the cells of a row and of the objects in it, by plain names; the row's own come first.
+
+    The currency of a commission is not the contract's: a trade in HKD may cost USD.
+    """
     flat: dict[str, Any] = {}
-    for part in (item, *(item[key] for key in PARTS if isinstance(item.get(key), dict))):
-        for key, value in part.items():
+    for part_name in (None, *(key for key in PARTS if isinstance(item.get(key), dict))):
+        is_commission = "commission" in (part_name or "")
+        for key, value in (item if part_name is None else item[part_name]).items():
             name = normalize_name(key)
             is_missing = value is None or (name in _ID_NAMES and value in (0, "0"))
+            is_missing |= is_commission and name == "currency"
             if not is_missing and not isinstance(value, dict):
                 flat.setdefault(name, value)
     return flat
