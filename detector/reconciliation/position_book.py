@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import STOCK
 from detector.reconciliation.identity import (
@@ -271,10 +272,15 @@ def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
 
 
 def _is_settled(first: PositionPair, second: PositionPair) -> bool:
-    """Whether two positions that may be the same are not: an exact pair has what it needs."""
-    if not (first.is_balanced or second.is_balanced):
-        return False
+    """Whether two positions that may be the same are not: an exact pair has what it needs.
+
+    One of which only the other has a model may be its sum or a part, and so may what is of all accounts.
+    """
     pair, other = (first, second) if first.is_balanced else (second, first)
+    has_models = {any(lot.model for lot in position.lots[BROKER]) for position in (pair, other)}
+    is_sum = len(has_models) > 1 or is_all_accounts(pair.account) != is_all_accounts(other.account)
+    if not pair.is_balanced or is_sum:
+        return False
     is_other_day = bool(get_days(first.instrument)) and not get_days(first.instrument) & get_days(
         second.instrument
     )

@@ -20,7 +20,6 @@ from detector.reconciliation.position_pairs import (
     FLAT,
     INTERNAL,
     Difference,
-    DifferenceKind,
     PositionPair,
     Side,
     classify_difference,
@@ -70,7 +69,7 @@ def compare_positions(book: PositionBook, may_have_ended: _Test = lambda _: Fals
     """
     differences: list[Difference] = []
     unclear: list[UnclearGroup] = []
-    for group in book.list_groups():
+    for group in map(_drop_sum_of_accounts, book.list_groups()):
         legs = [position for position in group if book.is_in_combo(position.instrument)]
         names = tuple(sorted({position.name for position in group}))
         if legs:
@@ -100,16 +99,41 @@ def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tupl
     held = {side: any(lot.quantity for p in group for lot in p.lots[side]) for side in (INTERNAL, BROKER)}
     if len(group) > 1 and held[BROKER] and not held[INTERNAL] and FLAT in (totals[-1][1] or ()):
         return [], "the broker's rows that may be it cancel out"
-    if len(group) == 1 or not all(held.values()):
+    parts = _list_parts_of_sums(group)
+    has_models = any(lot.model for position in group for lot in position.lots[BROKER])
+    if len(group) == 1 or not (all(held.values()) or parts or has_models):
         results = [difference for position in group if not _is_balance(position) for difference in
                    position.iter_differences()]  # fmt: skip
         doubled = any(len(p.get_totals(side) or ()) > 1 for p in group for side in (INTERNAL, BROKER))
         return results, _DOUBLED if doubled and not results else ""
-    ended = [p for p in group if not p.lots[INTERNAL] and may_have_ended(p.instrument)]
-    readings = [*totals, *(_list_group_totals(group, ended) if ended else ())]
+    open_ids = parts | {id(p) for p in group if not p.lots[INTERNAL] and may_have_ended(p.instrument)}
+    readings = [*totals, *(_list_group_totals(group, open_ids) if open_ids else ())]
     if any(has_common(mine or (), theirs or ()) for mine, theirs in readings):
         return [], "it is unclear which of their rows are the same"
     return [_merge_difference(group, totals[-1], readings)], ""
+
+
+def _drop_sum_of_accounts(group: list[PositionPair]) -> list[PositionPair]:
+    """Return the positions without those of an advisor's `All`, where they are what the others add up to."""
+    listed = [p for p in group if is_all_accounts(p.account) and not p.lots[INTERNAL]]
+    rest = [position for position in group if position not in listed] if listed else []
+    open_ids = _list_parts_of_sums(rest)
+    sums = [_add_totals(_get_readings(p, BROKER, open_ids) for p in own) or () for own in (listed, rest)]
+    return rest if rest and has_common(*sums) else group
+
+
+def _list_parts_of_sums(group: Sequence[PositionPair]) -> set[int]:
+    """Return the Python ids of positions that others may contain: of models, or of all accounts."""
+    models = [{lot.model for lot in position.lots[BROKER]} for position in group]
+    has_rest, has_accounts = (
+        any(None in own for own in models),
+        not all(is_all_accounts(p.account) for p in group),
+    )
+    return {
+        id(p)
+        for p, own in zip(group, models, strict=True)
+        if (has_rest and own and None not in own) or (has_accounts and is_all_accounts(p.account))
+    }
 
 
 def _is_balance(position: PositionPair) -> bool:
@@ -125,13 +149,12 @@ def _list_accounts(group: Sequence[PositionPair]) -> list[str | None]:
 
 
 def _list_group_totals(
-    group: Sequence[PositionPair], ended: Sequence[PositionPair] = ()
+    group: Sequence[PositionPair], open_ids: Container[int] = ()
 ) -> list[tuple[_Totals, _Totals]]:
     """Return what both sides may add up to in each account that the runtime may be of.
 
-    The broker's rows of `ended` may count or not, as those that may be the sum of all accounts.
+    The broker's rows of the positions with `open_ids` may count or not.
     """
-    open_ids = {id(position) for position in (*ended, *(p for p in group if is_all_accounts(p.account)))}
     rows: dict[str | None, list[PositionPair]] = {}
     for position in group:
         rows.setdefault(position.account, []).append(position)
@@ -152,9 +175,9 @@ def _list_group_totals(
     return totals
 
 
-def _get_readings(position: PositionPair, side: Side, ended: Container[int]) -> _Totals:
-    totals = position.get_totals(side)
-    return totals if totals is None or id(position) not in ended else totals | {FLAT}
+def _get_readings(position: PositionPair, side: Side, open_ids: Container[int]) -> _Totals:
+    totals, is_open = position.get_totals(side), side == BROKER and id(position) in open_ids
+    return totals | {FLAT} if totals is not None and is_open else totals
 
 
 def _add_totals(parts: Iterable[_Totals]) -> _Totals:
@@ -177,9 +200,8 @@ def _merge_difference(
         group, key=lambda position: min(lot.detail for side in position.lots.values() for lot in side)
     )
     internal, broker = (max(total or {FLAT}, key=abs) for total in totals)
-    is_side = classify_difference(internal, broker) == "side"
     titles = list_titles(lot for position in group for lot in position.lots[INTERNAL])
-    kind: DifferenceKind = "side" if is_side else "quantity"
+    kind = classify_difference(internal, broker) or "quantity"
     merged = tuple(position.instrument for position in group)
     is_either_way = has_both_signs((mine or {FLAT}, theirs or {FLAT}) for mine, theirs in readings)
     parts = vaguest.name, vaguest.instrument, internal, broker

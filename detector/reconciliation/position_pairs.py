@@ -106,7 +106,7 @@ def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
     """Return what lots of one instrument may add up to; None where a quantity is unknown.
 
     Where rows may be one row listed twice, each of them may be all there is. A row without a model that is
-    the sum of those with one is IBKR's own sum; where it differs, it may also be one more part.
+    the sum of several with one is IBKR's own sum; where it is not, it may also be one more part.
     """
     if len(lots) == 1:
         return None if lots[0].quantity is None else frozenset((lots[0].quantity,))
@@ -115,7 +115,8 @@ def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
         rest, parts = compute_totals([lot for lot in lots if lot.model is None]), compute_totals(models)
         if rest is None or parts is None:
             return None
-        return rest if has_common(rest, parts) else rest | {total + part for total in rest for part in parts}
+        is_sum = len(models) > 1 and has_common(rest, parts)
+        return rest if is_sum else rest | {total + part for total in rest for part in parts}
     rows = [(lot.key or f"row {number}", lot.quantity) for number, lot in enumerate(lots)]
     known_rows = [(key, quantity) for key, quantity in rows if quantity is not None]
     if len(known_rows) < len(rows):

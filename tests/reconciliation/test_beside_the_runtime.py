@@ -66,14 +66,52 @@ def test_a_row_without_a_model_beside_models_is_their_sum(parts, rest, held, kin
 @pytest.mark.parametrize("name", ["All", "F1234567A"])
 @pytest.mark.parametrize(
     ("held", "kinds"),
-    [(30, ["comparison_unclear"]), (60, ["comparison_unclear"]), (25, ["open_positions_drift"])],
+    [(30, ["comparison_unclear"]), (60, ["open_positions_drift"]), (25, ["open_positions_drift"])],
 )
-def test_a_row_of_all_accounts_may_be_the_sum_of_those_beside_it(name, held, kinds):
+def test_a_row_of_all_accounts_is_the_sum_of_those_beside_it(name, held, kinds):
     rows = [
         {**SHARE, "account": account, "quantity": quantity}
         for account, quantity in ((name, 30), ("U1111111", 10), ("U2222222", 20))
     ]
     assert [kind for kind, _ in list_kinds(evaluate([{**SHARE, "quantity": held}], rows))] == kinds
+
+
+IN_OTHER_WORDS: dict[str, Any] = {"symbol": "SPY", "sec_type": "STK", "trading_class": "SPY"}
+DRIFT, UNCLEAR = "open_positions_drift", "comparison_unclear"
+
+
+@pytest.mark.parametrize(
+    ("at_broker", "held", "kinds"),
+    [
+        pytest.param([("Growth", 6), (None, 10)], 10, [(UNCLEAR, "SPY")], id="a sum beside a part of it"),
+        pytest.param([("Growth", 6), (None, 10)], 16, [(UNCLEAR, "SPY")], id="or one more part"),
+        pytest.param([("Growth", 6), (None, 10)], 6, [(DRIFT, "quantity")], id="the part alone is neither"),
+        pytest.param([("Growth", 6), (None, 6)], 12, [(UNCLEAR, "SPY")], id="a part as large as the rest"),
+        pytest.param([("Growth", 6), (None, 10)], 0, [(DRIFT, "unmanaged")], id="nothing manages either"),
+    ],
+)
+def test_a_sum_of_models_in_other_words_is_no_second_holding(at_broker, held, kinds):
+    words: tuple[dict[str, Any], ...] = (IN_OTHER_WORDS, SHARE)
+    rows = [
+        {**word, "quantity": quantity, **({"model": model} if model else {})}
+        for word, (model, quantity) in zip(words, at_broker, strict=True)
+    ]
+    assert list_kinds(evaluate([{**SHARE, "quantity": held}] if held else [], rows)) == kinds
+
+
+@pytest.mark.parametrize(
+    ("total", "kinds"),
+    [
+        pytest.param(9, [], id="their sum"),
+        pytest.param(8, [(UNCLEAR, "SPY")], id="not their sum: it lags, or is of more accounts"),
+    ],
+)
+def test_an_advisor_s_list_of_all_accounts_is_no_third_account(total, kinds):
+    quantities = {"DU1111111": 4, "DU2222222": 5}
+    rows = [{**SHARE, "account": account, "quantity": n} for account, n in quantities.items()]
+    own = [{**row, "trade_id": number, "is_open": 1} for number, row in enumerate(rows, 7)]
+    at_broker = [*rows, {**SHARE, "account": "All", "quantity": total}]
+    assert list_kinds(evaluate([], at_broker, stores={"position_state": own})) == kinds
 
 
 # --- the owner's positions ------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from detector.reconciliation.close_check.close_order import ALLOW, REFUSE, Close
 from detector.render.plan import Plan
 from detector.settings import MARKET_CLOSURES, PROFILE
 from tests.support.real_account_documents import Question, write_snapshot
-from tests.support.real_accounts import CONTRACTS, NOW, Contract, World, build_world
+from tests.support.real_accounts import CONTRACTS, NOW, Contract, World
+from tests.support.real_advisors import build_account
 from tests.support.snapshots import DEFAULTS
 
 MONEY = (
@@ -56,7 +57,7 @@ def ask(seed: int, *, in_full: bool = True) -> Answers:
     others.
     """
     rng = Random(seed)
-    world = build_world(rng)
+    world = build_account(rng)
     question = Question(rng, world)
     state = read_state(write_snapshot(rng, world), question.account if question.names_account else None)
     options = {part: question.words.get(part) for part in _PARTS}

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.support.real_accounts import CONTRACTS, NOW, Contract, Fill, Order, World
+from tests.support.real_advisors import MODEL_KEYS, list_rows, write_group, write_model
 
 _OWN = (
     "symbol",
@@ -144,8 +145,8 @@ def _row(shape: str, parts: dict[str, Any], contract: Contract | None) -> dict[s
 
 def _write_positions(rng: random.Random, world: World) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for (account, model, con_id), quantity in world.rows.items():
-        contract, is_odd = CONTRACTS[con_id], not world.is_plain and rng.random() < 0.06
+    for account, model, con_id, quantity in list_rows(world):
+        contract, is_odd = CONTRACTS[con_id], not world.is_plain and rng.random() < 0.06 and account != "All"
         lots = [quantity]
         if is_odd and abs(quantity) > contract.unit and world.shape == "own":
             first = contract.unit if quantity > 0 else -contract.unit
@@ -155,7 +156,7 @@ def _write_positions(rng: random.Random, world: World) -> list[dict[str, Any]]:
             size, price, key = _COLUMNS[world.shape]
             row |= {size: lot, price: 5.0 + number}
             is_owned = world.is_plain or rng.random() < (0.6 if len(world.accounts) == 1 else 0.97)
-            row |= ({key: account} if is_owned else {}) | ({"model": model} if model else {})
+            row |= ({key: account} if is_owned or account == "All" else {}) | write_model(world, model)
             rows += [row, dict(row)] if is_odd and len(lots) == 1 and rng.random() < 0.5 else [row]
     rng.shuffle(rows)
     return rows
@@ -188,7 +189,8 @@ def _write_order(rng: random.Random, world: World, order: Order) -> dict[str, An
     row |= _write_portal_order(order) if world.shape == "portal" else _write_own_order(rng, order)
     if world.shape == "portal":
         row.pop("assetClass", None)
-    row |= {"faGroup": order.group} if order.group else {}
+    row |= {name: value for name, value in write_group(order).items() if name != "account"}
+    row |= {MODEL_KEYS[world.shape]: order.model}
     row |= {"comboLegs": legs} if legs else {}
     return {name: value for name, value in row.items() if value != ""}
 
@@ -201,8 +203,8 @@ def _write_trade(shape: str, order: Order, row: dict[str, Any], legs: list[dict[
     """Return an order as a Trade of ib_async; `util.tree` names the classes and leaves defaults out."""
     body = {"orderId": order.order_id, "permId": order.perm_id, "clientId": order.client_id,
             "action": _name_side(order.side), "totalQuantity": order.total, "orderType": order.type,
-            "parentId": order.parent_id, "ocaGroup": order.oca, "account": order.account,
-            "faGroup": order.group}  # fmt: skip
+            "parentId": order.parent_id, "ocaGroup": order.oca, "modelCode": order.model,
+            **write_group(order)}  # fmt: skip
     state = {"orderId": order.order_id, "status": order.status, "filled": order.filled,
              "remaining": order.total - order.filled, "clientId": order.client_id}  # fmt: skip
     if legs:
@@ -218,7 +220,7 @@ def _write_portal_order(order: Order) -> dict[str, Any]:
     return parent | {
         "orderId": order.order_id, "side": _name_side(order.side), "totalSize": order.total,
         "filledQuantity": order.filled, "remainingQuantity": order.total - order.filled, "status": order.status,
-        "orderType": order.type, "acct": order.account, "ocaGroup": order.oca,
+        "orderType": order.type, "acct": write_group(order)["account"], "ocaGroup": order.oca,
         "secType": "BAG" if order.legs else CONTRACTS[order.con_id].sec_type,
     }  # fmt: skip
 
@@ -230,7 +232,7 @@ def _write_own_order(rng: random.Random, order: Order) -> dict[str, Any]:
     return parent | perm | {
         "order_id": order.order_id, "side": rng.choice((side, side.lower())), "quantity": order.total,
         "filled": order.filled, "status": order.status, "order_type": order.type, "client_id": order.client_id,
-        "account": order.account, "oca_group": order.oca,
+        "account": write_group(order)["account"], "oca_group": order.oca,
     }  # fmt: skip
 
 
@@ -241,10 +243,41 @@ def _write_fill(rng: random.Random, world: World, fill: Fill) -> list[dict[str, 
         "exec_id": fill.exec_id, "order_id": fill.order_id, "perm_id": fill.perm_id, "client_id": fill.client_id,
         "account": fill.account, "side": side, "quantity": fill.quantity, "price": 5.0, "at": _time(10 + fill.age),
     }  # fmt: skip
+    row |= {"model": fill.model} if fill.model else {}
     rows = [row]
     if fill.exec_id.startswith("0001f") and rng.random() < 0.2:
         rows.append(row | {"exec_id": fill.exec_id[:-1] + "2"})
-    return rows
+    if world.shape == "own" or fill.perm_id % 2:
+        return rows
+    return [_write_portal_fill(fill) if world.shape == "portal" else _write_ib_fill(world.shape, parts, fill)]
+
+
+def _write_portal_fill(fill: Fill) -> dict[str, Any]:
+    """Return a trade as the Client Portal lists it: an option without its day and strike, and no permId."""
+    contract, moment = CONTRACTS[fill.con_id], NOW - timedelta(seconds=10 + fill.age)
+    return {
+        "execution_id": fill.exec_id, "symbol": contract.symbol, "side": "B" if fill.side > 0 else "S",
+        "trade_time": f"{moment:%Y%m%d-%H:%M:%S}", "trade_time_r": int(moment.timestamp() * 1000),
+        "size": fill.quantity, "price": "5.0", "account": fill.account, "accountCode": fill.account,
+        "sec_type": contract.sec_type, "conid": contract.con_id, "conidex": str(contract.con_id),
+        "order_id": fill.order_id,
+    }  # fmt: skip
+
+
+def _write_ib_fill(shape: str, parts: dict[str, Any], fill: Fill) -> dict[str, Any]:
+    """Return a Fill of ib_async."""
+    execution = {
+        "execId": fill.exec_id, "time": _time(10 + fill.age), "acctNumber": fill.account, "exchange": "SMART",
+        "side": "BOT" if fill.side > 0 else "SLD", "shares": fill.quantity, "price": 5.0, "permId": fill.perm_id,
+        "clientId": fill.client_id, "orderId": fill.order_id, "cumQty": fill.quantity, "avgPrice": 5.0,
+        "modelCode": fill.model,
+    }  # fmt: skip
+    report = {"execId": fill.exec_id, "commission": 1.0, "currency": "USD", "realizedPNL": 0.0}
+    row = _row(shape, parts, CONTRACTS[fill.con_id]) | {"time": _time(10 + fill.age)}
+    if shape == "asdict":
+        return row | {"execution": execution, "commissionReport": report}
+    named = {"Execution": {name: value for name, value in execution.items() if value}}
+    return row | {"execution": named, "commissionReport": {"CommissionReport": report}}
 
 
 def _write_book(rng: random.Random, world: World) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -138,6 +138,7 @@ class Order:
     group: str = ""
     legs: tuple[tuple[int, int], ...] = ()
     at: float = 600.0
+    model: str = ""
 
     @property
     def remaining(self) -> float:
@@ -159,11 +160,15 @@ class Fill:
     quantity: float
     age: float
     in_row: bool
+    model: str = ""
 
 
 @dataclass
 class World:
-    """What is true: holdings by (account, model, con_id), orders, fills, and the runtime's own book."""
+    """What is true: holdings by (account, model, con_id), orders, fills, and the runtime's own book.
+
+    What the broker lists beside: the `sums` of models, contracts that are `flat`, what all accounts hold.
+    """
 
     accounts: tuple[str, ...] = ACCOUNTS[:1]
     rows: dict[tuple[str, str, int], float] = field(default_factory=dict)
@@ -174,6 +179,9 @@ class World:
     is_plain: bool = False
     shape: str = "own"
     scope: str = "all"
+    sums: set[tuple[str, int]] = field(default_factory=set)
+    flat: set[tuple[str, int]] = field(default_factory=set)
+    consolidated: set[int] = field(default_factory=set)
 
     def hold(self, account: str, con_id: int) -> float:
         """What the account truly holds, the fills that are in no row yet included."""
