@@ -46,6 +46,8 @@ def _is_record(entry: Mapping[str, Any]) -> bool:
     # Imported here because only a run with such records needs their parser.
     from detector.logs.parse import record_fields, records  # noqa: PLC0415 - only where records are
 
+    if record_fields.list_rows(entry):
+        return True
     message, at = entry.get("message"), entry.get("timestamp")
     if isinstance(message, str) and isinstance(at, str) and record_fields.TIME_TEXT.fullmatch(at):
         return True  # as most are, without the cost of reading them twice
@@ -93,6 +95,8 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     from detector.logs.parse.line_times import LogLines  # noqa: PLC0415 - only where lines are
 
     document: Mapping[str, Any] = raw if isinstance(raw, dict) else {"events": raw}
+    if "events" not in document and (rows := _list_answer_rows(document)):
+        document = reading.content = {key: raw[key] for key in raw if key in _SHAPE.reads} | {"events": rows}
     entries = document.get("events")
     if not isinstance(entries, list):
         if entries is not None:
@@ -124,6 +128,13 @@ def read(raw: Any, reading: Reading, context: ReadContext) -> None:
     reading.values[_FACT] = history
 
 
+def _list_answer_rows(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the rows of another vendor's whole answer, or of another operation of CloudWatch."""
+    from detector.logs.parse.record_fields import list_rows  # noqa: PLC0415 - only where records are
+
+    return list_rows(document)
+
+
 def _is_in_maintenance(settings: Settings, at: datetime) -> bool | None:
     return is_in_maintenance(at, settings[IBKR_REGION], settings.files.get(MARKET_CLOSURES.name, NO_CLOSURES))
 
@@ -145,6 +156,12 @@ def _add_entry(entry: Any, lines: LogLines, reading: Reading, now: int) -> None:
         reading.add_fault("logs.events", f"has an entry that is {describe_kind(entry)}")
         reading.partial.add(_FACT)
         return
+    rows = _list_answer_rows(entry) if entry.get("message") is None else None
+    for row in rows or (entry,):
+        _add_row(row, lines, reading, now)
+
+
+def _add_row(entry: Mapping[str, Any], lines: LogLines, reading: Reading, now: int) -> None:
     message = entry.get("message")
     if (message is None and entry) or _is_record(entry):
         parts = message.splitlines() if isinstance(message, str) else ()

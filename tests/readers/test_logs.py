@@ -391,6 +391,82 @@ def test_a_list_of_records_inside_another_form_is_read(wrapped, entry):
     assert named(report) == ["critical connectivity_lost"]
 
 
+_EVENTS = [
+    {"id": "1", "timestamp": 1780411290000, "message": "INFO up"},
+    {"id": "2", "timestamp": 1780411291104, "message": _BROKEN},
+]
+_SOURCES = [
+    {"@timestamp": "2026-06-02T14:41:30Z", "message": "INFO up"},
+    {"@timestamp": _AT, "message": _BROKEN},
+]
+_ANSWERS = {
+    "FilterLogEvents": {"events": _EVENTS, "searchedLogStreams": [], "nextToken": ""},
+    "GetLogEvents": {"events": _EVENTS, "nextForwardToken": "f/3", "nextBackwardToken": "b/3"},
+    "GetQueryResults": {
+        "results": [[{"field": "@timestamp", "value": _AT}, {"field": "@message", "value": "INFO up"}], _ROW],
+        "statistics": {"recordsMatched": 2.0},
+        "status": "Complete",
+    },
+    "a subscription": {"messageType": "DATA_MESSAGE", "subscriptionFilters": ["f"], "logEvents": _EVENTS},
+    "Elasticsearch": {
+        "took": 3,
+        "timed_out": False,
+        "hits": {"hits": [{"_source": row} for row in _SOURCES]},
+    },
+    "Loki": {
+        "status": "success",
+        "data": {
+            "resultType": "streams",
+            "result": [
+                {
+                    "stream": {"app": "bot"},
+                    "values": [["1780411290000000000", "INFO up"], ["1780411291104000000", _BROKEN]],
+                }
+            ],
+        },
+    },
+    "Datadog": {"data": [{"id": "x", "attributes": row} for row in _SOURCES]},
+    "Cloud Logging": {
+        "entries": [{"textPayload": row["message"], "timestamp": row["@timestamp"]} for row in _SOURCES]
+    },
+    "Kubernetes": {
+        "apiVersion": "v1",
+        "items": [
+            {"kind": "Event", "message": row["message"], "lastTimestamp": row["@timestamp"]}
+            for row in _SOURCES
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("answer", _ANSWERS.values(), ids=_ANSWERS)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda answer: answer, id="the section"),
+        pytest.param(lambda answer: [answer], id="an entry"),
+        pytest.param(lambda answer: [json.dumps(answer)], id="a line"),
+        pytest.param(
+            lambda answer: [{"timestamp": 1780411291104, "message": json.dumps(answer)}], id="an event's text"
+        ),
+    ],
+)
+def test_each_record_of_a_vendors_whole_answer_is_read(answer, wrap):
+    report = seen(wrap(answer))
+    assert named(report) == ["critical connectivity_lost"]
+    assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
+
+
+@pytest.mark.parametrize("key", ["msg", "level", "ts"])
+def test_a_record_with_a_list_of_its_own_is_no_answer(key):
+    record = {
+        key: "ERROR" if key == "level" else _BROKEN if key == "msg" else _AT,
+        "items": [{"n": 1}, {"n": 2}],
+    }
+    text = json.dumps({**record, "message": _BROKEN})
+    assert named(seen([text, "2026-06-02T14:59:00Z INFO x"])) == ["critical connectivity_lost"]
+
+
 def test_a_list_of_anything_else_is_no_record():
     forms: list[Any] = [[_ROW, 7], [[]], [["x"]]]
     for form in forms:

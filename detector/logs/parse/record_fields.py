@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.formats.similar_names import normalize_key
 
 # In the order in which they are preferred; compared in lower case, without punctuation.
@@ -40,6 +40,14 @@ _FIELD: Final = frozenset({"field", "value"})
 _INSIGHTS_TIME: Final = "@timestamp"
 _NAIVE: Final = build_pattern(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 _LISTED: Final = ("{", "[")
+# Where a vendor's whole answer lists its records. Sources: FilterLogEvents, GetQueryResults and the message
+# of a subscription of CloudWatch; searches of Elastic, Splunk, Datadog; Loki; Kubernetes; Cloud Logging.
+_ROW_PATHS: Final = (
+    ("events",), ("results",), ("logEvents",), ("hits", "hits"), ("data", "result"), ("data",), ("items",),
+    ("entries",),
+)  # fmt: skip
+_ROW_SIGNS: Final = tuple(sorted({f'"{path[-1]}":' for path in _ROW_PATHS}))
+_OWN_KEY: Final = build_pattern(r"level|severity|lvl|ts|time|timestamp|datetime")
 
 
 class Field(NamedTuple):
@@ -61,8 +69,10 @@ def parse_json(text: str) -> dict[str, Any] | None:
 
 
 def split_list(text: str) -> list[str]:
-    """Return each record of a line that is a JSON list of them, as JSON; any other line as it is."""
+    """Return each record of a line that lists them, as JSON; any other line as it is."""
     records = parse_list(text)
+    if records is None and text[:1] == "{" and has_any(_ROW_SIGNS, text):
+        records = list_rows(parse_json(text) or {})
     return [text] if records is None else [json.dumps(record) for record in records]
 
 
@@ -86,6 +96,33 @@ def list_records(rows: list[Any]) -> list[dict[str, Any]] | None:
     records = [row] if row else [item if isinstance(item, dict) else _join_fields(item) for item in rows]
     whole = [record for record in records if record]
     return whole if whole and len(whole) == len(records) else None
+
+
+def list_rows(fields: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the records of a vendor's whole answer.
+
+    It is None for a record, which has a text, a time or a level beside its lists.
+    """
+    for key, value in fields.items():
+        name = normalize_key(key)
+        if _OWN_KEY.fullmatch(name) or (name in TEXT_RANK and isinstance(value, str)):
+            return None
+    for path in _ROW_PATHS:
+        rows: Any = fields
+        for key in path:
+            rows = rows.get(key) if isinstance(rows, dict) else None
+        records = list_records(rows) if isinstance(rows, list) else None
+        if records:
+            return [record for row in records for record in _list_values(row)]
+    return None
+
+
+def _list_values(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each line of one of Loki's streams as a record, any other row as it is."""
+    values = row.get("values")
+    if "stream" not in row or not isinstance(values, list):
+        return [row]
+    return [{"time": pair[0], "message": pair[1]} for pair in values if isinstance(pair, list) and pair[1:]]
 
 
 def _join_fields(row: object) -> dict[str, Any] | None:
