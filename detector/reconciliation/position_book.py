@@ -274,11 +274,11 @@ def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
 def _is_settled(first: PositionPair, second: PositionPair) -> bool:
     """Whether two positions that may be the same are not: an exact pair has what it needs.
 
-    One of which only the other has a model may be its sum or a part, and so may what is of all accounts.
+    Of models, and of all accounts, one may be a part or the sum of the other.
     """
     pair, other = (first, second) if first.is_balanced else (second, first)
-    has_models = {any(lot.model for lot in position.lots[BROKER]) for position in (pair, other)}
-    is_sum = len(has_models) > 1 or is_all_accounts(pair.account) != is_all_accounts(other.account)
+    has_models = any(lot.model for position in (pair, other) for lot in position.lots[BROKER])
+    is_sum = has_models or is_all_accounts(pair.account) != is_all_accounts(other.account)
     if not pair.is_balanced or is_sum:
         return False
     is_other_day = bool(get_days(first.instrument)) and not get_days(first.instrument) & get_days(

@@ -115,7 +115,7 @@ def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
         rest, parts = compute_totals([lot for lot in lots if lot.model is None]), compute_totals(models)
         if rest is None or parts is None:
             return None
-        is_sum = len(models) > 1 and has_common(rest, parts)
+        is_sum = len(models) > 1 and len(rest) == len(parts) == 1 and has_common(rest, parts)
         return rest if is_sum else rest | {total + part for total in rest for part in parts}
     rows = [(lot.key or f"row {number}", lot.quantity) for number, lot in enumerate(lots)]
     known_rows = [(key, quantity) for key, quantity in rows if quantity is not None]
