@@ -71,21 +71,25 @@ class Reading(ValueReader):
         self.known: Mapping[str, KnownValue] = {}
         self.kept: dict[str, KnownValue] = {}
 
-    def read_once(self, name: str, raw: object, read: Callable[..., T], *args: Any) -> T:
-        """Return what `read(*args)` makes of a raw value, or made of the very same one a snapshot ago.
-
-        A value is read again where it had a fault, and where the time of the snapshot decided.
-        """
+    def find_known(self, name: str, raw: object) -> KnownValue | None:
+        """Return what was read from this very value of the snapshot before; None where it is another one."""
         known = self.known.get(name)
-        if known is not None and known.raw is raw:
-            self.read_paths |= known.paths
-            self.kept[name] = known
-            return cast("T", known.value)
+        if known is None or known.raw is not raw:
+            return None
+        self.read_paths |= known.paths
+        self.kept[name] = known
+        return known
+
+    def read_new(self, name: str, raw: object, read: Callable[[], T]) -> T:
+        """Return what `read` makes of the raw value, and keep it for the next snapshot.
+
+        A value is not kept where it had a fault, and where the time of the snapshot decided.
+        """
         outer = self.read_paths, self.partial, self.uses_clock
         self.read_paths, self.partial, self.uses_clock = set(), set(), False
         faults = len(self.invalid) + len(self.skewed)
         try:
-            known = KnownValue(raw, read(*args), self.read_paths)
+            known = KnownValue(raw, read(), self.read_paths)
             has_fault = bool(self.partial) or len(self.invalid) + len(self.skewed) > faults
         finally:
             is_final = not self.uses_clock

@@ -42,14 +42,16 @@ def merge_readings(readings: Sequence[Reading]) -> tuple[dict[str, Any], Provena
             values[name] = value if is_first else _merge_values(name, values[name], value)
             seen[name] = alone if is_first else (*seen[name], reading.section)
     raised = dict(seen)
-    for name in (name for name, sections in seen.items() if len(sections) > 1):
-        carried = {reading.section: reading.values[name] for reading in readings if name in reading.values}
-        raised[name] = _list_worst_sections(values[name], carried)
+    by_section = {reading.section: reading.values for reading in readings}
+    for name, sections in seen.items():
+        if len(sections) > 1:
+            carried = {section: by_section[section][name] for section in sections}
+            raised[name] = _list_worst_sections(values[name], carried)
     return values, Provenance(
         seen,
         raised,
         frozenset(name for reading in readings for name in reading.partial),
-        {reading.section: reading.values for reading in readings},
+        by_section,
         frozenset().union(*(reading.read_paths for reading in readings)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -94,13 +94,21 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         _keep_fact(name, _read_fact(name, constant, "profile", reading, profile), reading)
     for name, value in values.items():
         if value is not None:
-            start = len(reading.invalid)
-            fact = reading.read_once(name, value, _read_fact, name, value, reading.section, reading, profile)
+            known = reading.find_known(name, value)
+            fact = known.value if known is not None else _read_new(name, value, reading, profile)
             _keep_fact(name, fact, reading)
-            if len(reading.invalid) > start:
-                reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
     if values.get("last_reconcile_at", MISSING) is None and "engine_started_at" in reading.values:
         reading.values["last_reconcile_at"] = NEVER
+
+
+def _read_new(name: str, value: Any, reading: Reading, profile: Profile) -> Any:
+    """Return a fact that the snapshot before did not show; a fault has the line of the profile."""
+    start = len(reading.invalid)
+    read = partial(_read_fact, name, value, reading.section, reading, profile)
+    fact = reading.read_new(name, value, read)
+    if len(reading.invalid) > start:
+        reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
+    return fact
 
 
 def _add_lines(faults: Iterable[Fault], name: str, profile: Profile) -> list[Fault]:
