@@ -234,9 +234,6 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
         for text, rest in hidden.items()
     }
 
-    def replace_text(text: str) -> str:
-        return cleared.get(text, text)
-
     def replace_owner(item: Any) -> str | None:
         """Return what stands for an AWS account: a secret one, in whatever form, differs from others."""
         digits = _DIGIT_GAP.sub("", str(item))
@@ -245,10 +242,10 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
         return "[aws-account]" if _AWS_ACCOUNT.fullmatch(digits) else None
 
     if parts is not value:
-        return _replace_texts(value, replace_text, replace_owner)
+        return _replace_texts(value, cleared, replace_owner)
     plain = {key: part for key, part in value.items() if not suspects[key]}
     cleaned = _replace_texts(
-        {key: part for key, part in value.items() if suspects[key]}, replace_text, replace_owner
+        {key: part for key, part in value.items() if suspects[key]}, cleared, replace_owner
     )
     return {**plain, **cleaned} if plain else cleaned
 
@@ -435,23 +432,36 @@ _redact_short = lru_cache(maxsize=1024)(_redact_new)
 
 def _replace_texts(
     value: Any,
-    replace_text: Callable[[str], str],
+    cleared: Mapping[str, str],
     replace_owner: Callable[[Any], str | None],
     hidden: bool = False,
 ) -> Any:
     if isinstance(value, str):
-        return "[redacted]" if hidden and value else replace_text(value)
+        return "[redacted]" if hidden and value else cleared.get(value, value)
     if isinstance(value, list):
-        return [_replace_texts(item, replace_text, replace_owner, hidden) for item in value]
+        return [_replace_texts(item, cleared, replace_owner, hidden) for item in value]
+    if isinstance(value, dict) and not hidden and _has_plain_keys(tuple(value)):
+        return {
+            cleared.get(key, key): item
+            if isinstance(item, bool | int | float)
+            else _replace_texts(item, cleared, replace_owner)
+            for key, item in value.items()
+        }
     if isinstance(value, dict):
         row_hides = _is_secret_row(value)
         cleaned: dict[str, Any] = {}
         for key, item in value.items():
             hides = hidden or _is_secret_key(key) or (row_hides and key.lower() == "value")
             owner = replace_owner(item) if _is_owner_key(key) and isinstance(item, str | int) else None
-            cleaned[replace_text(key)] = owner or _replace_texts(item, replace_text, replace_owner, hides)
+            cleaned[cleared.get(key, key)] = owner or _replace_texts(item, cleared, replace_owner, hides)
         return cleaned
     return value
+
+
+@lru_cache(maxsize=4096)
+def _has_plain_keys(keys: tuple[str, ...]) -> bool:
+    """Return whether none of an object's keys decides about a value."""
+    return not any(_is_secret_key(key) or _is_owner_key(key) or key.lower() == "name" for key in keys)
 
 
 @lru_cache(maxsize=4096)
