@@ -113,6 +113,10 @@ _BY_HAND = [
         {**_AT, "bot_status": {"pending_orders": 1, "ordres": []}},
         {**_AT, "bot_status": {"pending_orders": 1}},
     ],
+    [
+        {**_AT, "bot_status": {"open_positions": [{"symbol": "SPY", "quantity": 1, "strike": strike}]}}
+        for strike in (727, 0)  # a stock has a strike of 0, which is none
+    ],
 ]
 
 
