@@ -60,7 +60,11 @@ class Judgement(Struct, frozen=True):
     @property
     def findings(self) -> dict[str, SignedFinding]:
         """Every finding of this run, by signature."""
-        return {key: signed for outcome in self.outcomes.values() for key, signed in outcome.findings.items()}
+        findings: dict[str, SignedFinding] = {}
+        for outcome in self.outcomes.values():
+            if outcome.findings:
+                findings |= outcome.findings
+        return findings
 
     def get_verdict(self, condition: Condition) -> tuple[RuleVerdict, str]:
         """Return the verdict on a condition that was not found in this run, and why it is not good."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from detector.domain.condition import build_signature
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement, RuleOutcome, SignedFinding
-from detector.domain.rule import RANK, Finding, Healthy, Limits, Rule, Undecided
+from detector.domain.rule import ALWAYS, RANK, Finding, Healthy, Limits, Rule, Undecided
 from detector.settings import Settings
 
 ERRORS_RULE = "detector_error"
@@ -27,63 +27,72 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
     Rules that declare others' findings run in a second pass. `detector_error` runs last, on every rule and
     reader that raised.
     """
-    outcomes: dict[str, RuleOutcome] = {}
+    plan = _build_plan(tuple(rules), settings, facts.list_known())
+    outcomes = dict(plan.outcomes)
     errors = list(facts.errors)
-    for planned in _build_plan(tuple(rules), settings, facts.list_known()):
-        rule = planned.rule
-        if rule.name == ERRORS_RULE:
-            completed = [name for name, outcome in outcomes.items() if outcome.verdict in _DECIDED]
-            final_facts = replace(facts, errors=tuple(errors), ran=facts.ran.union(completed))
-            outcomes[rule.name] = _run_rule(planned, final_facts, outcomes)
-            continue
+    undecided: set[str] = set()
+    for rule, limits in plan.runs:
         try:
-            outcomes[rule.name] = planned.unseen or _run_rule(planned, facts, outcomes)
+            outcome = _run_rule(rule, limits, facts, outcomes)
         except Exception as error:  # noqa: BLE001 - the one place where a broken rule becomes data
             errors.append((rule.name, type(error).__name__))
-            outcomes[rule.name] = RuleOutcome(
-                rule, "unseen", f"the rule itself failed ({type(error).__name__})"
-            )
+            outcome = RuleOutcome(rule, "unseen", f"the rule itself failed ({type(error).__name__})")
+        if outcome is not None:
+            outcomes[rule.name] = outcome
+            if outcome.verdict not in _DECIDED:
+                undecided.add(rule.name)
+    ran = facts.ran.union(plan.names) - undecided
+    final_facts = replace(facts, errors=tuple(errors), ran=ran)
+    for rule, limits in plan.last:
+        outcomes[rule.name] = _run_rule(rule, limits, final_facts, outcomes) or outcomes[rule.name]
     return Judgement(facts, outcomes)
 
 
-class _PlannedRule(Struct, frozen=True, eq=False):
-    """A rule with its limits and outcomes that need no run; `unseen` is None where its facts were seen."""
+class _Plan(Struct, frozen=True, eq=False):
+    """What the names of the seen facts decide: the rules that run, with their limits, and the last one.
 
-    rule: Rule
-    limits: Limits
-    unseen: RuleOutcome | None
-    good: RuleOutcome
+    `outcomes` are those of the rules that cannot run, and of the others where they yield nothing.
+    """
+
+    outcomes: Mapping[str, RuleOutcome]
+    runs: tuple[tuple[Rule, Limits], ...]
+    last: tuple[tuple[Rule, Limits], ...]
+    names: frozenset[str]
 
 
 @lru_cache(maxsize=16)  # a replay asks at every snapshot, nearly always for the same facts
-def _build_plan(
-    rules: tuple[Rule, ...], settings: Settings, known: frozenset[str]
-) -> tuple[_PlannedRule, ...]:
-    """Return the rules in the order of their run, where facts of these names were seen."""
-    ordered = sorted(rules, key=lambda rule: (rule.name == ERRORS_RULE, bool(rule.declaration.given)))
-    return tuple(_build_planned_rule(rule, settings, known) for rule in ordered)
+def _build_plan(rules: tuple[Rule, ...], settings: Settings, known: frozenset[str]) -> _Plan:
+    outcomes: dict[str, RuleOutcome] = {}
+    runs: list[tuple[Rule, Limits]] = []
+    for rule in sorted(rules, key=lambda rule: (rule.name == ERRORS_RULE, bool(rule.declaration.given))):
+        missing = ", ".join(list_missing_facts(rule, known))
+        outcomes[rule.name] = RuleOutcome(
+            rule, "unseen" if missing else "good", missing and f"{missing} not seen"
+        )
+        if not missing:
+            runs.append((rule, Limits(rule.declaration.limits, settings)))
+    last = tuple(run for run in runs if run[0].name == ERRORS_RULE)
+    first = tuple(run for run in runs if run not in last)
+    return _Plan(outcomes, first, last, frozenset(rule.name for rule, _ in first))
 
 
-def _build_planned_rule(rule: Rule, settings: Settings, known: frozenset[str]) -> _PlannedRule:
-    missing = ", ".join(list_missing_facts(rule, known))
-    unseen = RuleOutcome(rule, "unseen", f"{missing} not seen") if missing else None
-    return _PlannedRule(rule, Limits(rule.declaration.limits, settings), unseen, RuleOutcome(rule, "good"))
-
-
-def _run_rule(planned: _PlannedRule, facts: Facts, outcomes: Mapping[str, RuleOutcome]) -> RuleOutcome:
-    rule = planned.rule
+def _run_rule(
+    rule: Rule, limits: Limits, facts: Facts, outcomes: Mapping[str, RuleOutcome]
+) -> RuleOutcome | None:
+    """Return the outcome of one rule; None where it applies and yields nothing."""
     declaration = rule.declaration
-    applies = declaration.during.applies(facts)
-    if applies is None:
-        return RuleOutcome(rule, "unseen", facts.market.why_unknown or "the market's hours are not known")
-    if not applies:
-        return RuleOutcome(rule, "off hours", f"it is outside the {declaration.during.name}")
+    if declaration.during is not ALWAYS:
+        applies = declaration.during.applies(facts)
+        if applies is None:
+            return RuleOutcome(rule, "unseen", facts.market.why_unknown or "the market's hours are not known")
+        if not applies:
+            return RuleOutcome(rule, "off hours", f"it is outside the {declaration.during.name}")
     if declaration.given:
         given = {name: _get_findings(outcomes, name) for name in declaration.given}
-        verdicts = [*rule.check(facts, planned.limits, given)]
+        verdicts = [*rule.check(facts, limits, given)]
     else:
-        verdicts = [*rule.check(facts, planned.limits)]
-    return _build_outcome(rule, verdicts, facts) if verdicts else planned.good
+        verdicts = [*rule.check(facts, limits)]
+    return _build_outcome(rule, verdicts, facts) if verdicts else None
 
 
 def _build_outcome(
