@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
@@ -116,7 +116,7 @@ def _to_events(
 ) -> Iterator[LogEvent]:
     matches = list(matches)
     time_by_index = times.get_times(dict.fromkeys(index for index, _ in matches))
-    counts: Counter[tuple[datetime, str]] = Counter()
+    counts: defaultdict[tuple[datetime, str], int] = defaultdict(int)
     line_ids: dict[int, str] = {}
     for index, match in matches:
         line_id = ""
@@ -127,7 +127,9 @@ def _to_events(
         yield LogEvent(time_by_index[index], match.kind, match.key, match.note, line_id, match.farms)
 
 
-def _build_line_id(index: int, at: datetime, counts: Counter[tuple[datetime, str]], lines: LogLines) -> str:
+def _build_line_id(
+    index: int, at: datetime, counts: defaultdict[tuple[datetime, str], int], lines: LogLines
+) -> str:
     """Return an id that distinguishes a line from others of its moment; an event listed twice has one id."""
     line_digest = _compute_digest(lines.texts[index])
     counts[at, line_digest] += lines.stamps[index] is None
@@ -170,7 +172,7 @@ def count_lines(lines: LogLines) -> LineCounts:
     shapes = lines.list_masks()
     samples = dict(zip(shapes, lines.texts, strict=True))
     with_text = sum(map(bool, map(str.strip, lines.texts)))
-    timed = sum(stamp is not None for stamp in lines.stamps)
+    timed = len(lines.stamps) - lines.stamps.count(None)
     dialects: Counter[str] = Counter()
     for shape, count in Counter(shapes).most_common(_MOST_SHAPES):
         sample = samples[shape]
@@ -193,6 +195,8 @@ def _compute_digest(line: str) -> str:
 
 def _compute_tail(lines: LogLines) -> tuple[tuple[str, ...], bool]:
     """Return the digests of the last lines without an event time, and whether these were all of them."""
+    if None not in lines.stamps:
+        return (), True
     plain = [line for line, stamp in zip(lines.texts, lines.stamps, strict=True) if stamp is None]
     return tuple(_compute_digest(line) for line in plain[-_TAIL_LENGTH:]), len(plain) <= _TAIL_LENGTH
 
@@ -203,12 +207,12 @@ def _count_known_lines(lines: LogLines, tail: Sequence[str], whole: bool) -> int
     A file that grew begins with the `whole` tail. A window that advanced contains the tail at any place, or
     only the end of the tail at its beginning.
     """
+    if not tail:
+        return 0
     digests = [
         _compute_digest(line) if stamp is None else ""
         for line, stamp in zip(lines.texts, lines.stamps, strict=True)
     ]
-    if not tail:
-        return 0
     if whole and digests[: len(tail)] == list(tail):
         return len(tail)
     for end in range(len(digests), 0, -1):

@@ -34,6 +34,7 @@ from detector.logs.parse.runtime_matchers import is_traceback_start
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
+_INTRODUCING: Final = 1000  # characters of a line that show whether it introduces a traceback
 _CACHE_LIMIT: Final = 20_000
 
 
@@ -253,17 +254,24 @@ def is_introduced(index: int, texts: Sequence[str], streams: Sequence[str], alre
     """
     stream = streams[min(index, len(streams) - 1)] if streams else ""
     for line in _iter_before(index, texts, streams, stream):
-        lowered = line[:1000].lower()
-        if any(phrase in lowered for phrase in _CHAINED):
-            return True
-        if is_traceback_start(lowered):
-            return False
-        parsed = parse_line(line[:1000])
-        if parsed.level is not None:
-            return parsed.level in INTRODUCING_LEVELS
-        if has_time(line):
-            return False
+        answer = _find_introduction(line[:_INTRODUCING])
+        if answer is not None:
+            return answer
     return already and index < _WITHIN
+
+
+@lru_cache(maxsize=256)  # the last lines of a window are among those of the next one
+def _find_introduction(line: str) -> bool | None:
+    """Return whether a line introduces the traceback after it; None where that is for the line before it."""
+    lowered = line.lower()
+    if any(phrase in lowered for phrase in _CHAINED):
+        return True
+    if is_traceback_start(lowered):
+        return False
+    parsed = parse_line(line)
+    if parsed.level is not None:
+        return parsed.level in INTRODUCING_LEVELS
+    return False if has_time(line) else None
 
 
 def _iter_before(index: int, texts: Sequence[str], streams: Sequence[str], stream: str) -> Iterator[str]:
