@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from detector.formats.errors import InputError
 from detector.formats.numbers import normalize_number
@@ -22,6 +23,7 @@ RUNS_FROM, RUNS_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, t
 """When a run may be: far enough from the ends of time that every age, window and zone of it exists."""
 
 
+@lru_cache(maxsize=4096)  # most times of a snapshot are in the next one too
 def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
     """Read an RFC 3339 time into UTC; a naive one only where `zone` says what it means.
 
