@@ -20,7 +20,9 @@ _UNSET_TEXTS = frozenset([*NO_NAMES, *map(str, _UNSET_NUMBERS)])
 
 def parse_decimal(raw: object) -> Decimal | None:
     """Return the decimal that a text is, exactly, or None: no separators, no hexadecimal, no NaN."""
-    text = raw.strip() if isinstance(raw, str) else ""
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip()
     return Decimal(text) if _DECIMAL.fullmatch(text) else None
 
 

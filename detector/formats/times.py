@@ -15,6 +15,8 @@ _HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _RFC3339 = build_pattern(
     rf"(\d{{4}}-\d\d-\d\d)[Tt ]({_HOUR_MINUTE}):(\d\d)(?:\.(\d{{1,18}}))?([Zz]|[+-]{_HOUR_MINUTE})?", re.ASCII
 )
+_PLAIN = build_pattern(rf"\d{{4}}-\d\d-\d\dT{_HOUR_MINUTE}:[0-5]\dZ", re.ASCII)  # the commonest form
+_NO_TIME = "is not a time that exists"
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
 _MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 120, 48
@@ -29,6 +31,11 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
 
     Raises InputError. A leap second counts as the next second; digits beyond microseconds are dropped.
     """
+    if _PLAIN.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            raise InputError(_NO_TIME) from None
     match = _RFC3339.fullmatch(text)
     if not match:
         raise InputError("is not an RFC 3339 time")
@@ -44,7 +51,7 @@ def parse_rfc3339(text: str, zone: tzinfo | None = None) -> datetime:
             moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC) + timedelta(seconds=1 if leap else 0)
     except (ValueError, OverflowError):
-        raise InputError("is not a time that exists") from None
+        raise InputError(_NO_TIME) from None
 
 
 def parse_run_time(text: str) -> datetime:
