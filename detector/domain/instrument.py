@@ -8,8 +8,9 @@ TWS, Flex and the runtimes write the same contract in different ways: `20260506`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
 
 from msgspec import Struct
@@ -243,3 +244,20 @@ def get_instrument_name(row: Instrument) -> str:
         return symbol
     strike = "" if named.strike is None else str(normalize_number(named.strike))
     return " ".join(part for part in (symbol, named.expiry, f"{strike}{named.right or ''}") if part)
+
+
+_MOST_NAMESAKES = 20
+_PARTS_BESIDE_NAME = {"sec_type": "", "currency": "", "multiplier": "times ", "trading_class": "class ",
+                      "con_id": "con_id "}  # fmt: skip
+
+
+def describe_apart(row: Instrument, namesakes: Iterable[Instrument]) -> str:
+    """Return an instrument's one name, and the parts in which another of that name differs: `SHOP (CAD)`."""
+    named, others = normalize(row), [normalize(other) for other in islice(namesakes, _MOST_NAMESAKES)]
+    values = {part: {getattr(other, part) for other in others} - {None} for part in _PARTS_BESIDE_NAME}
+    texts = [
+        f"{title}{value:g}" if isinstance(value, float) else f"{title}{value}"
+        for part, title in _PARTS_BESIDE_NAME.items()
+        if (value := getattr(named, part)) is not None and values[part] - {value}
+    ]
+    return f"{get_instrument_name(row)} ({', '.join(texts)})" if texts else get_instrument_name(row)

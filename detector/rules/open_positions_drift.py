@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import normalize
+from detector.domain.instrument import Instrument, describe_apart, normalize
 from detector.domain.rule import (
     AS_DECLARED,
     CRITICAL,
@@ -74,12 +74,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:
     orders = WorkingOrders(facts)
+    namesakes: dict[str, list[Instrument]] = {}
+    for position in comparison.book.positions:
+        namesakes.setdefault(position.name, []).append(position.instrument)
     for difference in comparison.differences:
         has_order = difference.kind in _MAY_BE_LAG and orders.has_producer(difference)
         note = ", while an order that would make it is working" if has_order else ""
         yield Finding(
             WARNING if has_order else CRITICAL,
-            f"{_describe_difference(difference, facts)}{note}.",
+            f"{_describe_difference(difference, facts, namesakes.get(difference.name, ()))}{note}.",
             subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
@@ -122,8 +125,8 @@ def _find_own_list_phantoms(facts: Facts, reported: Set[str], limits: Limits) ->
         )
 
 
-def _describe_difference(difference: Difference, facts: Facts) -> str:
-    name = difference.name
+def _describe_difference(difference: Difference, facts: Facts, namesakes: Iterable[Instrument] = ()) -> str:
+    name = describe_apart(difference.instrument, () if difference.is_merged else namesakes)
     titles = f" as {format_list(difference.trade_titles)}" if difference.trade_titles else ""
     mine, theirs = f"{describe_held(difference.internal)} open{titles}", describe_held(difference.broker)
     if difference.is_merged:

@@ -1226,3 +1226,18 @@ def test_the_time_of_the_broker_is_read_as_the_broker_writes_it_and_is_critical_
     events = given({"status_v3": internal(row(39)), "broker": {"as_of": as_of, "positions": []}})
     told = [event for event in events if event.split(":")[0].split()[1] == expected]
     assert [event.split()[0] for event in told] == ["warning" if expected == "source_stale" else "critical"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "names"),
+    [
+        pytest.param({"sec_type": "STK"}, {"sec_type": "CFD"}, ("SHOP (STK)", "SHOP (CFD)"), id="type"),
+        pytest.param({"currency": "USD"}, {"currency": "CAD"}, ("SHOP (USD)", "SHOP (CAD)"), id="currency"),
+    ],
+)
+def test_two_contracts_of_one_name_are_told_apart_in_the_sentence(mine, theirs, names):
+    share = {"symbol": "SHOP", "quantity": 10}
+    broker = {"connected": True, "positions": [share | theirs]}
+    event = first({"status_v3": internal(share | mine), "broker": broker}, "open_positions_drift")
+    assert (event.subject, event.observed) == ("SHOP", "unmanaged and phantom")
+    assert all(f"{name}: " in event.summary for name in names)

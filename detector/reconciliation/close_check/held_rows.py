@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerPosition
 from detector.domain.facts import Facts
-from detector.domain.instrument import get_instrument_name, normalize
+from detector.domain.instrument import describe_apart, normalize
 from detector.domain.instrument_names import FUTURE
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
@@ -86,17 +86,15 @@ def find_rows(
     is_doubtful = any(fit == UNCLEAR for _, fit in fits)
     if is_doubtful and all(row.quantity == 0 for row in possible):
         return ()  # whichever of them it is, it is flat
+    names = sorted({describe_apart(row, possible) for row in possible})
+    listed = f"{', '.join(names)}{_describe_hint(close, possible)}" if possible else ""
     if is_doubtful:
-        names = sorted({get_instrument_name(row) for row in possible})
-        listed = f"{', '.join(names)}{_describe_hint(close, possible)}"
         summary = f"{close.name} may be any of these at the broker: {listed}."
         return build_unknown_verdict("instrument", summary)
     # Lots of one contract agree in every part; where only some rows have a part, they may be two contracts.
     if any(len({get_part(row) for row in possible}) > 1 for get_part in _DISTINGUISHING_PARTS):
-        hint = _describe_hint(close, possible)
-        return build_unknown_verdict(
-            "instrument", f"{close.name} may be more than one contract at the broker{hint}."
-        )
+        summary = f"{close.name} may be more than one contract at the broker: {listed}."
+        return build_unknown_verdict("instrument", summary)
     if any(row.model for row in possible):
         return build_unknown_verdict(
             "account", f"The broker holds {close.name} in a model portfolio, in parts."
