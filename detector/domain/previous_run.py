@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class NoticedGap(Struct, frozen=True):
     """The longest time without a run that was noticed in a session, and whether positions were open.
 
-    `at` is when it was noticed, `session` the day of the session in New York.
+    `at` is when it was noticed, `session` the day of the session in New York. `seconds` are those of the
+    session, with what a usual cadence has before its open.
     """
 
     at: datetime
@@ -61,6 +62,9 @@ NO_PREVIOUS_RUN = PreviousRun()
 
 
 _TIMES_LONGER = 2  # EVENTS: a further gap of a session is news from twice the longest noticed one on
+# The open cuts the first gap of a slow schedule, and a whole one after it would be twice as long. No schedule
+# is slower than twice this; after a night without a run a gap of four hours is news again.
+_CADENCE_SEC = 7200
 
 
 def measure_gap(facts: Facts, limit_sec: float) -> NoticedGap | None:
@@ -73,9 +77,9 @@ def measure_gap(facts: Facts, limit_sec: float) -> NoticedGap | None:
     if seconds is None or seconds <= limit_sec:
         return None
     noticed = before.noticed_gap
-    gap = NoticedGap(
-        facts.taken_at, _get_session_day(facts).isoformat(), seconds, bool(before.open_positions)
-    )
+    whole = seconds if before.taken_at is None else (facts.taken_at - before.taken_at).total_seconds()
+    size = max(seconds, min(whole, _CADENCE_SEC))
+    gap = NoticedGap(facts.taken_at, _get_session_day(facts).isoformat(), size, bool(before.open_positions))
     if noticed is None or noticed.session != gap.session:
         return gap
     is_news = seconds >= _TIMES_LONGER * noticed.seconds or gap.with_positions > noticed.with_positions

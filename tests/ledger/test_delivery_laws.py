@@ -174,12 +174,15 @@ def run_healthy(times: list[datetime], positions: int, **settings: Any) -> list[
 def expect_gaps(
     times: list[datetime], opens: datetime, closes: datetime, limit: float = 1500
 ) -> list[datetime]:
-    """When a gap is told, by the contract: the session's first, and one twice as long as the longest told."""
+    """When a gap is told, by the contract: the session's first, and one twice as long as the longest told.
+
+    Of a gap that the open cuts, up to two hours count as its length: a schedule is told of once a session.
+    """
     told, longest = list[datetime](), 0.0
     for earlier, later in pairwise(times):
         seconds = (min(later, closes) - max(earlier, opens)).total_seconds()
         if seconds > limit and (not longest or seconds >= 2 * longest):
-            longest = seconds
+            longest = max(seconds, min((later - earlier).total_seconds(), 7200))
             told.append(later)
     return told
 
@@ -202,7 +205,17 @@ def test_a_healthy_day_at_any_phase_tells_only_the_gaps_of_the_contract(gap, pha
     times = [begins + timedelta(minutes=gap * k) for k in range(16 * 60 // gap)]
     expected = expect_gaps(times, OPENS, OPENS + timedelta(minutes=390))
     assert run_healthy(times, positions) == [(moment, "watch_gap") for moment in expected]
-    assert len(expected) <= (2 if gap > 25 else 0), "a first gap that the open cuts may be half the next"
+    assert len(expected) <= (1 if gap > 25 else 0), "never more than one message a session about the schedule"
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(210, 1), (239, 1), (240, 2)])
+def test_a_gap_of_four_hours_is_news_after_a_night_without_a_run(minutes, count):
+    times = [
+        OPENS - timedelta(hours=14),
+        OPENS + timedelta(minutes=30),
+        OPENS + timedelta(minutes=30 + minutes),
+    ]
+    assert len(run_healthy(times, 0)) == count
 
 
 @pytest.mark.parametrize("name", SERIES)
