@@ -65,11 +65,17 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
+@cache
+def list_nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return every node of a module, which most tests here walk over."""
+    return tuple(ast.walk(tree))
+
+
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for path, tree in modules().items():
         yield from (
             (path, node)
-            for node in ast.walk(tree)
+            for node in list_nodes(tree)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         )
 
@@ -99,7 +105,7 @@ def private_crossings() -> Iterator[str]:
     """Each import of a module `_x` by another package than its own."""
     for path, tree in modules().items():
         package = ("detector", *Path(path).parts[:-1])
-        for node in ast.walk(tree):
+        for node in list_nodes(tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 for full in [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]:
                     parts = full.split(".")
@@ -132,7 +138,7 @@ def names_of_speech() -> set[str]:
     classes = {
         f"{path}: {node.name}"
         for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if isinstance(node, ast.ClassDef)
         and SPEECH.search(re.sub(r"(?<!^)(?=[A-Z])", "_", node.name).lower())
     }
@@ -143,7 +149,7 @@ def vague_names() -> list[str]:
     return [
         f"{path}:{node.lineno}"
         for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if (isinstance(node, ast.Name) and node.id in VAGUE)
         or (isinstance(node, ast.arg) and node.arg in VAGUE)
     ]
@@ -274,7 +280,7 @@ def names_that_are_read() -> set[str]:
     """Every attribute, name and text of the program: what a field, a setting or a package may be read by."""
     read: set[str] = set()
     for tree in modules().values():
-        for node in ast.walk(tree):
+        for node in list_nodes(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 read.add(node.attr)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -317,7 +323,7 @@ def test_every_record_is_a_struct():
     offenders = [
         path
         for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
     ]
     assert offenders == []
@@ -332,7 +338,7 @@ def test_every_field_of_a_record_is_read():
     records = [
         (path, node)
         for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         if isinstance(node, ast.ClassDef) and is_record(node) and node.name not in SERIALISED
     ]
     assert len(records) > 50
@@ -374,7 +380,7 @@ def test_every_package_that_is_asked_for_is_imported():
     imported = {
         name.split(".")[0]
         for tree in modules().values()
-        for node in ast.walk(tree)
+        for node in list_nodes(tree)
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
