@@ -143,7 +143,7 @@ def _row(shape: str, parts: dict[str, Any], contract: Contract | None) -> dict[s
     return {"contract": named}
 
 
-def _write_positions(rng: random.Random, world: World) -> list[dict[str, Any]]:
+def _write_positions(rng: random.Random, world: World) -> list[Any]:
     rows: list[dict[str, Any]] = []
     for account, model, con_id, quantity in list_rows(world):
         contract, is_odd = CONTRACTS[con_id], not world.is_plain and rng.random() < 0.06 and account != "All"
@@ -159,7 +159,24 @@ def _write_positions(rng: random.Random, world: World) -> list[dict[str, Any]]:
             row |= ({key: account} if is_owned or account == "All" else {}) | write_model(world, model)
             rows += [row, dict(row)] if is_odd and len(lots) == 1 and rng.random() < 0.5 else [row]
     rng.shuffle(rows)
-    return rows
+    return _reshape(world, rows) if world.shape == "asdict" else rows
+
+
+def _reshape(world: World, rows: list[dict[str, Any]]) -> list[Any]:
+    """Return positions as ib_async's portfolio or as the arrays of its named tuples in some of the worlds."""
+    chance = random.Random(f"rows {sorted(world.rows.items())} {len(world.fills)}").random()
+    has_models = any("modelCode" in row for row in rows)
+    if chance < 1 / 4 and not has_models:
+        more = {"marketPrice": 5.0, "marketValue": 5.0, "unrealizedPNL": 0.0, "realizedPNL": 0.0}
+        return [
+            {"averageCost": row["avgCost"], **more} | {k: v for k, v in row.items() if k != "avgCost"}
+            for row in rows
+        ]
+    if chance > 1 / 2:
+        return rows
+    names = ("account", "modelCode", "contract", "position", "avgCost")
+    fields = names if has_models else [name for name in names if name != "modelCode"]
+    return [[*([9001] if has_models else []), *(row.get(name, "") for name in fields)] for row in rows]
 
 
 _COLUMNS = {
