@@ -35,7 +35,7 @@ from detector.reconciliation.identity import (
     compare_accounts,
     is_nameless,
 )
-from detector.reconciliation.instrument_index import InstrumentIndex, get_mere_kind
+from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
@@ -186,7 +186,7 @@ class _OpenLegs:
         for (minute, instrument), group in groups.items():
             self._indexes.setdefault(minute, InstrumentIndex()).add(instrument, group)
         self._groups = list(groups.values())
-        self._of_kind: dict[tuple[object, ...], list[dict[Decimal | None, list[Leg]]]] = {}
+        self._found: dict[tuple[object, ...], list[dict[Decimal | None, list[Leg]]]] = {}
 
     def list_rest(self) -> list[Leg]:
         """Return the legs that are left."""
@@ -197,8 +197,7 @@ class _OpenLegs:
         if wanted == SAME and is_nameless(fill.instrument):
             return False  # a mere id may be any leg of its time
         quantity = fill.quantity
-        for minute in self._list_minutes(fill):
-            groups = self._find_groups(minute, fill.instrument, quantity)
+        for groups in self._iter_groups(fill):
             for position, group in enumerate(groups):
                 for amount in group if quantity is None else (quantity, None):
                     rows = group.get(amount, [])
@@ -210,20 +209,19 @@ class _OpenLegs:
                         return True
         return False
 
-    def _find_groups(
-        self, minute: int | None, instrument: Instrument, quantity: Decimal | None
-    ) -> list[dict[Decimal | None, list[Leg]]]:
-        """Return the groups of that minute that may be the instrument; a mere id shares those of its kind."""
-        index = self._indexes.get(minute)
-        if index is None:
-            return []
-        if not is_nameless(instrument):
-            return index.find_same(instrument)
-        key = minute, get_mere_kind(instrument), quantity
-        if key not in self._of_kind:
-            groups = (group for group, _ in index.find_of_kind(instrument))
-            self._of_kind[key] = [row for row in groups if quantity is None or quantity in row or None in row]
-        return index.find_same(instrument, certain=True) or self._of_kind[key]
+    def _iter_groups(self, fill: Fill) -> Iterator[list[dict[Decimal | None, list[Leg]]]]:
+        """Yield the groups of its minutes that may be the instrument; a mere id shares those of its kind."""
+        instrument, quantity = fill.instrument, fill.quantity
+        for minute in self._list_minutes(fill):
+            index = self._indexes.get(minute)
+            for part, find in index.list_lookups(instrument) if index else ():
+                key = minute, part, quantity
+                if key not in self._found:
+                    groups = (group for group, _ in find(instrument))
+                    self._found[key] = [
+                        row for row in groups if quantity is None or quantity in row or None in row
+                    ]
+                yield self._found[key]
 
     def _list_minutes(self, fill: Fill) -> Iterable[int | None]:
         times = fill.times

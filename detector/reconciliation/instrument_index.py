@@ -123,14 +123,14 @@ class InstrumentIndex(Generic[T]):
 
     def iter_matches(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
         """Return what `find` returns one after another: of very many often the first is enough."""
-        named = self._find_named(instrument)
+        named = self.find_named(instrument)
+        ids = {id(entry) for entry, _ in named}
         if not is_nameless(instrument):
             matches = chain(self._iter_nameless(instrument), islice(self.find_bonds(instrument), 2))
-            others = {id(match[0]): match for match in matches}
+            others: Iterable[tuple[T, Answer]] = {id(match[0]): match for match in matches}.values()
         else:
-            others = self._list_of_kind(instrument)
-        rest = (match for key, match in others.items() if key not in named) if named else others.values()
-        return chain(named.values(), rest)
+            others = self.find_of_kind(instrument)
+        return chain(named, (match for match in others if id(match[0]) not in ids) if ids else others)
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
         """Yield every entry that is or may be the instrument, those with its id or a name of it first.
@@ -149,24 +149,18 @@ class InstrumentIndex(Generic[T]):
 
     def find_named(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
-        return self._find_named(instrument).values()
-
-    def _find_named(self, instrument: Instrument) -> _Matches[T]:
         candidates = dict.fromkeys(self._iter_candidates(instrument))
-        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates)
+        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates).values()
 
     def find_of_kind(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries that it may be without a name and by no id: the same for all of its kind."""
-        return self._list_of_kind(instrument).values()
-
-    def _list_of_kind(self, instrument: Instrument) -> _Matches[T]:
         key = has_id, codes, _, kind = get_mere_kind(instrument)
         if key not in self._of_any:
             rows = self._iter_near(self._shelves, _EVERY, kind, has_id=has_id)
             self._of_any[key] = self._collect(
                 (row, compare(row, kind)) for row in rows if not codes & list_codes(row)
             )
-        return self._of_any[key]
+        return self._of_any[key].values()
 
     def list_lookups(
         self, instrument: Instrument

@@ -34,10 +34,8 @@ def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
     entry_price, exit_price = to_exact_decimal(trade.entry_price), to_exact_decimal(trade.exit_price)
     if pnl is None or entry_price is None or exit_price is None or quantity is None:
         return None
-    results = [
-        _compare_with_gross(trade, pnl, (exit_price - entry_price) * quantity * multiplier, quantity)
-        for multiplier in _iter_multipliers(trade)
-    ]
+    gain, fees = (exit_price - entry_price) * quantity, abs(to_exact_decimal(trade.fees) or Decimal(0))
+    results = [_compare(trade, pnl, gain * multiplier - fees) for multiplier in _iter_multipliers(trade)]
     mismatches = [result for result in results if result is not None]
     if len(mismatches) < len(results) or not mismatches:
         return None
@@ -51,24 +49,17 @@ def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
     pnl, expected = to_exact_decimal(trade.realized_pnl), to_exact_decimal(broker_pnl)
     if pnl is None or expected is None:
         return None
-    tolerance = _compute_tolerance(expected) + _compute_unknown_fees(
-        trade, trade.signed_quantity or Decimal(0)
+    return _compare(trade, pnl, expected)
+
+
+def _compare(trade: Trade, pnl: Decimal, expected: Decimal) -> PnlMismatch | None:
+    unknown_fees = (
+        abs(trade.signed_quantity or Decimal(0)) * _FEE_PER_SIDE * _SIDES
+        if trade.fees is None
+        else Decimal(0)
     )
+    tolerance = max(_MIN_TOLERANCE, abs(expected) * _TOLERANCE_SHARE) + unknown_fees
     return PnlMismatch(expected, tolerance) if abs(pnl - expected) > tolerance else None
-
-
-def _compare_with_gross(trade: Trade, pnl: Decimal, gross: Decimal, quantity: Decimal) -> PnlMismatch | None:
-    expected = gross - abs(to_exact_decimal(trade.fees) or Decimal(0))
-    tolerance = _compute_tolerance(expected) + _compute_unknown_fees(trade, quantity)
-    return PnlMismatch(expected, tolerance) if abs(pnl - expected) > tolerance else None
-
-
-def _compute_tolerance(expected: Decimal) -> Decimal:
-    return max(_MIN_TOLERANCE, abs(expected) * _TOLERANCE_SHARE)
-
-
-def _compute_unknown_fees(trade: Trade, quantity: Decimal) -> Decimal:
-    return abs(quantity) * _FEE_PER_SIDE * _SIDES if trade.fees is None else Decimal(0)
 
 
 def _iter_multipliers(trade: Trade) -> Iterator[Decimal]:
