@@ -20,6 +20,7 @@ from detector.reconciliation.position_pairs import (
     FLAT,
     INTERNAL,
     Difference,
+    DifferenceKind,
     PositionPair,
     Side,
     classify_difference,
@@ -201,7 +202,9 @@ def _merge_difference(
     )
     internal, broker = (max(total or {FLAT}, key=abs) for total in totals)
     titles = list_titles(lot for position in group for lot in position.lots[INTERNAL])
-    kind = classify_difference(internal, broker) or "quantity"
+    is_own = any(lot.quantity for position in group for lot in position.lots[INTERNAL])
+    is_side = classify_difference(internal, broker) == "side"
+    kind: DifferenceKind = "side" if is_side else "quantity" if is_own else "unmanaged"  # sums may cancel out
     merged = tuple(position.instrument for position in group)
     is_either_way = has_both_signs((mine or {FLAT}, theirs or {FLAT}) for mine, theirs in readings)
     parts = vaguest.name, vaguest.instrument, internal, broker

@@ -211,6 +211,13 @@ def test_a_mere_id_may_be_a_contract_that_is_named_without_one(stored, at_broker
     assert sorted(list_stored(stored, at_broker)) == kinds
 
 
+def test_rows_of_two_contracts_that_cancel_out_are_not_flat():
+    shares = [{**NAMED, "symbol": symbol, "quantity": 10} for symbol in ("BRK.A.O", "BRK B")]
+    at_broker = [{**NAMED, "symbol": "BRK A", "con_id": 862, "quantity": 10},
+                 {**NAMED, "symbol": "BRK B", "con_id": 861, "quantity": -10}]  # fmt: skip
+    assert list_kinds(evaluate(shares, at_broker)) == [("open_positions_drift", "quantity")]
+
+
 # --- what is unclear ------------------------------------------------------------------------------------
 
 
