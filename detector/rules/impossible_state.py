@@ -9,12 +9,13 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import Trade, format_other_ids
 from detector.formats.numbers import format_count
+from detector.reconciliation.lots import INTERNAL_FACTS
 
 
 @rule(
     STATE,
     "critical",
-    any_of=["stuck_exits", "pending_exits", "open_positions", "open_position_count", "recent_trades"],
+    any_of=["stuck_exits", "pending_exits", "open_position_count", "recent_trades", *INTERNAL_FACTS],
     money=True,
     escalates=NOW,
     signal="exit_safety",
@@ -47,12 +48,16 @@ def _check_stuck_exits(facts: Facts) -> Iterator[Finding]:
 
 
 def _check_zero_quantity(facts: Facts) -> Iterator[Finding]:
-    empty = [position.identity for position in facts.open_positions or () if position.quantity == 0]
-    if empty:
+    listed = [position.identity for position in facts.open_positions or () if position.quantity == 0]
+    stored = [
+        row.title for row in facts.store_positions or () if row.quantity == 0 and row.is_effectively_open
+    ]
+    if listed or stored:
         yield _build_contradiction(
             "open_with_zero_quantity",
-            f"Position {', '.join(empty)} is called open with a quantity of 0.",
-            "open_positions",
+            f"Position {', '.join(dict.fromkeys(listed + stored))} is called open with a quantity of 0.",
+            *(["open_positions"] if listed else []),
+            *(["store_positions"] if stored else []),
         )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import normalize
+from detector.domain.instrument import Instrument, normalize
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
+from detector.reconciliation.identity import DIFFERENT, compare
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_book import PositionBook
@@ -77,14 +78,20 @@ def _find_differing_rows(
 
 
 def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow]) -> Iterator[StoreRow]:
-    """Yield the rows without a counterpart: by trade id where both have one, else by instrument."""
+    """Yield the rows without a counterpart: by trade id where both have one, else by instrument.
+
+    One of the same id in another instrument is none.
+    """
     counterparts = list(counterparts)
-    ids = {row.trade_id for row in counterparts}
+    by_id: dict[str | None, list[Instrument]] = {}
+    for row in counterparts:
+        by_id.setdefault(row.trade_id, []).append(normalize(row))
     anonymous_index = InstrumentIndex((normalize(row), row) for row in counterparts if row.trade_id is None)
     full_index = InstrumentIndex((normalize(row), row) for row in counterparts)
     for row in rows:
-        index = full_index if row.trade_id is None else anonymous_index
-        if (row.trade_id is None or row.trade_id not in ids) and not index.has(normalize(row)):
+        index, named = full_index if row.trade_id is None else anonymous_index, normalize(row)
+        same_id = by_id.get(row.trade_id, ()) if row.trade_id is not None else ()
+        if not index.has(named) and all(compare(named, other) == DIFFERENT for other in same_id):
             yield row
 
 

@@ -793,6 +793,22 @@ def fills(executions: list[dict[str, Any]], trades: list[dict[str, Any]], **fact
 
 
 @pytest.mark.parametrize(
+    ("other", "subjects"),
+    [
+        pytest.param({"symbol": "QQQ"}, [NAME, NAME.replace("SPY", "QQQ")], id="another symbol"),
+        pytest.param({"right": "P"}, [NAME, NAME.replace("727C", "727P")], id="another right"),
+        pytest.param({"right": None}, [], id="a part that one store lacks"),
+        pytest.param({"symbol": "SPY260605C00727000"}, [], id="the same in other words"),
+    ],
+)
+def test_a_trade_that_the_stores_have_in_two_instruments_is_open_in_neither_of_the_other(other, subjects):
+    patch = stores(1, "OPEN")
+    patch["stores"]["trades"][0] |= other
+    told = [event for event in given(patch) if "state_stores" in event]
+    assert told == sorted(f"critical state_stores_disagree:{name}" for name in subjects)
+
+
+@pytest.mark.parametrize(
     ("at", "fires"),
     [("2026-06-02T14:58:00Z", False), ("2026-06-02T14:57:59Z", True)],
     ids=["120 s", "121 s"],

@@ -289,6 +289,13 @@ def test_an_impossible_state_is_told(facts, word):
     assert f"critical impossible_state:{word}" in given(status(**facts))
 
 
+@pytest.mark.parametrize(("state", "fires"), [({"is_open": 1}, True), ({"is_open": 0}, False), ({}, False)])
+def test_a_row_of_the_store_that_is_called_open_with_nothing_left_is_impossible(state, fires):
+    stored = {"trade_id": 162, "symbol": "COIN", "contracts_remaining": 0, **state}
+    told = "critical impossible_state:open_with_zero_quantity"
+    assert (told in given({"stores": {"position_state": [stored]}})) is fires
+
+
 @pytest.mark.parametrize(
     "facts",
     [
