@@ -74,13 +74,14 @@ def _list_ended(same: SameFacts) -> InstrumentIndex[Instrument]:
     """Return the contracts of any list that have ended so lately that the broker may still have them."""
     now = same.facts.taken_at
     first = f"{now - _LISTED_AFTER_END:%Y%m%d}"
-    rows = (
-        row
-        for row in _list_names(same).rows
-        for day in [max(get_days(row), default="").replace("-", "")]
-        if day and day >= first[: len(day)] and get_expiry_state(row, now) != LIVE
-    )
-    return InstrumentIndex((row, row) for row in rows)
+
+    def can_have_ended(row: Instrument) -> bool:
+        day = max(get_days(row), default="").replace("-", "")
+        if not day:
+            return row.is_option and row.con_id is None  # its day may be any, as of 06/02/26
+        return day >= first[: len(day)] and get_expiry_state(row, now) != LIVE
+
+    return InstrumentIndex((row, row) for row in _list_names(same).rows if can_have_ended(row))
 
 
 @lru_cache(maxsize=2)

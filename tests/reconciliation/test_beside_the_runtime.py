@@ -175,6 +175,12 @@ def list_stored(stored: list[dict[str, Any]], at_broker: list[dict[str, Any]]) -
     [
         pytest.param([ENDED], [MERE], [("comparison_unclear", "conid 902")], id="it may be what ended"),
         pytest.param(
+            [{"symbol": "NDX US 06/02/26 P20000 Equity", "is_open": 0, "quantity": 0}],
+            [MERE],
+            [("comparison_unclear", "conid 902")],
+            id="or what ended in June, or in February",
+        ),
+        pytest.param(
             [{**ENDED, "expiry": "2026-05-20"}], [MERE], [("open_positions_drift", "unmanaged")], id="settled"
         ),
         pytest.param(
