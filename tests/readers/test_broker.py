@@ -409,3 +409,22 @@ def test_any_junk_is_read_without_falling_over(key, junk):
 def test_a_thousand_rows_keep_their_kind():
     made = reading({"positions": [{"symbol": f"S{n}", "quantity": n} for n in range(1000)]})
     assert all(isinstance(row, BrokerPosition) for row in made.values["broker_positions"])
+
+
+@pytest.mark.parametrize(
+    ("second", "faults"),
+    [
+        pytest.param([10], [], id="the same"),
+        pytest.param([4, 6], [], id="in lots"),
+        pytest.param([0, 10], [], id="the last of several updates"),
+        pytest.param([7], ["broker.portfolio"], id="another quantity"),
+        pytest.param([], [], id="nothing of it"),
+    ],
+)
+def test_two_lists_of_positions_that_contradict_each_other_prove_nothing(second, faults):
+    row = {"account": "DU1", "symbol": "AAPL", "secType": "STK", "conId": 265598}
+    lists = {name: [{**row, "position": held} for held in quantities]
+             for name, quantities in (("positions", [10]), ("portfolio", second))}  # fmt: skip
+    made = reading({"as_of": AS_OF, **lists})
+    assert [fault.path for fault in made.invalid] == faults
+    assert ("broker_positions" in made.partial) is bool(faults)

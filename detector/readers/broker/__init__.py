@@ -11,7 +11,7 @@ positions and orders are unknown. Executions are history and remain valid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution, keep_latest_versions
@@ -113,6 +113,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         listed = _find_rows(raw, reading, "broker_positions")
         held = None if listed is None else filter_held_now(listed, reading, "broker.positions")
         _store_rows(reading, "broker_positions", held, read_position)
+        _check_other_lists(raw, reading)
         _store_rows(reading, "broker_orders", _find_rows(raw, reading, "broker_orders"), read_order)
         if _is_of_client(raw, reading):
             reading.partial.add("broker_orders")
@@ -124,6 +125,31 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     reading.partial |= set(_iter_narrow_facts(raw, reading))
     if "broker_executions" in values:
         values["broker_executions"] = keep_latest_versions(values["broker_executions"])
+
+
+def _check_other_lists(raw: Mapping[str, Any], reading: Reading) -> None:
+    """Note a second list of positions that has another quantity of a contract: neither is then proven."""
+    names = [name for name in LISTS["broker_positions"] if isinstance(raw.get(name), list)]
+    held = _list_quantities(reading.values.get("broker_positions") or ())
+    for name in names[1:]:
+        apart = Reading(reading.section, reading.as_of, 0)
+        apart.is_export = True
+        rows = [read_position(item, apart) for item in raw[name] if isinstance(item, dict)]
+        for key, quantities in _list_quantities(rows).items():
+            if key in held and not quantities & held[key]:
+                problem = f"has another quantity of contract {key[1]} than {names[0]}"
+                reading.add_fault(f"broker.{name}", problem)
+                reading.partial.add("broker_positions")
+                break
+
+
+def _list_quantities(rows: Iterable[BrokerPosition]) -> dict[tuple[str | None, str], set[object]]:
+    """Return what the rows of each account and contract id may mean: all of them, or the last one."""
+    parts: dict[tuple[str | None, str], list[Any]] = {}
+    for row in rows:
+        if row.con_id and row.quantity is not None:
+            parts.setdefault((row.account, row.con_id), []).append(row.quantity)
+    return {key: {sum(quantities), quantities[-1]} for key, quantities in parts.items()}
 
 
 def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
