@@ -42,7 +42,6 @@ from detector.domain.lane_memory import (
     SeenNow,
     find_section_of,
     is_known_to_any_lane,
-    is_known_to_lane,
 )
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SectionSummary, SourceStatus
@@ -230,7 +229,7 @@ class Facts(Struct, frozen=True):
         if any(state != "off" for state in states):
             return True
         is_off = bool(states) and len(states) == len(self.carriers[name])
-        return is_known_to_lane(self.before.lanes, self.lane, name) and not is_off
+        return find_section_of(self.before.lanes, self.lane, name) is not None and not is_off
 
     def find_carrier(self, name: str) -> str | None:
         """Return the section that showed the fact (heartbeat or positions) to this lane, or would show it."""

@@ -286,14 +286,8 @@ def update_contents(
     return {**{name: content for name, content in before.items() if at - content.since <= KEPT_FOR}, **now}
 
 
-def is_known_to_lane(lanes: Mapping[str, LaneMemory], lane: str, name: str) -> bool:
-    """Return whether a run of the lane ever saw the heartbeat or any positions or their count."""
-    memory = lanes.get(lane)
-    return memory is not None and any(fact in memory.facts for fact in _list_facts_of(name))
-
-
 def find_section_of(lanes: Mapping[str, LaneMemory], lane: str, name: str) -> str | None:
-    """Return the section that showed the lane the heartbeat or the positions; None where none did."""
+    """Return the section that ever showed the lane the heartbeat, or positions or their count, or None."""
     facts = lanes[lane].facts if lane in lanes else {}
     return next((facts[fact].section for fact in _list_facts_of(name) if fact in facts), None)
 

@@ -62,10 +62,13 @@ OTHERS = "others"
 
 def find_latest_incident(facts: Facts, kind: str) -> LogIncident | None:
     """Return the newest incident of a kind that repetitions within an hour join, or None without news."""
-    history = known(facts.logs)
-    oldest = facts.taken_at - MAX_NEWS_AGE
-    news = [incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest)]
+    news = _iter_news(known(facts.logs), kind, facts)
     return max(news, key=lambda incident: (incident.last, incident.key), default=None)
+
+
+def _iter_news(history: LogHistory, kind: str, facts: Facts) -> Iterator[LogIncident]:
+    oldest = facts.taken_at - MAX_NEWS_AGE
+    return (incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest))
 
 
 def describe_span(incident: LogIncident) -> str:
@@ -82,11 +85,7 @@ def find_orders_in_logs(
     history = facts.logs
     if history is None:
         return
-    oldest = facts.taken_at - MAX_NEWS_AGE
-    news = sorted(
-        (incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest)),
-        key=lambda incident: (incident.at, incident.key),
-    )
+    news = sorted(_iter_news(history, kind, facts), key=lambda incident: (incident.at, incident.key))
     first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]
     for incident in first:
         order = "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}"
@@ -218,10 +217,7 @@ def find_announced_restart(
     Its line names no zone: without one no outage is known to be planned.
     """
     given = history.events if history is not None else memory.marks if memory is not None else ()
-    newest = max((event for event in given if event.kind == RESTART_TIME), key=_get_time, default=None)
+    restarts = (event for event in given if event.kind == RESTART_TIME)
+    newest = max(restarts, key=lambda event: event.at, default=None)
     if newest is not None and newest.key and zone is not None:
         yield PlannedRestart(time.fromisoformat(newest.key), zone)
-
-
-def _get_time(event: LogEvent) -> datetime:
-    return event.at
