@@ -39,16 +39,15 @@ def build_broker_job(
     settings: Settings,
     sections: Iterable[str],
     now: str | None,
-    collect: bool,
+    collect: CollectMode,
     at_taken_at: bool,
 ) -> Job:
     """Return the job of a question about the broker; only these sections are collected for it.
 
     A piped snapshot is evaluated as it is, and nothing is collected for it. The sources are read where
-    standard input is a terminal or empty, or with `collect`.
+    standard input is a terminal or empty, or where `collect` is `always`.
     """
-    mode: CollectMode = "always" if collect else "if_empty"
-    plan = PipelinePlan(collect=mode, sections=frozenset(sections), at_taken_at=at_taken_at, quiet=True)
+    plan = PipelinePlan(collect=collect, sections=frozenset(sections), at_taken_at=at_taken_at, quiet=True)
     return Job(app, settings, get_clock(app, now), plan)
 
 

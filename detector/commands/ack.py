@@ -13,6 +13,7 @@ from detector.app.acknowledgements import EVENT_TYPE
 from detector.app.context import AppContext, ExitCode, get_clock, print_json, print_lines
 from detector.app.github_access import build_github_client, find_repository, get_token
 from detector.app.input_documents import build_expected_memory
+from detector.commands import env_file_option, now_option
 from detector.domain.acknowledgement import LONGEST, AckDocument
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.patterns import build_pattern
@@ -41,8 +42,8 @@ _LONGEST_NAME = 60
 @click.option("--state", metavar="DIR", help="The folder of `run --state`, whose next run reads it.")
 @click.option("--repo", metavar="OWNER/NAME", help="Where the workflow is; the next run is started by it.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written or sent, and do neither.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext,

@@ -13,6 +13,7 @@ import click
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.pipeline import gather
+from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.instrument import Instrument
 from detector.formats.errors import InputError
 from detector.formats.numbers import to_exact_decimal
@@ -98,10 +99,10 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 @click.option(
     "--trade", metavar="ID", help="Say as well what the stores hold of this trade; the broker decides."
 )
-@click.option("--collect", is_flag=True, help="Ask the sources even where something is piped in.")
+@collect_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Say whether a close order may be sent.

@@ -13,6 +13,7 @@ from detector.app.input_documents import gather_document_facts, load_previous
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, read
 from detector.collectors.run_sources import SourceResult
+from detector.commands import env_file_option, now_option
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
 from detector.render.reading import render_section_summaries
@@ -24,8 +25,8 @@ from detector.storage import artifact_file
 @click.option("--to", metavar="FILE", help="Write the snapshot here, atomically, instead of stdout.")
 @click.option("--previous", metavar="FILE", help="The previous artifact: log lines are read since then.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the sources.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext,

@@ -11,6 +11,7 @@ from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.input_documents import PreviousArtifact, load_previous
 from detector.app.job import Job, PipelinePlan, RunResult, add_stdout_receipts
 from detector.app.pipeline import collect, deliver, evaluate, read, store
+from detector.commands import env_file_option, now_option
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import Memory
@@ -46,9 +47,9 @@ class DetectOptions(Struct, frozen=True):
     "--fail-on", type=click.Choice(["warning", "critical"]), help="Exit 1 when an event is this severe."
 )
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
+@now_option
 @click.option("--offline", is_flag=True, help="Collect nothing; only what stands on standard input counts.")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Read a snapshot on standard input and print what is wrong."""

@@ -11,6 +11,7 @@ import click
 
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.github_access import RUNS_ADVICE, build_github_client, find_repository, get_token
+from detector.commands import env_file_option
 from detector.formats.errors import DENIED, MISSING, RESET, TIMEOUT, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
@@ -45,7 +46,7 @@ _TWICE: Final = (
     help="Who dispatches, as the run's title shows it: letters, digits and . _ : / @ + -; default: cli:HOST.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext, /, repo: str | None, source: str | None, dry_run: bool, env_file: str | None

@@ -18,6 +18,7 @@ from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
 from detector.collectors.collector import SourceOption, list_unused_source_options
 from detector.collectors.run_sources import SourceResult
+from detector.commands import env_file_option
 from detector.domain.facts import Facts
 from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
@@ -46,7 +47,7 @@ _CREDENTIALS: tuple[tuple[Setting[str], tuple[Setting[str], ...]], ...] = (
 
 @click.command(epilog="Example: python -m detector doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """Try every source: what works, how to fix the rest, what to add.

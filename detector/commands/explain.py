@@ -9,6 +9,7 @@ import click
 
 from detector.app.context import AppContext, print_lines
 from detector.app.input_documents import load_report, read_runbook
+from detector.commands import env_file_option
 from detector.engine.catalog import find_rule
 from detector.engine.evaluate import list_rules
 from detector.formats.errors import InputError
@@ -30,7 +31,7 @@ _MOST_SIGNATURES = 20
     metavar="FILE",
     help="Add the state of a whole signature in this artifact: since, delivered, acknowledged.",
 )
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, event: str, artifact: str | None, env_file: str | None) -> int:
     """Explain an event or a message code of IBKR.

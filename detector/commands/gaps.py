@@ -24,6 +24,7 @@ from detector.app.github_access import (
     load_schedule,
 )
 from detector.clients.local_file import read_file
+from detector.commands import env_file_option, now_option
 from detector.domain.run_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapReport, Scope
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
@@ -72,8 +73,8 @@ _TIMEOUT_SEC = 300.0
     help="Exit 1 where a window of any lane, or of all lanes together, was not covered.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Compare the windows of the schedule with the runs.

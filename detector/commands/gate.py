@@ -11,8 +11,9 @@ import click
 from detector.app.context import AppContext, ExitCode, get_clock, print_json, print_lines
 from detector.app.gate_run import run_gate
 from detector.app.input_documents import build_expected_memory, load_previous, parse_snapshot
-from detector.app.job import CollectMode, InputDocument, Job, PipelinePlan
+from detector.app.job import InputDocument, Job, PipelinePlan
 from detector.app.pipeline import collect, read
+from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.gate_report import AFTER, BEFORE, FAILED, PASSED, GateReport, GateVerdict, Stage
 from detector.domain.run_memory import Memory
 from detector.formats.errors import InputError
@@ -56,12 +57,12 @@ _STAGE_OF: Final = {
 )
 @click.option("--artifact", metavar="FILE", help="Write the report here, as JSON, atomically.")
 @click.option("--previous", metavar="FILE", help="The detector's previous artifact: what it remembers.")
-@click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
+@collect_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (schema gate).")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
-def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) -> int:
+def command(app: AppContext, /, stage: Stage, **options: Any) -> int:
     """Answer the deployment's gate, or go / no-go before the bell.
 
     Each line is yes, no or not proven, with its evidence and age: `before` a deployment, where it pins what
@@ -72,8 +73,8 @@ def command(app: AppContext, /, stage: Stage, collects: bool, **options: Any) ->
         if options[name] not in (None, ()) and stage != own_stage:
             raise InputError(f"{option} belongs to `gate {own_stage}`, not to `gate {stage}`")
     settings = app.load_settings(options["env_file"])
-    mode: CollectMode = "always" if collects else "if_empty"
-    job = Job(app, settings, get_clock(app, options["now"]), PipelinePlan(collect=mode, quiet=True))
+    plan = PipelinePlan(collect=options["collect"], quiet=True)
+    job = Job(app, settings, get_clock(app, options["now"]), plan)
     source = read(job)
     memory = _load_memory(job, source, options["previous"])
     answers = _build_answers(job, options)

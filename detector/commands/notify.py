@@ -20,6 +20,7 @@ from detector.app.delivery import (
 )
 from detector.app.input_documents import add_receipts, load_report
 from detector.channels.channel import Channel
+from detector.commands import env_file_option, now_option
 from detector.formats.serialize import format_document
 from detector.settings import MUTES
 from detector.storage import artifact_file
@@ -34,8 +35,8 @@ from detector.storage import artifact_file
 )
 @click.option("--link", metavar="URL", help="The address of the run, for the messages.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, exactly, and change nothing.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext, /, artifact: str, link: str | None, dry_run: bool, now: str | None, env_file: str | None

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import load_previous
+from detector.app.job import CollectMode
 from detector.app.pipeline import gather
+from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
 from detector.domain.snapshot import STATEMENT
@@ -27,16 +29,16 @@ from detector.settings import FOREIGN_POSITIONS, HEARTBEAT_STALE_SEC, PROFILE, T
 @click.option(
     "--previous", metavar="FILE", help="The previous artifact: what was seen closed, and is open again."
 )
-@click.option("--collect", is_flag=True, help="Ask the sources even where something is piped in.")
+@collect_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext,
     /,
     previous: str | None,
-    collect: bool,
+    collect: CollectMode,
     as_json: bool,
     now: str | None,
     env_file: str | None,

@@ -9,6 +9,7 @@ import click
 
 from detector.app.context import AppContext, print_lines, print_text, read_text
 from detector.app.input_documents import parse_source, read_source
+from detector.commands import env_file_option
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.profiles import list_builtin_profiles, read_builtin_profile
@@ -20,7 +21,7 @@ ACTIONS: Final = ("show", "check", "new")
 @click.command(epilog="Example: python -m detector profile show robo_trader")
 @click.argument("action", type=click.Choice(ACTIONS))
 @click.argument("target", required=False)
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, action: str, target: str | None, env_file: str | None) -> int:
     """

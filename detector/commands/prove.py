@@ -13,6 +13,7 @@ import click
 from detector.app.context import AppContext, parse_time_option, print_lines
 from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository, load_worker_lanes
 from detector.app.proof_search import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
+from detector.commands import env_file_option
 from detector.domain.run_windows import WorkflowRun
 from detector.formats.errors import MISSING, ExternalError, InputError
 from detector.formats.numbers import format_count
@@ -51,7 +52,7 @@ _MAX_CHARS = 400
     metavar="SECONDS",
     help="The pause between two looks.",
 )
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Prove a fresh run that the Worker dispatched; wait for it.

@@ -11,6 +11,7 @@ import click
 
 from detector.app.context import AppContext, print_stream
 from detector.app.input_documents import parse_snapshot
+from detector.commands import env_file_option
 from detector.domain.snapshot import Snapshot
 from detector.engine.snapshot_replay import Replay, compare_changes
 from detector.formats.errors import InputError
@@ -31,7 +32,7 @@ _PROGRESS_EVERY = 200
     "--compare", is_flag=True, help="Replay under the settings in force and under --set, side by side."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the summary last.")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Replay past snapshots: what was reported, and when.

@@ -16,9 +16,9 @@ import click
 from msgspec.structs import replace
 
 from detector.app.context import AppContext, ExitCode, get_clock, parse_time_option
-from detector.app.job import CollectMode, Job, PipelinePlan
+from detector.app.job import Job, PipelinePlan
 from detector.app.report_run import ReportRequest, run_report
-from detector.commands import gaps, readiness
+from detector.commands import collect_option, env_file_option, gaps, now_option, readiness
 from detector.domain.session_report import CONTINUE, ESCALATE, ReportTable, SessionReport
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.serialize import format_document, to_json
@@ -61,10 +61,10 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> date
     "--readiness", is_flag=True, help="Add the offline proof of the scheduler (RUN_PREDEPLOY_READINESS=1)."
 )
 @click.option("--previous", metavar="FILE", help="For a live report: the detector's previous artifact.")
-@click.option("--collect", "collects", is_flag=True, help="Ask the sources even where something is piped in.")
+@collect_option
 @click.option("--fail", "fails", is_flag=True, help="Exit 1 for stop and escalate, 3 for notify.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Report the evidence of a session and its final line.
@@ -75,9 +75,8 @@ def command(app: AppContext, /, **options: Any) -> int:
     schedule's gaps and the scheduler's proof.
     """
     settings = app.load_settings(options["env_file"])
-    mode: CollectMode = "always" if options["collects"] else "if_empty"
     clock = get_clock(app, options["now"])
-    job = Job(app, settings, clock, PipelinePlan(collect=mode, quiet=True))
+    job = Job(app, settings, clock, PipelinePlan(collect=options["collect"], quiet=True))
     request = ReportRequest(
         paths=options["paths"],
         day=options["session"],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from detector.app.context import AppContext, print_json, print_lines
+from detector.commands import env_file_option
 from detector.engine.evaluate import list_rules
 from detector.render.rules import build_rules_document, render_rules
 
 
 @click.command(epilog="Example: python -m detector rules --json")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the facts that each sees.")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     """List every rule: when it fires, when it escalates.

@@ -26,6 +26,7 @@ from detector.app.run_publication import (
     send_refusal_ping,
 )
 from detector.app.state_backend import StateBackend, open_backend
+from detector.commands import env_file_option, now_option
 from detector.domain.report import RunInfo
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.serialize import format_document
@@ -68,8 +69,8 @@ class RunOptions(Struct, frozen=True):
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send, store and ping nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr about the decision and the coverage.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Do the scheduled job: collect, evaluate, alert, store.

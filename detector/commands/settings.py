@@ -6,6 +6,7 @@ import click
 
 from detector.app.context import AppContext, print_json, print_lines
 from detector.channels.channel import ChannelEnvironment, build_configured_channels
+from detector.commands import env_file_option
 from detector.formats.errors import InputError
 from detector.formats.similar_names import find_nearest_name
 from detector.formats.strict_json import redact_excerpt
@@ -27,7 +28,7 @@ _PREFIX = "AEGIS_PT_"
 @click.option(
     "--example", is_flag=True, help="Print a file of all settings at their defaults (.env.example)."
 )
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext, /, names: tuple[str, ...], as_json: bool, example: bool, env_file: str | None

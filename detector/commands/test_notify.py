@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from detector.app.context import AppContext, ExitCode, get_clock, print_lines
 from detector.app.delivery import load_required_channels, render_previews
 from detector.channels.channel import Channel, ChannelOutcome, deliver_all
+from detector.commands import env_file_option, now_option
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
@@ -24,8 +25,8 @@ from detector.settings import CHANNEL_TIMEOUT_SEC, DISPLAY_ZONES, RUNTIME, Setti
 @click.command(epilog="Example: AEGIS_PT_NTFY_TOPIC=my-topic python -m detector test-notify --dry-run")
 @click.option("--channel", "channel_name", metavar="NAME", help="Only this channel, such as slack or email.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, exactly, and send nothing.")
-@click.option("--now", metavar="TIME", help="Pretend it is this time, RFC 3339 (for tests and replays).")
-@click.option("--env-file", metavar="FILE", help="A file of settings; the environment wins over it.")
+@now_option
+@env_file_option
 @click.pass_obj
 def command(
     app: AppContext, /, channel_name: str | None, dry_run: bool, now: str | None, env_file: str | None
