@@ -1,31 +1,47 @@
 """Reads AWS: every operation must be in an allow-list, and every request uses this program's connections.
 
+Every exception of botocore becomes an ExternalError with a reason, and whether a retry can help.
 Formats and error codes: botocore's service models, the Amazon ECS, CloudWatch Logs and STS API references.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, cached_property
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.exceptions as faults
 import botocore.loaders
 import botocore.session
 import httpx
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from detector import __version__
-from detector.clients.aws_errors import convert_aws_errors
 from detector.clients.connection import NetworkPolicy
 from detector.clients.http_client import send_request
-from detector.formats.errors import CREDENTIALS, FORBIDDEN, UNREADABLE, WRONG_ACCOUNT, ExternalError, retry
-from detector.formats.strict_json import replace_surrogates
+from detector.formats.errors import (
+    CREDENTIALS,
+    DENIED,
+    EXPIRED,
+    FORBIDDEN,
+    HTTP_STATUS,
+    MISSING,
+    PROFILE_MISSING,
+    THROTTLED,
+    UNREADABLE,
+    WRONG_ACCOUNT,
+    ExternalError,
+    retry,
+)
+from detector.formats.strict_json import redact_excerpt, replace_surrogates
 
 Operation = tuple[str, str]
 
@@ -52,6 +68,70 @@ CREDENTIAL_OPERATIONS: frozenset[Operation] = frozenset(
 # Providers of botocore that use any credentials of the machine; the last one reads the metadata address.
 _MACHINE_PROVIDERS = ("boto-config", "ec2-credentials-file", "container-role")
 _METADATA_PROVIDER = "iam-role"
+_SERVER_ERROR = 500
+# Error codes of AWS (API references, "Common Errors"), by what they mean here.
+_CODES: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (EXPIRED, "the credentials have expired")
+    ),
+    **dict.fromkeys(
+        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"),
+        (DENIED, "the credentials are denied {}"),
+    ),
+    **dict.fromkeys(
+        (
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "IncompleteSignature",
+        ),
+        (CREDENTIALS, "AWS does not know the credentials"),
+    ),
+    **dict.fromkeys(
+        ("InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"),
+        (
+            CREDENTIALS,
+            "AWS does not accept the credentials' signature: is the secret key right, and this clock?",
+        ),
+    ),
+    "ClusterNotFoundException": (MISSING, "there is no such cluster in this region (AEGIS_PT_ECS_CLUSTER)"),
+    "ResourceNotFoundException": (MISSING, "there is no such log group in this region (AEGIS_PT_LOG_GROUP)"),
+}
+_THROTTLED = ("RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "SlowDown")
+_ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    (
+        (faults.ProfileNotFound,),
+        PROFILE_MISSING,
+        "the AWS configuration of this machine has no such profile (AEGIS_PT_AWS_PROFILE)",
+    ),
+    (
+        (
+            faults.SSOTokenLoadError,
+            faults.UnauthorizedSSOTokenError,
+            faults.TokenRetrievalError,
+            faults.LoginError,
+        ),
+        EXPIRED,
+        "the profile's session has expired or was never begun: its credentials need a new login",
+    ),
+    (
+        (
+            faults.NoCredentialsError,
+            faults.PartialCredentialsError,
+            faults.CredentialRetrievalError,
+            faults.InvalidConfigError,
+            faults.UnknownCredentialError,
+            faults.ConfigParseError,
+            faults.ConfigNotFound,
+        ),
+        CREDENTIALS,
+        "the credentials cannot be loaded from the AWS configuration",
+    ),
+    ((faults.NoRegionError,), MISSING, "no region is named (AEGIS_PT_AWS_REGION)"),
+    ((faults.InvalidRegionError,), MISSING, "there is no such region (AEGIS_PT_AWS_REGION)"),
+    ((ResponseParserError,), UNREADABLE, "what answered is not AWS: its answer cannot be parsed"),
+)
 
 
 class AwsIdentity(Struct, frozen=True):
@@ -84,7 +164,7 @@ class Aws:
         api_name = client.meta.method_to_api_mapping[operation]
 
         def fetch_once() -> dict[str, Any]:
-            with convert_aws_errors(f"{service}:{api_name}"):
+            with _convert_errors(f"{service}:{api_name}"):
                 answer: dict[str, Any] = getattr(client, operation)(**params)
             if required_key not in answer:
                 raise ExternalError(f"what answered {service}:{api_name} is not AWS", reason=UNREADABLE)
@@ -106,7 +186,7 @@ class Aws:
     def get_client(self, service: str) -> Any:
         """Return the restricted client of one service; raises ExternalError without credentials."""
         if service not in self._clients:
-            with convert_aws_errors(f"a client of {service}"):
+            with _convert_errors(f"a client of {service}"):
                 self._clients[service] = self._session.client(service, config=_build_config())
         return self._clients[service]
 
@@ -119,7 +199,7 @@ class Aws:
                 "no credentials are named: neither AEGIS_PT_AWS_PROFILE nor AEGIS_PT_AWS_AMBIENT=1",
                 reason=CREDENTIALS,
             )
-        with convert_aws_errors("the credentials"):
+        with _convert_errors("the credentials"):
             core = self._build_session(CREDENTIAL_OPERATIONS)
             chain = core.get_component("credential_provider")
             for name in (_METADATA_PROVIDER, *(_MACHINE_PROVIDERS if identity.profile else ())):
@@ -209,3 +289,36 @@ class _RawBody(Struct, frozen=True):
 
     def stream(self) -> Iterator[bytes]:
         yield self.body
+
+
+@contextmanager
+def _convert_errors(operation: str) -> Iterator[None]:
+    """Convert any exception of botocore during `operation` (`ecs:ListTasks`) to ExternalError.
+
+    The message never contains AWS's own text, which names accounts, roles and requests.
+    """
+    try:
+        yield
+    except faults.ClientError as error:
+        raise _convert_client_error(error.response, operation) from None
+    except (faults.BotoCoreError, ResponseParserError) as error:
+        for kinds, reason, message in _ERROR_KINDS:
+            if isinstance(error, kinds):
+                raise ExternalError(message, reason=reason) from None
+        raise ExternalError(f"{operation} failed ({type(error).__name__})", reason=UNREADABLE) from None
+
+
+def _convert_client_error(response: Mapping[str, Any], operation: str) -> ExternalError:
+    code = str(response.get("Error", {}).get("Code", ""))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _CODES:
+        reason, message = _CODES[code]
+        return ExternalError(message.format(operation), reason=reason)
+    if "throttl" in code.lower() or code in _THROTTLED:
+        return ExternalError(f"AWS throttles {operation}", reason=THROTTLED, permanent=False)
+    code_text = redact_excerpt(code) or "no code"
+    return ExternalError(
+        f"{operation} was answered with {status} ({code_text})",
+        reason=HTTP_STATUS,
+        permanent=status < _SERVER_ERROR,
+    )

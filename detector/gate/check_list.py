@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from detector.domain.gate_report import AFTER, BEFORE, OPEN
+from detector.gate import deployment_checks as deployment
 from detector.gate import morning_checks as morning
-from detector.gate import rollout_checks as rollout
-from detector.gate import runtime_checks as runtime
 from detector.gate.check import GateCheck
 from detector.gate.exposure import PINNED
 
@@ -13,31 +12,31 @@ _ROLLOUT, _MORNING = (BEFORE, AFTER), (OPEN,)
 _OWN_POSITIONS = ("store_positions", "open_positions")
 
 CHECKS: tuple[GateCheck, ...] = (
-    GateCheck("snapshot", "the snapshot is of now", decide=rollout.decide_snapshot),
+    GateCheck("snapshot", "the snapshot is of now", decide=deployment.decide_snapshot),
     GateCheck("session", "a session comes, and its hours are known", _MORNING, decide=morning.decide_session),
     GateCheck(
         "approval",
         "the deployment is approved",
         (BEFORE,),
-        decide=rollout.decide_approval,
+        decide=deployment.decide_approval,
         asks="--approved-by",
     ),
     GateCheck(
         "quiet_window",
         "the market is closed, or a quiet window is agreed",
         (BEFORE,),
-        decide=rollout.decide_quiet_window,
+        decide=deployment.decide_quiet_window,
         asks="--quiet-window",
     ),
     GateCheck(
-        "before_passed", "`gate before` passed", (AFTER,), decide=rollout.decide_before, asks="--before"
+        "before_passed", "`gate before` passed", (AFTER,), decide=deployment.decide_before, asks="--before"
     ),
     GateCheck(
         "runtime_task",
         "exactly one runtime task",
         sees=("service", "tasks"),
         rules=("ecs_service_count_mismatch", "ecs_task_count_mismatch"),
-        decide=runtime.decide_task,
+        decide=deployment.decide_task,
         signal="runtime_primary",
     ),
     GateCheck(
@@ -45,7 +44,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "the processes of the runtime run, each once",
         sees=("processes",),
         rules=("process_down", "process_restart_loop"),
-        decide=runtime.decide_processes,
+        decide=deployment.decide_processes,
         replaces="runtime_primary",
     ),
     GateCheck(
@@ -67,7 +66,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "heartbeat",
         "the heartbeat is fresh",
         sees=("heartbeat_at",),
-        decide=runtime.decide_heartbeat,
+        decide=deployment.decide_heartbeat,
         signal="heartbeat",
     ),
     GateCheck(
@@ -76,16 +75,16 @@ CHECKS: tuple[GateCheck, ...] = (
         (AFTER, OPEN),
         any_of=("broker_connected", "broker_link", "gateway_handshake"),
         rules=("broker_disconnected",),
-        decide=runtime.decide_link,
+        decide=deployment.decide_link,
     ),
-    runtime.build_zero_check("pending_exits", "no exit is pending"),
-    runtime.build_zero_check("stuck_exits", "no exit is stuck"),
+    deployment.build_zero_check("pending_exits", "no exit is pending"),
+    deployment.build_zero_check("stuck_exits", "no exit is stuck"),
     GateCheck(
         "pending_orders",
         "no order is pending",
         sees=("pending_orders",),
         adds=("pending_order_stale",),
-        decide=runtime.decide_pending,
+        decide=deployment.decide_pending,
         asks="--accept-entry",
     ),
     GateCheck(
@@ -93,30 +92,30 @@ CHECKS: tuple[GateCheck, ...] = (
         "no exit order is at work",
         _ROLLOUT,
         any_of=("orders", "broker_orders"),
-        decide=runtime.decide_exits_at_work,
+        decide=deployment.decide_exits_at_work,
     ),
     GateCheck(
         "reconcile_flags",
         "every reconciliation flag is false",
         sees=("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending"),
         rules=("reconcile_pending",),
-        decide=runtime.decide_flags,
+        decide=deployment.decide_flags,
     ),
     GateCheck(
         "reconcile_proof",
         "reconciliation is proven in the logs",
         sees=("logs",),
         rules=("reconcile_unproven",),
-        decide=runtime.decide_proof,
+        decide=deployment.decide_proof,
     ),
-    runtime.build_zero_check(
+    deployment.build_zero_check(
         "send_outcome_unknown",
         "no order's sending has an unknown outcome",
         "send_outcome",
         ("send_outcome_unknown",),
     ),
-    runtime.build_zero_check("unknown_fills", "no fill is unknown", rules=("unknown_fill",)),
-    runtime.build_zero_check(
+    deployment.build_zero_check("unknown_fills", "no fill is unknown", rules=("unknown_fill",)),
+    deployment.build_zero_check(
         "broker_confirmation_required",
         "no order waits for the broker's confirmation",
         "broker_confirmation",
@@ -127,29 +126,29 @@ CHECKS: tuple[GateCheck, ...] = (
         "no other session is in the way",
         sees=("logs",),
         rules=("session_conflict",),
-        decide=runtime.decide_logs_quiet,
+        decide=deployment.decide_logs_quiet,
     ),
-    GateCheck("no_critical_event", "the detector lists no critical event", decide=runtime.decide_events),
+    GateCheck("no_critical_event", "the detector lists no critical event", decide=deployment.decide_events),
     GateCheck(
         "exposure",
         "what is held is known",
         _ROLLOUT,
         any_of=("broker_positions", *_OWN_POSITIONS, "open_position_count"),
-        decide=rollout.decide_pinned,
+        decide=deployment.decide_pinned,
     ),
     GateCheck(
         "unchanged",
         "nothing changed since `gate before` without an explanation",
         (AFTER,),
         any_of=PINNED,
-        decide=rollout.decide_unchanged,
+        decide=deployment.decide_unchanged,
         asks="--explain",
     ),
     GateCheck(
         "scan_cycles",
         "two scan cycles were watched",
         (AFTER,),
-        decide=rollout.decide_scan_cycles,
+        decide=deployment.decide_scan_cycles,
         asks="--scan-cycles",
     ),
     GateCheck(
