@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from detector.app.context import AppContext, parse_file
+from detector.domain.run_windows import WORKFLOW
 from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from detector.clients.github_api import GitHub
     from detector.domain.run_windows import Lane
 
-WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 WORKER: Final = "scheduler/wrangler.jsonc"
 TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN")
 RUNS_ADVICE: Final = {  # what a person can do, by the reason of the error

@@ -18,6 +18,7 @@ from detector.domain.profile import (
     DEFAULT_TABLES,
     POSITION_STATE,
     POSITIONS,
+    ROW_TYPES,
     TRADES,
     JoinedTable,
     Profile,
@@ -25,7 +26,7 @@ from detector.domain.profile import (
     StoreTable,
 )
 from detector.domain.row_state import can_decide
-from detector.domain.trade_rows import StoredPosition, Trade, Words, is_closed_state
+from detector.domain.trade_rows import Words, is_closed_state
 from detector.formats.errors import SCHEMA, TOO_LARGE, ExternalError
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time
@@ -47,7 +48,6 @@ MAX_ROWS = 5000
 MAX_BYTES = 4 * 1024 * 1024
 _MAX_NAMED = 12
 _MAX_STATES = 200
-_ROW_CLASSES = {POSITION_STATE: StoredPosition, TRADES: Trade}
 # The columns that each list needs: one of every group must exist.
 _REQUIRED_COLUMNS = {
     POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
@@ -181,7 +181,7 @@ class Store:
         aliases = self._column_aliases.get(name, {})
         columns = {
             column: [alias for alias in aliases.get(column, (column,)) if alias.casefold() in actual]
-            for column in get_columns(_ROW_CLASSES[name])
+            for column in get_columns(ROW_TYPES[name])
         }
         return {column: present for column, present in columns.items() if present}
 

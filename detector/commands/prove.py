@@ -11,10 +11,10 @@ from typing import Any, Final
 import click
 
 from detector.app.context import AppContext, parse_time_option, print_lines
-from detector.app.github_access import RUNS_ADVICE, WORKER, WORKFLOW, find_repository, load_worker_lanes
+from detector.app.github_access import RUNS_ADVICE, WORKER, find_repository, load_worker_lanes
 from detector.app.proof_search import LOOKBACK, ProofSearch, fetch_health, wait_for_proof
 from detector.commands import env_file_option
-from detector.domain.run_windows import WorkflowRun
+from detector.domain.run_windows import WORKFLOW, WorkflowRun
 from detector.formats.errors import MISSING, ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text

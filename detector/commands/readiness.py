@@ -13,7 +13,8 @@ import click
 from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
-from detector.app.github_access import WORKER, WORKFLOW
+from detector.app.github_access import WORKER
+from detector.domain.run_windows import WORKFLOW
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern

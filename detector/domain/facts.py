@@ -325,4 +325,9 @@ SECTION_FACTS: Mapping[str, tuple[str, ...]] = {
     "processes": ("processes",),
     "power": ("power_status", "battery_charge", "battery_runtime_sec"),
 }
+RECONCILE_FLAGS = (
+    "broker_reconcile_pending",
+    "position_reconcile_pending",
+    "entry_blocking_reconcile_pending",
+)
 FACT_NAMES = frozenset(get_declarations(Facts))

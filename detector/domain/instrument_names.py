@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
+from detector.formats.times import MONTHS
 
 STOCK, FUTURE, CONTINUOUS = "STK", "FUT", "CONTFUT"
 OPTIONS = ("OPT", "FOP", "WAR")
@@ -33,7 +34,6 @@ _TYPES = {
     "CRYPTOCURRENCY": "CRYPTO", "TREASURY BILLS": "BILL", "MUTUAL FUNDS": "FUND",
     "STRUCTURED PRODUCTS": "IOPT",
 }  # fmt: skip
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTH_CODES = "FGHJKMNQUVXZ"  # of the exchanges, January to December
 # Of these a symbol alone is a future's: no share of an American exchange has a digit in its symbol; elsewhere
 # some have (HEN3).
@@ -83,7 +83,7 @@ _AMERICAN = build_pattern(r"([A-Z]{1,5}(?:[./]([A-Z]))?)[. ]US", re.ASCII)  # AA
 _CONTINUOUS = build_pattern(
     r"(\d?[A-Z][A-Z0-9]{0,3})(?:\d!|=F| [CV]\d{1,2})", re.ASCII
 )  # ES1!, ES=F, Reuters' ESc1 are the front month
-_NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
+_NAME, _SHORT_YEAR = rf"(?P<name>{'|'.join(MONTHS)})[A-Z]*\.?", r"'?(?P<year>(?:20)?\d\d)"
 # The ways in which a day or a contract month is written; the first that fits and is in the calendar counts.
 _EXPIRY_FORMS = tuple(
     build_pattern(form, re.ASCII)
@@ -101,7 +101,7 @@ _EXPIRY_FORMS = tuple(
 _EPOCH = build_pattern(r"(\d{10})(\d{3})?(\.0+)?", re.ASCII)  # pandas writes a time in milliseconds
 _SLASHED = build_pattern(r"(\d{1,2})/(\d{1,2})/((?:20)?\d\d)", re.ASCII)
 _LOCAL_DAY = build_pattern(r"(?<!\d)20\d{6}(?!\d)", re.ASCII)  # FESX 20260619 M
-_LOCAL_MONTH = build_pattern(rf"(?:^|[ .])({'|'.join(_MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
+_LOCAL_MONTH = build_pattern(rf"(?:^|[ .])({'|'.join(MONTHS)}) ?'?(\d\d)(?!\d)", re.ASCII)  # FESX JUN 26
 _KNOWN_EXPIRY = build_pattern(r"(?P<year>\d{4})-?(?P<month>\d\d)(?:-(?P<day>\d\d))?", re.ASCII)
 _SEPARATORS = build_pattern(r"[ ./-]+")
 # VODl, SIEd, AAPLn, BRKb, ESc1: the venue, kind or class of a symbol. Source: Cboe Europe, IBKR, Reuters.
@@ -218,7 +218,7 @@ def normalize_expiry(text: str | None) -> str | None:
 
 def _format_expiry(parts: Mapping[str, str | None]) -> str | None:
     name, year = parts.get("name"), (parts["year"] or "").lstrip("'")
-    month = _MONTHS.index(name) + 1 if name else int(parts.get("month") or 0)
+    month = MONTHS.index(name) + 1 if name else int(parts.get("month") or 0)
     number = int(year if len(year) > len("26") else f"20{year}")
     try:
         day = date(number, month, int(parts.get("day") or 1))
@@ -309,7 +309,7 @@ def parse_local_expiry(local_symbol: str) -> str | None:
     day, month = _LOCAL_DAY.search(local_symbol), _LOCAL_MONTH.search(local_symbol)
     if day:
         return normalize_expiry(day[0])
-    return f"20{month[2]}{_MONTHS.index(month[1]) + 1:02}" if month else None
+    return f"20{month[2]}{MONTHS.index(month[1]) + 1:02}" if month else None
 
 
 def is_month_of(first: str, second: str) -> bool:

@@ -16,7 +16,7 @@ from detector.formats.strict_json import redact_excerpt
 
 SIGN, STATE = "sign", "state"
 """Kinds of a column: the side of a quantity without a sign, and the state of what is held."""
-_STATE_COLUMNS = ("is_open", "status", "closed_at")  # of several the first that was read decides
+STATE_COLUMNS = ("is_open", "status", "closed_at")  # of several the first that was read decides
 _CLOSED_FLAGS = {
     "closed": True,
     "isclosed": True,
@@ -77,8 +77,8 @@ def find_unknown_state(row: Row) -> str | None:
 
 def _iter_states(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
     """Yield what leaves the state open: a value that was not read, an unknown word, another column."""
-    read = next((name for name in _STATE_COLUMNS if row.get(name) is not None), None)
-    stronger = _STATE_COLUMNS[: _STATE_COLUMNS.index(read) if read else None]
+    read = next((name for name in STATE_COLUMNS if row.get(name) is not None), None)
+    stronger = STATE_COLUMNS[: STATE_COLUMNS.index(read) if read else None]
     unread = [name for name in stronger if raw.get(name) not in (None, "")]
     yield from ((name, "", True) for name in unread)
     if read is None and not unread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -14,10 +14,9 @@ from detector.domain.condition import MAX_PLACES, Condition, Receipt
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.domain.rule import RANK, STATE
-from detector.formats.times import format_time
+from detector.formats.times import NEVER, format_time
 
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _JUST_AFTER = timedelta(seconds=1)
 _ID_LENGTH, _MAX_LINEAGE = 16, 20  # of a memory's checksum; of its lineage, far more than are read at once
 
@@ -256,13 +255,13 @@ def _find_uncertain(receipts: Mapping[str, Receipt], later: Condition, earlier: 
     return {
         channel
         for channel, receipt in receipts.items()
-        if channel not in begun.receipts and (receipt.at or _BEGINNING) < begun.first_seen
+        if channel not in begun.receipts and (receipt.at or NEVER) < begun.first_seen
     }
 
 
 def _join_receipt(known: Sequence[Receipt]) -> Receipt:
     """Return what two memories delivered to one channel: the latest receipt, with the worst of both."""
-    latest = max(known, key=lambda receipt: receipt.at or _BEGINNING)
+    latest = max(known, key=lambda receipt: receipt.at or NEVER)
     escalated = [receipt.escalated for receipt in known if receipt.escalated is not None]
     places = dict.fromkeys(place for receipt in (latest, *known) for place in receipt.places)
     return replace(
@@ -276,7 +275,7 @@ def _join_receipt(known: Sequence[Receipt]) -> Receipt:
 
 
 def _find_last_return(condition: Condition) -> datetime:
-    return max((step.at for step in condition.transitions if step.to == "again"), default=_BEGINNING)
+    return max((step.at for step in condition.transitions if step.to == "again"), default=NEVER)
 
 
 def _update_receipt(
@@ -284,7 +283,7 @@ def _update_receipt(
 ) -> Receipt:
     """Return a receipt of this memory's condition, with all returns where it was sent after the last one."""
     is_complete = receipt.returns >= condition.returns and (
-        condition.returns == joined.returns or (receipt.at or _BEGINNING) >= returned_at
+        condition.returns == joined.returns or (receipt.at or NEVER) >= returned_at
     )
     return replace(receipt, returns=joined.returns) if is_complete else receipt
 

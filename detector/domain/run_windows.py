@@ -21,6 +21,9 @@ NO_RUN, IN_GRACE, RUNNING, STUCK, RERUN = "no run", "in grace", "running", "stuc
 UNATTENDED_EVENTS: Final = tuple(TRIGGER_EVENTS.values())
 """The events that count: a person's run may be of a branch under test, so it covers no window."""
 
+WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
+"""The shipped workflow."""
+
 TITLE_PREFIX: Final = "PT health | "
 """What the shipped workflow's run-name puts before the lane; the Worker knows its own runs by it."""
 

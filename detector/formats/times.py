@@ -21,6 +21,7 @@ _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as mil
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
 _MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 120, 48
 NEVER = datetime.min.replace(tzinfo=UTC)  # a time that is known not to have come yet
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 RUNS_FROM, RUNS_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """When a run may be: far enough from the ends of time that every age, window and zone of it exists."""
 

@@ -7,9 +7,9 @@ from detector.gate import deployment_checks as deployment
 from detector.gate import morning_checks as morning
 from detector.gate.check import GateCheck
 from detector.gate.exposure import PINNED
+from detector.reconciliation.lots import INTERNAL_FACTS
 
 _ROLLOUT, _MORNING = (BEFORE, AFTER), (OPEN,)
-_OWN_POSITIONS = ("store_positions", "open_positions")
 
 CHECKS: tuple[GateCheck, ...] = (
     GateCheck("snapshot", "the snapshot is of now", decide=deployment.decide_snapshot),
@@ -133,7 +133,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "exposure",
         "what is held is known",
         _ROLLOUT,
-        any_of=("broker_positions", *_OWN_POSITIONS, "open_position_count"),
+        any_of=("broker_positions", *INTERNAL_FACTS, "open_position_count"),
         decide=deployment.decide_pinned,
     ),
     GateCheck(
@@ -192,7 +192,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "broker, runtime and stores agree",
         _MORNING,
         sees=("broker_positions",),
-        any_of=_OWN_POSITIONS,
+        any_of=INTERNAL_FACTS,
         rules=("open_positions_drift", "comparison_unclear"),
         adds=("state_stores_disagree", "missed_fill"),
     ),
@@ -229,7 +229,7 @@ CHECKS: tuple[GateCheck, ...] = (
         "nothing was assigned or replaced",
         _MORNING,
         sees=("broker_positions",),
-        any_of=_OWN_POSITIONS,
+        any_of=INTERNAL_FACTS,
         rules=("contract_replaced", "assignment_suspected"),
     ),
     GateCheck(

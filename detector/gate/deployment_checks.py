@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.domain.facts import known
+from detector.domain.facts import RECONCILE_FLAGS, known
 from detector.domain.gate_report import NO, PASSED, UNPROVEN, YES
 from detector.domain.runtime_rows import ENTRY
 from detector.formats.numbers import format_count, format_first
@@ -145,8 +145,7 @@ def build_zero_check(fact: str, title: str, name: str = "", rules: tuple[str, ..
 
 def decide_flags(context: GateContext) -> Iterator[GateDecision]:
     """Every reconciliation flag is false."""
-    names = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
-    raised = [name for name in names if known(getattr(context.facts, name))]
+    raised = [name for name in RECONCILE_FLAGS if known(getattr(context.facts, name))]
     yield (
         GateDecision(NO, f"{', '.join(raised)} = true")
         if raised

@@ -29,7 +29,7 @@ from detector.domain.profile import (
     StoreColumns,
 )
 from detector.domain.provenance import Fault
-from detector.domain.row_state import remove_state
+from detector.domain.row_state import STATE_COLUMNS, remove_state
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.trade_rows import StoredPosition, Trade
@@ -42,10 +42,10 @@ from detector.formats.times import NEVER
 SECTIONS = ("stores",)
 _LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "store_trades"))
 _NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
-_STATES = ("is_open", "status", "closed_at")  # of an order or a fill it is not the state of the position
-_ONLY_MAPPED = {FILLS: (*_STATES, "at"), HISTORY: ()}
+# Of an order or a fill the state is not that of the position.
+_ONLY_MAPPED = {FILLS: (*STATE_COLUMNS, "at"), HISTORY: ()}
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")
-_NEEDS = {TRADES: (Need(_STATES, "text"), Need(_STATES, "flag"))}
+_NEEDS = {TRADES: (Need(STATE_COLUMNS, "text"), Need(STATE_COLUMNS, "flag"))}
 # pysystemtrade's names of a contract; a spread has a month for each leg.
 _CONTRACT = build_pattern(r"(?:[^/]+/)?([^/.]+)[/.](\d{6}(?:\d\d)?(?:_\d{6}(?:\d\d)?)*)", re.ASCII)
 R = TypeVar("R", StoredPosition, Trade)

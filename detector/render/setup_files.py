@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detector.domain.run_windows import WORKFLOW
 from detector.formats.patterns import build_pattern
 from detector.settings import DECLARED
 from detector.settings.delivery_settings import SMTP_USER
@@ -21,7 +22,6 @@ GITHUB_WORKFLOW: Final = ".github/workflows/pt-health.yml"
 ENV_PATH: Final = "ops/pt-health.env"
 MUTES_PATH: Final = "ops/pt-health-mutes.toml"
 PLACEHOLDER: Final = "OWNER/REPOSITORY@COMMIT"
-SHARED_WORKFLOW: Final = ".github/workflows/notify-aws-ibkr-pt-health.yml"
 PROGRAM: Final = build_pattern(r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@([0-9a-f]{40})", re.ASCII)
 RUNTIME: Final = build_pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", re.ASCII)
 # Secrets of the workflow that are no secret setting: the ways to the sources, the plain failure step, and the
@@ -152,7 +152,7 @@ def build_github_files(request: SetupRequest) -> dict[str, str]:
         env_path=ENV_PATH,
         runtime=request.runtime,
         repository=repository,
-        shared=SHARED_WORKFLOW,
+        shared=WORKFLOW,
         commit=commit,
         secrets="\n".join(f"      {name}: ${{{{ secrets.{name} }}}}" for name in list_workflow_secrets()),
     )

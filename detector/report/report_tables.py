@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from detector.domain.condition import Condition
-from detector.domain.facts import Facts
+from detector.domain.facts import RECONCILE_FLAGS, Facts
 from detector.domain.instrument import get_instrument_name
 from detector.domain.report import Report
 from detector.domain.session_report import REPLAY, Bar, Mark, ReportTable, Series
@@ -18,7 +18,6 @@ from detector.reconciliation.lots import iter_broker_lots, iter_internal_lots, i
 from detector.reconciliation.position_pairs import Lot, describe_held, merge_by_instrument
 from detector.reconciliation.working_orders import ProtectiveOrders
 from detector.report.run_record import RunRecord
-from detector.report.timeline import RECONCILE_FLAGS
 from detector.settings import TRADER_CONTAINER, Settings
 
 _COUNTS = (

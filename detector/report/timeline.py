@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from detector.domain.condition import Condition, Ending
-from detector.domain.facts import Facts
+from detector.domain.facts import RECONCILE_FLAGS, Facts
 from detector.domain.rule import OCCURRENCE
 from detector.domain.session_report import Bar, Mark, Series, SeriesPoint
 from detector.formats.times import compute_seconds, format_time
@@ -27,11 +27,6 @@ from detector.settings import (
 )
 
 _MOST_BARS = 60
-RECONCILE_FLAGS = (
-    "broker_reconcile_pending",
-    "position_reconcile_pending",
-    "entry_blocking_reconcile_pending",
-)
 _ENDINGS: Mapping[Ending, str] = {
     "resolved": "resolved: good since",
     "retired": "retired",

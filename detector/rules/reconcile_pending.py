@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts
+from detector.domain.facts import RECONCILE_FLAGS, Facts
 from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, lasts, rule
 from detector.settings import ESCALATE_AFTER_SEC
 
-_FLAGS = ("broker_reconcile_pending", "position_reconcile_pending", "entry_blocking_reconcile_pending")
-
 
 @rule(
-    STATE, "critical", any_of=_FLAGS, money=True, escalates=lasts(ESCALATE_AFTER_SEC), signal="reconciliation"
+    STATE,
+    "critical",
+    any_of=RECONCILE_FLAGS,
+    money=True,
+    escalates=lasts(ESCALATE_AFTER_SEC),
+    signal="reconciliation",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """One of the reconciliation flags is true."""
-    for flag in _FLAGS:
+    for flag in RECONCILE_FLAGS:
         if getattr(facts, flag):
             yield Finding(
                 CRITICAL,

@@ -18,8 +18,8 @@ from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import MONTHS
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _ITEM = build_pattern(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?", re.ASCII)
@@ -52,7 +52,7 @@ def _list_fields(dialect: Dialect) -> tuple[_Field, ...]:
         _Field("minute", 0, 59),
         _Field("hour", 0, 23),
         _Field("day of the month", 1, 31),
-        _Field("month", 1, 12, _MONTHS),
+        _Field("month", 1, 12, MONTHS),
         _Field("weekday", dialect.sunday, dialect.sunday + 6, _DAYS),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -18,6 +17,7 @@ from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, joi
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import format_document
+from detector.formats.times import NEVER
 from detector.readers.previous import ExpectedMemory, is_of_another_runtime, read_previous
 from detector.render.document import build_artifact_document
 from detector.storage.artifact_file import UnavailableError
@@ -25,7 +25,6 @@ from detector.storage.artifact_file import UnavailableError
 MOST_READ = 5
 MOST_STORED = 6 * 1024 * 1024  # some 3,000 conditions; readers take 8 MiB packed and 16 MiB unpacked
 _SHRINK_FACTOR = 0.9  # cuts a little more than needed, so that few rounds are enough
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class LoadedMemory(Struct, frozen=True):
@@ -67,7 +66,7 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
             if faults
             else None
         )
-    newest = max(usable, key=lambda loaded: (loaded.memory.taken_at or _BEGINNING, loaded.memory.generation))
+    newest = max(usable, key=lambda loaded: (loaded.memory.taken_at or NEVER, loaded.memory.generation))
     joined = join_memories(newest.memory, [loaded.memory for loaded in usable if loaded is not newest])
     note = f"Passed over: {'; '.join((*broken, *unavailable))}." if broken or unavailable else None
     return replace(newest, memory=_mark_lost(joined, broken), note=note, unavailable=_get_first(unavailable))

@@ -12,11 +12,11 @@ import yaml
 
 from detector.app.context import AppContext
 from detector.cli import run
+from detector.domain import run_windows
 from detector.render.setup_files import (
     ENV_PATH,
     GITHUB_WORKFLOW,
     MUTES_PATH,
-    SHARED_WORKFLOW,
     list_workflow_secrets,
 )
 from detector.schedule.schedule_files import get_title_prefix, parse_workflow_lanes, parse_yaml
@@ -52,14 +52,14 @@ def test_the_workflow_hands_over_every_secret_that_the_shared_one_takes_by_its_n
     assert job["secrets"].keys() == shared["on"]["workflow_call"]["secrets"].keys()
     assert job["with"].keys() <= shared["on"]["workflow_call"]["inputs"].keys()
     assert job["permissions"] == shared["jobs"]["check"]["permissions"]
-    assert job["uses"] == f"owner/detector/{SHARED_WORKFLOW}@{COMMIT}"
-    assert SHARED_WORKFLOW.endswith(WORKFLOW)
+    assert job["uses"] == f"owner/detector/{run_windows.WORKFLOW}@{COMMIT}"
+    assert run_windows.WORKFLOW.endswith(WORKFLOW)
 
 
 def test_its_schedules_and_titles_are_those_of_the_shared_workflow(tmp_path):
     github(tmp_path)
     written = parse_yaml((tmp_path / GITHUB_WORKFLOW).read_text())
-    shared = parse_yaml((ROOT / SHARED_WORKFLOW).read_text())
+    shared = parse_yaml((ROOT / run_windows.WORKFLOW).read_text())
     assert parse_workflow_lanes(written) == parse_workflow_lanes(shared)
     assert get_title_prefix(written) == get_title_prefix(shared)
 
