@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from detector import ledger
 from detector.app.context import AppContext
-from detector.app.job import Job, RunResult
+from detector.app.job import Job, RunResult, get_rungs
 from detector.domain.acknowledgement import AckDocument, AckRequest, find_sender
 from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelError, ChannelHealth, Report
@@ -102,7 +102,7 @@ class LateAcks:
         self._job = job
         self._memory = memory
         self._query = query
-        self._rungs = {channel.name: channel.rung for channel in job.channels}
+        self._rungs = get_rungs(job.channels)
         self._withheld: dict[str, frozenset[str]] = {}
 
     def keep_back(self, report: Report) -> Report:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from detector import ledger
 from detector.app.context import AppContext
 from detector.app.input_documents import list_next_steps
+from detector.app.job import get_rungs
 from detector.channels.channel import (
     Channel,
     ChannelEnvironment,
@@ -103,11 +104,6 @@ def render_previews(channels: Sequence[Channel], previews: Mapping[str, str]) ->
     for channel in channels:
         yield f"=== {channel.name}: {channel.display_name}"
         yield previews.get(channel.name, "everything is delivered")
-
-
-def get_rungs(channels: tuple[Channel, ...]) -> dict[str, Rung]:
-    """Return the rung of each channel, for `evaluate`."""
-    return {channel.name: channel.rung for channel in channels}
 
 
 def deliver(

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from detector.app.context import AppContext, Clock
 from detector.app.input_documents import STDIN
 from detector.domain.snapshot import PARTS, SECTIONS
-from detector.settings import Settings
+from detector.settings import Rung, Settings
 
 if TYPE_CHECKING:
     from detector.app.state_backend import StateBackend
@@ -116,3 +116,8 @@ def add_stdout_receipts(report: Report) -> Report:
     """Return the report with a receipt of standard output for each notice that is due there."""
     due = report.owed.get(STDOUT, ())
     return replace(report, conditions=add_receipts(report.conditions, due, STDOUT, report.taken_at))
+
+
+def get_rungs(channels: tuple[Channel, ...]) -> dict[str, Rung]:
+    """Return the rung of each channel."""
+    return {channel.name: channel.rung for channel in channels}

@@ -22,7 +22,7 @@ from detector.app.input_documents import (
     parse_source,
     read_source,
 )
-from detector.app.job import InputDocument, Job, RunResult, add_stdout_receipts
+from detector.app.job import InputDocument, Job, RunResult, add_stdout_receipts, get_rungs
 from detector.domain.condition import STDOUT
 from detector.domain.facts import Facts
 from detector.domain.previous_run import PreviousRun
@@ -133,7 +133,7 @@ def evaluate(job: Job, source: InputDocument, load_memory: LoadMemory) -> RunRes
     if job.backend is not None:  # the runners of two runs may have different clocks
         snapshot = replace(snapshot, taken_at=limit_clock_difference(memory, snapshot.taken_at))
     checked = check_memory_time(memory, snapshot.taken_at, now)
-    channels = {channel.name: channel.rung for channel in job.channels}
+    channels = get_rungs(job.channels)
     report = evaluate_snapshot(snapshot, checked.memory, parsed.settings, channels or (STDOUT,))
     notes = [checked.message] if checked.message else []
     return RunResult(report, advances=checked.can_advance, notes=notes)

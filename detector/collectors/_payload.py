@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.domain.snapshot import get_kinds
 from detector.formats.errors import EMPTY, HTML, NOT_JSON, UNREADABLE, ExternalError, InputError
-from detector.formats.strict_json import MAX_DEPTH, describe_kind, parse_value
+from detector.formats.strict_json import MAX_DEPTH, describe_kind, is_nested_over, parse_value
 from detector.formats.times import parse_epoch, parse_http_date, parse_rfc3339
 
 if TYPE_CHECKING:
@@ -40,17 +40,9 @@ def check_section(value: Any, name: str) -> Any:
     """Return the value; raises ExternalError where its type or depth is not allowed in the section."""
     if not isinstance(value, get_kinds(name)):
         raise ExternalError(f"it is {describe_kind(value)}, which {name} never is", reason=UNREADABLE)
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH - 1):
-        level = [
-            item
-            for holder in level
-            for item in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return value
-    raise ExternalError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
+    if is_nested_over(value, MAX_DEPTH - 1):
+        raise ExternalError(f"it is nested over {MAX_DEPTH - 1} deep", reason=NOT_JSON)
+    return value
 
 
 def extract_time(value: Any, keys: Iterable[str], zone: tzinfo | None = None) -> datetime | None:

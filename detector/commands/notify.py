@@ -14,11 +14,11 @@ from detector.app.delivery import (
     Delivery,
     RunSource,
     deliver,
-    get_rungs,
     load_required_channels,
     render_previews,
 )
 from detector.app.input_documents import add_receipts, load_report
+from detector.app.job import get_rungs
 from detector.channels.channel import Channel
 from detector.commands import env_file_option, now_option
 from detector.formats.serialize import format_document

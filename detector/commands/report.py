@@ -15,7 +15,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from detector.app.context import AppContext, ExitCode, get_clock, parse_time_option
+from detector.app.context import AppContext, ExitCode, get_clock, parse_time_option, print_lines, print_text
 from detector.app.job import Job, PipelinePlan
 from detector.app.report_run import ReportRequest, run_report
 from detector.commands import collect_option, env_file_option, gaps, now_option, readiness
@@ -112,12 +112,12 @@ def _write_report(app: AppContext, report: SessionReport, settings: Settings, op
 
     text = _get_renderer(options["form"])(report, settings[DISPLAY_ZONES])
     if options["to"] is None:
-        return ExitCode.OK if app.print_stdout(text) else ExitCode.UNDELIVERED
+        return print_text(app, text)
     try:
         artifact_file.write_atomically(Path(options["to"]), text)
     except OSError as error:
         raise InputError(f"--to: {options['to']}: {error.strerror or type(error).__name__}") from None
-    return ExitCode.OK if app.print_stdout(f"{format_final_line(report)}\n") else ExitCode.UNDELIVERED
+    return print_lines(app, [format_final_line(report)])
 
 
 def _get_renderer(form: str) -> Callable[[SessionReport, tuple[str, ...]], str]:

@@ -127,6 +127,11 @@ class Condition(Struct, frozen=True):
         return self.listed and self.phase in ("firing", "held")
 
     @property
+    def can_be_due(self) -> bool:
+        """Whether a notice that it goes on may be due: it is present, confirmed and not deferred."""
+        return self.is_active and self.confirmed and not self.deferred
+
+    @property
     def episode_id(self) -> str:
         """The id of this episode, which all messages about it share."""
         return compute_digest(f"{self.signature}|{self.generation}")[:16]

@@ -269,6 +269,16 @@ class Facts(Struct, frozen=True):
         return is_in_planned_restart(self.taken_at, self.restarts)
 
     @property
+    def is_linked(self) -> bool:
+        """Whether something that was seen says that the link to the broker is up."""
+        return bool(self.broker_connected or self.broker_link or self.gateway_handshake == "ok")
+
+    @property
+    def heartbeat_age(self) -> float | None:
+        """The heartbeat's age in seconds, 0 where it is of a clock that is ahead; None where none was seen."""
+        return None if self.heartbeat_at is None else max(self.age_of(self.heartbeat_at), 0)
+
+    @property
     def has_long_session(self) -> bool:
         """Whether the profile's session is another one than the regular US session."""
         return self.closures.plan is not US_EQUITY

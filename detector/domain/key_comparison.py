@@ -132,8 +132,7 @@ class KeyComparison(Struct):
         if name in shape.reads:
             # A strike of 0 is none.
             return shape.get_group(name) != "strike" and self.is_alike(new, old, shape.reads[name].inner)
-        is_foreign = self._is_foreign(key, name, shape) and not _is_plural(name, shape)
-        return is_foreign and _has_content(new) is _has_content(old)
+        return self._is_left_out(key, name, shape) and _has_content(new) is _has_content(old)
 
     def _has_fact_key(self, raw: Mapping[str, Any], shape: Shape) -> bool:
         names = (shape.normalize(key) for key in raw if key not in shape.times)
@@ -201,11 +200,10 @@ class KeyComparison(Struct):
                 groups.add(shape.get_group(meant.rpartition(".")[2]))
             elif item[key] is not None:
                 strange.append((place, item[key]))
-        for key, spec in keys.nested:
-            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
-                inner_groups, inner_strange = self._list_parts(f"{path}.{key}", item[key], spec.inner)
-                groups |= inner_groups
-                strange += inner_strange
+        for key, inner in _iter_inner_objects(item, keys):
+            inner_groups, inner_strange = self._list_parts(f"{path}.{key}", item[key], inner)
+            groups |= inner_groups
+            strange += inner_strange
         return groups, strange
 
     def can_be(self, need: Need, value: Any) -> bool:
@@ -243,12 +241,17 @@ class KeyComparison(Struct):
                     cells.append(key)
                 elif spec.inner is not None:
                     nested.append((key, spec))
-            elif self._is_foreign(key, name, shape) and not _is_plural(name, shape):
+            elif self._is_left_out(key, name, shape):
                 self.foreign.add(f"{path}.{key}")
             elif len(strange) < _MOST_KEYS:
                 strange.append(key)
         named = frozenset(groups.values())
         return _Keys(tuple(nested), tuple(cells), tuple(strange), named, tuple(groups.items()))
+
+    def _is_left_out(self, key: str, name: str, shape: Shape) -> bool:
+        """Return whether a key is foreign, and not the plural of a known one of our own envelope."""
+        is_plural = shape.envelope and name.endswith("s") and name[:-1] in shape.reads
+        return not is_plural and self._is_foreign(key, name, shape)
 
     def _is_foreign(self, key: str, name: str, shape: Shape) -> bool:
         return name in shape.foreign or key in shape.foreign or key in self.foreign_names
@@ -288,10 +291,9 @@ class KeyComparison(Struct):
         """Return the groups that have a value in the object or in an object of it; null is none."""
         names = (shape.normalize(key) for key, value in item.items() if value is not None)
         present = {shape.get_group(name) for name in names if name in shape.reads}
-        for key, spec in keys.nested:
-            if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
-                inner = self._sort_keys(f"{path}.{key}", tuple(item[key]), spec.inner)
-                present |= self._list_present(f"{path}.{key}", item[key], spec.inner, inner)
+        for key, inner in _iter_inner_objects(item, keys):
+            inner_keys = self._sort_keys(f"{path}.{key}", tuple(item[key]), inner)
+            present |= self._list_present(f"{path}.{key}", item[key], inner, inner_keys)
         return present
 
     def _find_near(
@@ -317,6 +319,13 @@ class KeyComparison(Struct):
 
     def _add_fault(self, path: str, problem: str) -> None:
         self.faults.setdefault(path, Fault(path, problem))
+
+
+def _iter_inner_objects(item: Mapping[str, Any], keys: _Keys) -> Iterator[tuple[str, Shape]]:
+    """Yield the keys of an object's own objects that are read, each with its shape."""
+    for key, spec in keys.nested:
+        if spec.kind in (ANY, OBJECT) and spec.inner is not None and isinstance(item[key], dict):
+            yield key, spec.inner
 
 
 def _describe_candidates(names: Sequence[str]) -> str:
@@ -358,11 +367,6 @@ def _iter_near(
             ]
         if names:
             yield key, names
-
-
-def _is_plural(name: str, shape: Shape) -> bool:
-    """Return whether a foreign key of our own envelope is the plural of a known one."""
-    return shape.envelope and name.endswith("s") and name[:-1] in shape.reads
 
 
 def _has_content(value: Any) -> bool:

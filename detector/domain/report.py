@@ -175,6 +175,12 @@ class Report(Struct, frozen=True):
     checked: int = 0
     overrides: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def unseen_signals(self) -> list[str]:
+        """The titles of the golden signals that the run did not see."""
+        return [covered.title for covered in self.coverage if covered.state == "not seen"]
+
     run: RunInfo = RunInfo()
     snapshot: Mapping[str, object] | None = None
     owed: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)

@@ -109,7 +109,8 @@ def _load(text: str) -> Any:
             parse_float=_parse_float,
             parse_int=_parse_int,
         )
-        _check_depth(value)
+        if is_nested_over(value, MAX_DEPTH):
+            raise RecursionError
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise InputError(f"{where}: {_format_message(error.msg)}; this is not JSON") from None
@@ -170,9 +171,10 @@ def _find_position(text: str, literal: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
-def _check_depth(value: Any) -> None:
+def is_nested_over(value: Any, most: int) -> bool:
+    """Return whether arrays and objects stand in one another more than so many deep."""
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MAX_DEPTH):
+    for _ in range(most):
         level = [
             item
             for holder in level
@@ -180,8 +182,8 @@ def _check_depth(value: Any) -> None:
             if isinstance(item, dict | list)
         ]
         if not level:
-            return
-    raise RecursionError
+            return False
+    return True
 
 
 def _describe_duplicate(value: Any, duplicate: _DuplicateKeys) -> str:

@@ -84,3 +84,9 @@ class GateCheck(Struct, frozen=True):
         unknown = {*self.sees, *self.any_of} - FACT_NAMES
         if unknown or not (self.sees or self.any_of or self.decide):
             raise ValueError(f"{self.name} sees nothing, or unknown facts: {', '.join(sorted(unknown))}")
+
+
+def list_starts(facts: Facts) -> list[datetime]:
+    """Return when the engine and each running task started, as far as it was seen."""
+    started = [task.started_at for task in facts.tasks or () if task.last_status == "RUNNING"]
+    return [at for at in (facts.engine_started_at, *started) if at is not None]

@@ -9,7 +9,7 @@ from detector.domain.gate_report import NO, PASSED, UNPROVEN, YES
 from detector.domain.runtime_rows import ENTRY
 from detector.formats.numbers import format_count, format_first
 from detector.formats.times import compute_seconds, format_duration, format_limit, format_time
-from detector.gate.check import GateCheck, GateContext, GateDecision
+from detector.gate.check import GateCheck, GateContext, GateDecision, list_starts
 from detector.gate.exposure import Change, find_unused, list_changes, list_lost
 from detector.market.hours import count_open_seconds
 from detector.reconciliation.working_orders import WorkingOrders
@@ -245,9 +245,8 @@ def decide_proof(context: GateContext) -> Iterator[GateDecision]:
     """The newest proof of reconciliation follows the newest start of a task or the engine, and each close."""
     facts = context.facts
     history = known(facts.logs)
-    started = [task.started_at for task in facts.tasks or () if task.last_status == "RUNNING"]
-    closed = [trade.closed_at for trade in facts.recent_trades or ()]
-    newest = max((at for at in (facts.engine_started_at, *started, *closed) if at is not None), default=None)
+    closed = [trade.closed_at for trade in facts.recent_trades or () if trade.closed_at is not None]
+    newest = max([*list_starts(facts), *closed], default=None)
     if history.proven_at is None:
         yield GateDecision(UNPROVEN, "no proof of reconciliation was seen in the logs")
     elif newest is not None and history.proven_at < newest:
@@ -268,9 +267,7 @@ def decide_logs_quiet(context: GateContext) -> Iterator[GateDecision]:
 
 def decide_link(context: GateContext) -> Iterator[GateDecision]:
     """Something that was seen says that the link to the broker is up, and nothing that it is down."""
-    facts = context.facts
-    is_up = facts.broker_connected or facts.broker_link or facts.gateway_handshake == "ok"
-    if is_up:
+    if context.facts.is_linked:
         yield GateDecision(YES, "the link to the broker is up")
     else:
         yield GateDecision(UNPROVEN, "nothing that was seen says that the link is up")

@@ -9,7 +9,7 @@ from detector.domain.facts import Facts, is_ok, known
 from detector.domain.gate_report import NO, UNPROVEN, YES
 from detector.formats.numbers import format_count, format_quantity
 from detector.formats.times import format_duration, format_time
-from detector.gate.check import GateContext, GateDecision
+from detector.gate.check import GateContext, GateDecision, list_starts
 from detector.market.hours import MarketUnknown, Session, get_market_at, load_zone
 from detector.market.maintenance import QUIET_FOR, is_in_planned_restart
 from detector.market.session_plan import NEW_YORK, US_EQUITY
@@ -56,7 +56,7 @@ def decide_login(context: GateContext) -> Iterator[GateDecision]:
     if session is None:
         yield GateDecision(UNPROVEN, "the close of the session is not known")
         return
-    if not (facts.broker_connected or facts.broker_link or facts.gateway_handshake == "ok"):
+    if not facts.is_linked:
         yield GateDecision(UNPROVEN, "nothing that was seen says that the gateway is logged in now")
         return
     try:
@@ -99,8 +99,7 @@ def decide_orders_allowed(context: GateContext) -> Iterator[GateDecision]:
     """
     facts = context.facts
     history = known(facts.logs)
-    started = [task.started_at for task in facts.tasks or () if task.last_status == "RUNNING"]
-    starts = [at for at in (facts.engine_started_at, *started) if at is not None]
+    starts = list_starts(facts)
     if not starts:
         yield GateDecision(UNPROVEN, "when the runtime started was not seen")
         return

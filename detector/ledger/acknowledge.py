@@ -122,7 +122,7 @@ def update_waiting(old: Condition | None, condition: Condition, run: RunContext)
     The time begins again where the condition worsens, escalates or returns, and at the end of an
     acknowledgement.
     """
-    if not condition.is_active or not condition.confirmed or condition.deferred:
+    if not condition.can_be_due:
         return condition
     if condition.get_acknowledgement(run.taken_at) is not None:
         return replace(condition, waiting_since=None) if condition.waiting_since else condition

@@ -30,7 +30,7 @@ def find_due_reason(condition: Condition, channel: str, run: RunContext) -> Reas
         return _find_ended_reason(condition, receipt, channel, run)
     if condition.phase == "recovering" and channel in condition.owing:
         return _find_active_reason(condition, receipt, channel, run)  # its end may be days away
-    if not condition.is_active or not condition.confirmed or condition.deferred:
+    if not condition.can_be_due:
         return None
     if run.is_too_early(channel, condition.waiting_since):
         return None
@@ -68,9 +68,7 @@ def _find_ended_reason(
         channel, receipt.severity, receipt.escalated, condition.money
     ):
         return None  # an older memory's one receipt is for all channels; below its minimum this got nothing
-    if condition.kind == OCCURRENCE:
-        return "missed" if channel in condition.owing and _is_news(condition, receipt) else None
-    if receipt.ended:
+    if condition.kind == OCCURRENCE or receipt.ended:
         return "missed" if channel in condition.owing and _is_news(condition, receipt) else None
     return _ENDINGS.get(condition.ending or "")
 

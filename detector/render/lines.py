@@ -23,7 +23,7 @@ _MAX_EVENTS = 3
 
 def format_decision(report: Report, zones: tuple[str, ...]) -> str:
     """Return one line: what was checked, the decision, the events, the missing signals and the time."""
-    missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
+    missing = report.unseen_signals
     events = format_count(len(report.events), "event")
     if report.held:
         events += f" ({len(report.held)} held)"
@@ -49,8 +49,8 @@ def _format_clause(sentence: str) -> str:
 
 def format_signals_seen(report: Report) -> str:
     """Return how many of the golden signals this run saw: `8 of 11 signals seen`."""
-    seen = sum(covered.state != "not seen" for covered in report.coverage)
-    return f"{seen} of {len(report.coverage)} signals seen"
+    total = len(report.coverage)
+    return f"{total - len(report.unseen_signals)} of {total} signals seen"
 
 
 def format_in_zones(moment: datetime, zones: tuple[str, ...]) -> str:
@@ -88,7 +88,6 @@ def get_exit_code(report: Report) -> int:
 
 def format_plugin_line(report: Report) -> str:
     """Return the plugin's line: the state, the three worst events, and the counts as perfdata."""
-    observed = sum(covered.state != "not seen" for covered in report.coverage)
     total = len(report.coverage)
     if report.events:
         summaries = [event.summary for event in report.events]
@@ -98,7 +97,7 @@ def format_plugin_line(report: Report) -> str:
     critical = sum(event.severity == "critical" for event in report.events)
     warning = len(report.events) - critical
     perfdata = f"events_critical={critical};;0;0 events_warning={warning};0;;0 held={len(report.held)};;;0"
-    signals = f"signals_seen={observed};;;0;{total}"
+    signals = f"signals_seen={total - len(report.unseen_signals)};;;0;{total}"
     text = to_one_line(text.replace("|", "/"))
     return f"PT HEALTH {_STATES[get_exit_code(report)]} - {text} | {perfdata} {signals}"
 

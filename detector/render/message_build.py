@@ -147,7 +147,7 @@ def _describe_decision(report: Report) -> str:
 
 
 def _describe_coverage(report: Report) -> str:
-    missing = [covered.title for covered in report.coverage if covered.state == "not seen"]
+    missing = report.unseen_signals
     return format_signals_seen(report) + (f" (not seen: {', '.join(missing)})" if missing else "")
 
 

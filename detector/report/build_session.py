@@ -152,8 +152,7 @@ def decide_final(run: RunRecord | None, blind: str | None) -> FinalLine:
     if run is None:
         return FinalLine(NOTIFY, "no run of this session is at hand", ("everything",))
     report = run.report
-    unproven = [covered.title for covered in report.coverage if covered.state == "not seen"]
-    unproven += [blind] if blind else []
+    unproven = [*report.unseen_signals, *([blind] if blind else [])]
     if report.decision.action == "escalate":
         reasons = _list_reasons(report, report.decision.because)
         return FinalLine(ESCALATE, f"{reasons} {report.decision.note or ''}".strip(), tuple(unproven))

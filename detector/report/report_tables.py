@@ -135,7 +135,7 @@ def _list_service(facts: Facts, settings: Settings) -> Iterator[tuple[str, ...]]
 
 
 def _list_counts(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
-    age = None if facts.heartbeat_at is None else max(facts.age_of(facts.heartbeat_at), 0)
+    age = facts.heartbeat_age
     yield "heartbeat age", _UNSEEN if age is None else format_duration(age)
     for name in _COUNTS:
         value = getattr(facts, name)

@@ -72,12 +72,10 @@ def _count_unknown_exits(facts: Facts, _: Settings) -> float | None:
     return None if trades is None else sum(trade.pnl_unknown is True for trade in trades)
 
 
-def _get_heartbeat_age(facts: Facts, _: Settings) -> float | None:
-    return None if facts.heartbeat_at is None else max(facts.age_of(facts.heartbeat_at), 0)
-
-
 _MEASURES = (
-    _Measure("heartbeat_age", "Heartbeat age", "s", _get_heartbeat_age, HEARTBEAT_STALE_SEC),
+    _Measure(
+        "heartbeat_age", "Heartbeat age", "s", lambda facts, _: facts.heartbeat_age, HEARTBEAT_STALE_SEC
+    ),
     _Measure(
         "pending_orders", "Pending orders", "", lambda facts, _: facts.pending_orders, PENDING_ORDER_WARN
     ),

@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from detector.app.delivery import deliver, get_rungs, load_channels
+from detector.app.delivery import deliver, load_channels
+from detector.app.job import get_rungs
 from detector.commands.schema import SCHEMAS
 from detector.formats.errors import LOGIN, InputError
 from detector.render.document import build_artifact_document

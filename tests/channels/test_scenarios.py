@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from detector.app.delivery import deliver, get_rungs, load_channels
+from detector.app.delivery import deliver, load_channels
+from detector.app.job import get_rungs
 from detector.render.document import build_artifact_document
 from tests.support.deliveries import QUICK, door_of
 from tests.support.loopback import says

@@ -14,7 +14,8 @@ from typing import Any
 import detector.clients.slack_api
 import detector.clients.smtp  # noqa: F401 - loaded now, so that no deadline of a test pays for it
 from detector.app.context import AppContext
-from detector.app.delivery import Delivery, deliver, get_rungs, load_channels
+from detector.app.delivery import Delivery, deliver, load_channels
+from detector.app.job import get_rungs
 from detector.domain.run_memory import FIRST_RUN, Memory
 from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
 
