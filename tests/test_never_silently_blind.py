@@ -22,8 +22,9 @@ from detector.domain.facts import FACT_NAMES, STATUS_FACTS
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import ReadContext
 from detector.domain.shape import CELL, LIST, Key, Shape
+from detector.domain.snapshot import PARTS, SECTIONS
 from detector.domain.vendor_keys import FOREIGN
-from detector.engine.catalog import find_reader, load_readers
+from detector.engine.catalog import find_reader
 from detector.engine.evaluate import judge
 from detector.render.lines import format_signals_seen
 from tests.support.full_snapshot import (
@@ -295,7 +296,7 @@ def iter_leaves(shape: Shape, path: Path, seen: tuple[Shape, ...] = ()) -> Itera
 
 def iter_declared() -> Iterator[tuple[Path, Key]]:
     context = ReadContext(DEFAULTS, AEGIS, NO_PREVIOUS_RUN)
-    for section in load_readers():
+    for section in (*SECTIONS, *PARTS):
         build_shape = getattr(find_reader(section), "build_shape", None)
         if build_shape is None:
             continue

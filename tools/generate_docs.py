@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from detector.cli import commands
-from detector.commands.schema import READ_BY_APP, SCHEMAS
+from detector.commands.schema import SCHEMAS
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
@@ -32,7 +32,7 @@ from detector.domain.session_report import WORDS
 from detector.domain.snapshot import SECTIONS
 from detector.domain.task_rows import LocalProcess
 from detector.domain.trade_rows import StoredPosition, Trade
-from detector.engine.catalog import find_rule, load_readers, load_rules
+from detector.engine.catalog import find_rule, load_rules
 from detector.engine.coverage import SIGNALS
 from detector.formats.errors import REASONS
 from detector.formats.serialize import format_document
@@ -180,12 +180,8 @@ def event_fields() -> Iterator[str]:
 
 
 def sections() -> Iterator[str]:
-    """The table of a snapshot's sections, from the contract and the readers."""
-    read = {*load_readers(), *READ_BY_APP}
-    yield from _table(
-        ("section", "holds", "read by this version"),
-        ((f"`{name}`", words, "yes" if name in read else "**no**") for name, (_, words) in SECTIONS.items()),
-    )
+    """The table of a snapshot's sections, from the contract."""
+    yield from _table(("section", "holds"), ((f"`{name}`", words) for name, (_, words) in SECTIONS.items()))
 
 
 def facts() -> Iterator[str]:

@@ -20,7 +20,6 @@ from detector.collectors.collector import SourceOption, list_unused_source_optio
 from detector.collectors.run_sources import SourceResult
 from detector.commands import env_file_option
 from detector.domain.facts import Facts
-from detector.engine.catalog import load_readers
 from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
 from detector.render.reading import explain_ignored, render_section_values
@@ -129,9 +128,8 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
 
 
 def _list_source_options(settings: Settings) -> list[SourceOption]:
-    """Return the options of sections that are not configured and are read, in the snapshot's order."""
-    options = [option for option in list_unused_source_options(settings) if option.section in load_readers()]
-    return sorted(options, key=lambda option: get_place(option.section))
+    """Return the options of sections that are not configured, in the snapshot's order."""
+    return sorted(list_unused_source_options(settings), key=lambda option: get_place(option.section))
 
 
 def _describe_option(option: SourceOption | ChannelOption) -> dict[str, Any]:

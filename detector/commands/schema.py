@@ -11,7 +11,6 @@ from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import parse_source, read_source
 from detector.domain.report import Decision, SignalCoverage
 from detector.domain.snapshot import build_snapshot
-from detector.engine.catalog import load_readers
 from detector.formats.errors import InputError
 from detector.render.schemas import (
     build_artifact_schema,
@@ -22,9 +21,8 @@ from detector.render.schemas import (
     build_webhook_schema,
 )
 
-READ_BY_APP = ("sources", "previous")
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "snapshot": lambda: build_snapshot_schema({*load_readers(), *READ_BY_APP}),
+    "snapshot": build_snapshot_schema,
     "output": build_output_schema,
     "gate": build_gate_schema,
     "report": build_report_schema,

@@ -275,7 +275,7 @@ class Facts(Struct, frozen=True):
 
     @property
     def heartbeat_age(self) -> float | None:
-        """The heartbeat's age in seconds, 0 where it is of a clock that is ahead; None where none was seen."""
+        """The heartbeat's age in seconds, 0 where its clock is ahead; None where none was seen."""
         return None if self.heartbeat_at is None else max(self.age_of(self.heartbeat_at), 0)
 
     @property

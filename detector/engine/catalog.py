@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
 from detector.formats.plugins import find_module, load_modules
-
-Reader = Callable[..., None]
 
 
 @cache
@@ -36,16 +33,6 @@ def _build_rule(module: ModuleType, index: int) -> Rule:
     declaration: Declaration = module.check.declaration
     doc = (module.check.__doc__ or "").strip().partition("\n")[0]
     return Rule(name, declaration, module.check, doc, index)
-
-
-@cache
-def load_readers() -> dict[str, Reader]:
-    """Return the readers by section name."""
-    by_section: dict[str, Reader] = {}
-    for module in load_modules(readers, "SECTIONS"):
-        for section in module.SECTIONS:
-            by_section[section] = module.read
-    return by_section
 
 
 def find_reader(section: str) -> ModuleType | None:

@@ -70,10 +70,10 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
 }
 
 
-def build_snapshot_schema(read_sections: Collection[str]) -> Schema:
-    """Return the schema of standard input; `read_sections` are those that this version reads."""
+def build_snapshot_schema() -> Schema:
+    """Return the schema of standard input."""
     title = "A snapshot: what was seen at one moment, each section in its source's own shape."
-    return {**_build_head("snapshot", title), **build_snapshot_body(read_sections)}
+    return {**_build_head("snapshot", title), **build_snapshot_body()}
 
 
 def build_output_schema() -> Schema:

@@ -6,7 +6,7 @@ The schema forbids input that the program rejects: an unknown section, a section
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from detector.domain.broker_rows import BrokerOrder, BrokerPosition, Execution
@@ -114,8 +114,8 @@ _POWER: Mapping[str, tuple[str, str]] = {
 }
 
 
-def build_snapshot_body(read_sections: Collection[str]) -> Schema:
-    """Return the schema's body; `read_sections` are those that this version reads."""
+def build_snapshot_body() -> Schema:
+    """Return the schema's body."""
     taken_at = {
         "type": ["string", "null"],
         "format": "date-time",
@@ -127,7 +127,7 @@ def build_snapshot_body(read_sections: Collection[str]) -> Schema:
         "pattern": "\\S",
         "description": "the name of what is watched; AEGIS_PT_RUNTIME where it is left out",
     }
-    sections = {name: _build_section(name, name in read_sections) for name in SECTIONS}
+    sections = {name: _build_section(name) for name in SECTIONS}
     return {
         "$comment": "Inside a section nothing is forbidden: a value that cannot be read as its x-reads-as is "
         "not seen, and the event reading_invalid names it. x-worse says which of two payloads counts.",
@@ -138,12 +138,10 @@ def build_snapshot_body(read_sections: Collection[str]) -> Schema:
     }
 
 
-def _build_section(name: str, is_read: bool) -> Schema:
+def _build_section(name: str) -> Schema:
     kinds, description = SECTIONS[name]
     schema: Schema = {"type": [*(_JSON_KINDS[kind] for kind in kinds), "null"]} if kinds else {}
     schema["description"] = description
-    if not is_read:
-        schema["x-not-read"] = True
     schema |= _CONTENTS[name]() if name in _CONTENTS else {}
     own_time = schema.get("properties", {}).get(OWN_TIMES[0])
     if own_time:
