@@ -19,7 +19,7 @@ from detector.formats.serialize import (
 )
 
 SNAPSHOT_MAX_BYTES = 1024 * 1024
-_OPTIONAL = ("reason",)
+OPTIONAL = ("reason",)  # of an event: left out where it has none
 # Fields of a report that the artifact holds as they are, before and after the events.
 _HEAD = ("generation", "taken_at", "runtime", "run", "decision")
 _PARTS = (
@@ -31,7 +31,7 @@ _PARTS = (
 def build_event_document(event: Event) -> dict[str, Any]:
     """Return one event as stdout prints it; `reason` only where there is one."""
     document: dict[str, Any] = to_json(event)
-    return {key: value for key, value in document.items() if value is not None or key not in _OPTIONAL}
+    return {key: value for key, value in document.items() if value is not None or key not in OPTIONAL}
 
 
 def build_stdout_document(report: Report) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from detector.domain.provenance import SectionSummary, SourceStatus
 from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
 from detector.domain.session_report import REPORT_VERSION, SessionReport
 from detector.formats.serialize import to_json
+from detector.render.document import OPTIONAL
 from detector.render.message_webhook import WebhookBody
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
@@ -23,7 +24,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Written without the fields that still have their defaults (to_json_without_defaults); all others are whole.
 _COMPACT = ("PreviousRun", "LaneMemory", "SeenKeys", "Condition", "Receipt")
 _NOT_CARRIED = ("taken_at", "lost")
-OPTIONAL = ("reason",)
 EVENT_FIELDS: Mapping[str, str] = {
     "type": "the rule's name",
     "severity": "how bad it is",

@@ -23,8 +23,13 @@ from detector.engine.gather import gather_facts
 from detector.formats.errors import InputError
 from detector.market.session_plan import NO_CLOSURES
 from detector.profiles import load_builtin_profile
-from detector.render.document import build_artifact_document, build_failure_document, build_stdout_document
-from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS, OPTIONAL
+from detector.render.document import (
+    OPTIONAL,
+    build_artifact_document,
+    build_failure_document,
+    build_stdout_document,
+)
+from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS
 from tests.support.command_output import told
 from tests.support.snapshots import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
 
