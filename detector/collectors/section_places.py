@@ -1,4 +1,4 @@
-"""Reads any section from a file or a URL of AEGIS_PT_SECTIONS, for sources that another machine collects.
+"""Reads any section from its place in AEGIS_PT_SECTIONS, a file or a URL, for what another machine collects.
 
 The location holds either the section itself or a whole snapshot that `collect --to FILE` wrote there.
 """
