@@ -84,11 +84,31 @@ def test_what_needs_no_checkout_works(detector, words):
         assert b"Means" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(commands.list_commands(None)))  # type: ignore[arg-type]
-def test_every_command_has_its_help(detector, name):
-    done = detector(name, "--help")
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"Usage: detector " in done.stdout
+NAMES = sorted(commands.list_commands(None))  # type: ignore[arg-type]  # the names need no context
+HELPS = """
+import io, json, sys
+sys.path.insert(0, sys.argv[1])
+from detector.cli import main
+helps = {}
+for name in sys.argv[2:]:
+    sys.stdout, sys.stderr = streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    helps[name] = main([name, "--help"]), *(stream.buffer.getvalue().decode() for stream in streams)
+json.dump(helps, sys.__stdout__)
+"""
+
+
+@pytest.fixture(scope="module")
+def helps(wheel):
+    """The exit code, stdout and stderr of the help of every command, out of one process of the wheel."""
+    words = [sys.executable, "-I", "-c", HELPS, str(wheel), *NAMES]
+    return json.loads(subprocess.run(words, cwd=wheel.parent, env={}, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_its_help(helps, name):
+    code, shown, error = helps[name]
+    assert (code, error) == (0, "")
+    assert f"Usage: detector {name} " in shown
 
 
 def test_the_wheel_says_whose_it_is_and_under_which_licence(wheel):
