@@ -279,6 +279,11 @@ def test_the_row_that_is_wrong_is_the_one_that_the_broker_contradicts(document, 
             id="the broker not seen",
         ),
         pytest.param(snapshot([], [state()], [trade()]), "its realized P&L", id="no evidence at all"),
+        pytest.param(
+            snapshot([held(39)], [state()], [trade(symbol="QQQ")]),
+            "which instrument it is: its rows name SPY",
+            id="one trade in two instruments",
+        ),
     ],
 )
 def test_what_cannot_be_decided_is_said(document, words):

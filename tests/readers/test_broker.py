@@ -428,3 +428,16 @@ def test_two_lists_of_positions_that_contradict_each_other_prove_nothing(second,
     made = reading({"as_of": AS_OF, **lists})
     assert [fault.path for fault in made.invalid] == faults
     assert ("broker_positions" in made.partial) is bool(faults)
+
+
+def test_a_second_list_that_holds_what_the_first_lacks_contradicts_it_in_the_accounts_of_the_first():
+    row = {"account": "DU1", "symbol": "AAPL", "secType": "STK", "conId": 265598, "position": 10}
+    for first, faults in (
+        ([], ["broker.portfolio"]),
+        ([{**row, "conId": 272093}], ["broker.portfolio"]),
+        ([{**row, "account": "DU2"}], []),
+        ([{**row, "account": None}], []),
+        ([{**row, "conId": None}], []),
+    ):
+        made = reading({"as_of": AS_OF, "positions": first, "portfolio": [row]})
+        assert [fault.path for fault in made.invalid] == faults

@@ -130,14 +130,19 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
 def _check_other_lists(raw: Mapping[str, Any], reading: Reading) -> None:
     """Note a second list of positions that has another quantity of a contract: neither is then proven."""
     names = [name for name in LISTS["broker_positions"] if isinstance(raw.get(name), list)]
-    held = _list_quantities(reading.values.get("broker_positions") or ())
+    first = reading.values.get("broker_positions") or ()
+    held, accounts = _list_quantities(first), {None, *(row.account for row in first)}
+    is_named_by_id = all(row.con_id for row in first)
     for name in names[1:]:
         apart = Reading(reading.section, reading.as_of, 0)
         apart.is_export = True
         rows = [read_position(item, apart) for item in raw[name] if isinstance(item, dict)]
-        for key, quantities in _list_quantities(rows).items():
-            if key in held and not quantities & held[key]:
-                problem = f"has another quantity of contract {key[1]} than {names[0]}"
+        for (account, con_id), quantities in _list_quantities(rows).items():
+            known = [held[owner, con_id] for owner in (account, None) if (owner, con_id) in held]
+            if not known and is_named_by_id and (account in accounts or not first):
+                known = [{0}]
+            if known and not any(quantities & other for other in known):
+                problem = f"has another quantity of contract {con_id} than {names[0]}"
                 reading.add_fault(f"broker.{name}", problem)
                 reading.partial.add("broker_positions")
                 break

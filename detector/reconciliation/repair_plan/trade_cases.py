@@ -13,7 +13,9 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.profile import POSITION_STATE, TRADES
+from detector.formats.numbers import format_list
 from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.identity import DIFFERENT, compare
 from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
@@ -197,7 +199,8 @@ def _build_case(
     difference = reported.find_certain(instrument, account, trade_id)
     if difference is not None:
         instrument = difference.instrument  # the same name as in what `detect` reports
-    quantity, doubt = rows.find_quantity(instrument, account), reported.explain_unclear(instrument)
+    quantity = rows.find_quantity(instrument, account)
+    doubt = _explain_several(claims) or reported.explain_unclear(instrument)
     is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
     return _TradeCase(
         title,
@@ -214,6 +217,15 @@ def _build_case(
         doubt=doubt,
         has_expired=get_expiry_state(instrument, rows.facts.taken_at) != LIVE,
     )
+
+
+def _explain_several(claims: Sequence[TradeClaim]) -> str | None:
+    """Return which instruments the rows of one trade name, None where they may be one."""
+    first, *others = (normalize(claim.instrument) for claim in claims)
+    if not any(compare(first, other) == DIFFERENT for other in others):
+        return None
+    names = dict.fromkeys(get_instrument_name(claim.instrument) for claim in claims)
+    return f"which instrument it is: its rows name {format_list(names)}"
 
 
 def _count_parts(instrument: Instrument) -> int:
