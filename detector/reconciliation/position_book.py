@@ -209,7 +209,7 @@ def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[Po
     A row of a mere id beside that position may be more of it.
     """
     matches: list[tuple[PositionPair, Answer]] = []
-    for position, answer in index.find(named):
+    for position, answer in index.iter_matches(named):
         if compare(position.instrument, named) != DIFFERENT:  # it has more parts than when it was added
             matches.append((position, answer))
             if len(matches) >= MOST_ROWS and is_nameless(named) and position.compute_quantity(BROKER) != FLAT:
