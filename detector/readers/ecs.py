@@ -6,7 +6,7 @@ v2) or epoch seconds (v1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -128,12 +128,29 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     for key, fact in (("tasks", "tasks"), ("stopped_tasks", "stopped_tasks")):
         items = reading.read_objects(f"ecs.{key}", raw.get(key), fact)
         if items is not None:
+            items = _list_distinct_tasks(items) if key == "tasks" else items
             reading.values[fact] = tuple(
                 _read_task(_get_event_task(item), f"ecs.{key}", reading, name, fact) for item in items
             )
     service = _read_service(raw, reading, name)
     if service is not None:
         reading.values["service"] = service
+
+
+def _list_distinct_tasks(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return each task once, its newest row where two pages or readings list it."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for number, item in enumerate(items):
+        arn = item.get("taskArn")
+        key = arn if isinstance(arn, str) and arn else str(number)
+        if key not in newest or _get_version(item) >= _get_version(newest[key]):
+            newest[key] = item
+    return list(newest.values())
+
+
+def _get_version(item: Mapping[str, Any]) -> float:
+    version = item.get("version")
+    return version if isinstance(version, int | float) else 0
 
 
 def _get_event_task(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -329,3 +329,17 @@ def test_an_entry_that_is_no_object_makes_the_tasks_partial():
 def test_paths_leave_list_indices_out():
     one = reading({"tasks": [task(), task(createdAt="x", containers=[{}, {"name": "a", "healthStatus": 1}])]})
     assert faults(one) == ["ecs.tasks.createdAt", "ecs.tasks.containers.healthStatus"]
+
+
+def test_a_task_that_two_pages_list_is_one():
+    """Two rows of one task were two primaries."""
+    row = {"taskArn": f"{ARN}:task/aegis/0a", "lastStatus": "RUNNING", "version": 4}
+    stopped = {**row, "lastStatus": "STOPPED", "stoppedAt": "2026-06-02T14:59:00Z", "version": 5}
+    other = {**row, "taskArn": f"{ARN}:task/aegis/0b"}
+    for rows, states in (
+        ([row, row], ["RUNNING"]),
+        ([stopped, row], ["STOPPED"]),
+        ([row, stopped, other], ["STOPPED", "RUNNING"]),
+        ([{"lastStatus": "RUNNING"}, {"lastStatus": "RUNNING"}], ["RUNNING", "RUNNING"]),
+    ):
+        assert [task.last_status for task in reading({"tasks": rows}).values["tasks"]] == states

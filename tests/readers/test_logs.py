@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.domain.run_memory import limit_memory_times
+from detector.logs.parse.record_fields import parse_cut_json
 from tests.support.log_lines import (
     BACK,
     CLIENT_ID,
@@ -465,6 +468,38 @@ def test_a_record_with_a_list_of_its_own_is_no_answer(key):
     }
     text = json.dumps({**record, "message": _BROKEN})
     assert named(seen([text, "2026-06-02T14:59:00Z INFO x"])) == ["critical connectivity_lost"]
+
+
+@pytest.mark.parametrize("size", [100, 9_000, 300_000])
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "cut"])
+@pytest.mark.parametrize("prefix", ["", "bot-1  | ", f"{_AT} "])
+def test_a_long_record_and_one_whose_end_was_cut_off_are_read(size, is_cut, prefix):
+    """Docker cuts a line at 16 KiB, CloudWatch an event at 256 KiB; a stack trace is longer than either."""
+    first = json.dumps(
+        {"time": _AT, "level": "error", "message": _BROKEN, "tags": ["a"], "stack": {"of": "x" * size}}
+    )
+    last = json.dumps({"stack": ["x" * size], "time": _AT, "level": "error", "message": _BROKEN})
+    nested = json.dumps({"log": first, "stream": "stderr"})
+    for line in (first[:-9], nested[:-20]) if is_cut and not prefix else (first, last, nested):
+        report = seen([prefix + line])
+        assert named(report) == ["critical connectivity_lost"], line[:200]
+        assert "since 2026-06-02T14:41:31" in summary(report, "connectivity_lost")
+
+
+@given(st.data())
+def test_a_record_that_is_cut_anywhere_shows_what_stands_whole_before_the_cut(data):
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    )
+    document = {"message": "kept", **data.draw(st.dictionaries(st.text(min_size=1), values, max_size=4))}
+    document["message"] = "kept"
+    text = json.dumps(document)
+    behind = len('{"message": "kept",')
+    if len(text) > behind:
+        cut = text[: data.draw(st.integers(behind, len(text)))]
+        assert (parse_cut_json(cut) or {}).get("message") == "kept"
 
 
 def test_a_list_of_anything_else_is_no_record():

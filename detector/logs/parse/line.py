@@ -15,7 +15,13 @@ from msgspec.structs import replace
 
 from detector.formats.patterns import build_pattern
 from detector.logs.parse.prefixes import parse_prefix
-from detector.logs.parse.record_fields import has_message, parse_json, parse_list, parse_pairs
+from detector.logs.parse.record_fields import (
+    has_message,
+    parse_cut_json,
+    parse_json,
+    parse_list,
+    parse_pairs,
+)
 from detector.logs.parse.records import Record, build_record
 
 _TRACEBACK_PART: Final = build_pattern(
@@ -107,7 +113,7 @@ def _parse_record(text: str) -> tuple[str, Record] | None:
         return "csv", build_record(
             {str(place): value for place, value in enumerate(next(csv.reader([text])))}
         )
-    rows = [parse_json(text)] if text[:1] == "{" else parse_list(text)
+    rows = [parse_json(text) or parse_cut_json(text)] if text[:1] == "{" else parse_list(text)
     if rows is not None:
         records = [build_record(fields) for fields in rows if fields]
         joined = "; ".join(record.text for record in records)

@@ -19,9 +19,9 @@ from msgspec import Struct, field
 
 from detector.formats.patterns import build_pattern
 from detector.formats.times import parse_epoch
-from detector.logs.parse.line import parse_line
+from detector.logs.parse.line import MAX_LINE_LENGTH, parse_line
 from detector.logs.parse.line_shapes import LONGEST_MASKED, mask_digits
-from detector.logs.parse.record_fields import split_list
+from detector.logs.parse.record_fields import limit_record, split_list
 
 TRUSTED_FOR: Final = timedelta(hours=6)
 """The longest window that `collect` requests."""
@@ -93,7 +93,7 @@ class LogLines(Struct):
         text = _NUL.sub("", text) if "\0" in text or "\\u0000" in text else text
         for line in text.splitlines() if "\n" in text or "\r" in text else (text,):
             for part in split_list(line):
-                self.texts.append(part)
+                self.texts.append(limit_record(part) if len(part) > MAX_LINE_LENGTH else part)
                 self.stamps.append(stamp)
                 self.streams.append(stream)
 
@@ -300,10 +300,11 @@ class LineTimes(Struct):
         if self.lines.stamps[index] is not None:
             return None
         line, zone = self.lines.texts[index], zone or self.zone
-        stamp = self._find_stamp(line, self.lines.list_masks()[index]) if line[:1] == "{" else None
-        if stamp is not None:
-            return parse_time_field(stamp, zone)
-        return find_line_time(line, zone, self.to)
+        moment = None if line[:1] == "{" else find_line_time(line, zone, self.to)
+        if moment is not None or '{"' not in line[:_TIME_WITHIN]:
+            return moment
+        stamp = self._find_stamp(line, self.lines.list_masks()[index])
+        return find_line_time(line, zone, self.to) if stamp is None else parse_time_field(stamp, zone)
 
     def _find_stamp(self, line: str, masked: bytes) -> str | None:
         """Return the time field of a record, read only once for all records of its shape."""

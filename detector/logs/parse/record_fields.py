@@ -35,6 +35,9 @@ _PAIR: Final = build_pattern(
 _ESCAPE: Final = build_pattern(r"\\(.)")
 _PLACE: Final = build_pattern(r"\{[@$]?([\w.]{1,40})(?:[,:][^{}]{0,20})?\}")
 _MAX_VALUES, _MAX_DEPTH = 400, 8
+_LONGEST_PREFIX, _LONGEST_TEXT, _MOST_ITEMS, _DEEPEST = 300, 1000, 20, 64
+_TOKEN: Final = build_pattern(r'"(?:[^"\\]++|\\.)*+("|\\?\Z)|[{}\[\],]')
+_CUT_ESCAPE: Final = build_pattern(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 # Source: the CloudWatch Logs API reference, GetQueryResults.
 _FIELD: Final = frozenset({"field", "value"})
 _INSIGHTS_TIME: Final = "@timestamp"
@@ -66,6 +69,42 @@ def parse_json(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def parse_cut_json(text: str) -> dict[str, Any] | None:
+    """Return what a JSON object holds whose end was cut off, or None for other text."""
+    if text[:2] != '{"':
+        return None
+    closers: list[str] = []
+    last_comma, is_open = (0, ""), False
+    for hit in _TOKEN.finditer(text):
+        mark = hit[0]
+        if mark[0] == '"':
+            is_open = hit[1] != '"'
+        elif mark in "{[":
+            closers.insert(0, "}" if mark == "{" else "]")
+        elif mark == ",":
+            last_comma = (hit.start(), "".join(closers[:_DEEPEST]))
+        else:
+            del closers[:1]
+    whole = _CUT_ESCAPE.sub("", text) + '"' if is_open else text
+    end, closing = last_comma
+    return parse_json(whole + "".join(closers)) or parse_json(text[:end] + closing)
+
+
+def limit_record(line: str) -> str:
+    """Return a line with the long texts of its JSON record cut, so that none hides the fields behind it."""
+    start = line.find('{"', 0, _LONGEST_PREFIX)
+    fields = None if start < 0 else parse_json(line[start:]) or parse_cut_json(line[start:])
+    return line if fields is None else line[:start] + json.dumps(_cut_texts(fields), ensure_ascii=False)
+
+
+def _cut_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut_texts(item) for item in value[:_MOST_ITEMS]]
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
 
 
 def split_list(text: str) -> list[str]:
