@@ -40,7 +40,7 @@ _KEY_SIGNS = tuple(
 )
 
 
-_OPENED, _CLOSED = build_pattern(r"\\{0,7}\"|'"), build_pattern(r"(?:\\{0,7}\"|')\Z")
+_OPENED = build_pattern(r"\\{0,15}\"|'")
 
 
 class _Secret(NamedTuple):
@@ -59,8 +59,8 @@ def _redact_value(hit: re.Match[str]) -> str:
     if opened is None:
         quote = closing = mark if ":" in separator else ""
     else:
-        quote, closed = opened[0], _CLOSED.search(value, opened.end())
-        closing = closed[0] if closed else ""
+        quote = opened[0]
+        closing = quote if value.endswith(quote, opened.end()) else ""
     return f"{name}{mark}{separator}{quote}[redacted]{closing}"
 
 
@@ -168,9 +168,11 @@ _SECRETS: tuple[_Secret, ...] = (
         _HIDING_SIGNS,
         # `name = value`, `"name": "value"`, also with its quotes escaped; not the code of an exception.
         build_pattern(
-            rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}})([\\\"']{{0,4}}+)"
-            r"(\s{0,8}+[=:]\s{0,8}+)(?!\\{0,4}[\"']?\[redacted)"
-            r"(\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"?|(\\{1,7})\"(?:[^\"\\]|(?!\5\")\\++\"?)*+(?:\5\")?|'[^']*+'?"
+            rf"(?i)((?:{_HIDING})(?:(?!exception|error)[\w-]){{0,40}})([\\\"']{{0,16}}+)"
+            r"(\s{0,8}+[=:]\s{0,8}+)(?!\\{0,15}[\"']?\[redacted)"
+            # Of a quotation with escaped quotes each escape in it is so too: a backslash, a quote, a letter.
+            r"(\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"?"
+            r"|(\\{1,15})\"(?:[^\"\\]|\5\5\\\\|\5\\\5\"|\5\\(?=[^\"\\])|(?!\5\")\\++\"?)*+(?:\5\")?|'[^']*+'?"
             r"|\[(?:[^\[\]\r\n]|\[[^\[\]\r\n]*+\])*+\]?|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})*+\}?"
             r"|[^\s&\"',;}\]]+)"
         ),

@@ -455,8 +455,12 @@ _HIDDEN = st.one_of(
 @given(
     key=st.sampled_from(["token", "api_key", "nextForwardToken", "DB_PASSWORD", "credentials"]),
     value=_HIDDEN,
-    layers=st.integers(0, 2),
+    layers=st.integers(0, 4),
 )
+@example(key="token", value="hunter2 0000000000\\", layers=0)
+@example(key="token", value="hunter2 0000000000\\", layers=2)
+@example(key="token", value='hunter2 "\\"', layers=1)
+@example(key="token", value="hunter2 at three layers", layers=3)
 def test_a_log_line_that_is_json_stays_json_without_its_secret(key, value, layers):
     """Its level and its time are read of it: a burst of fatal lines with a token was no burst."""
     text = json.dumps({"level": 60, key: value, "msg": "stopped"})
