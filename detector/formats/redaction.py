@@ -217,6 +217,7 @@ _OWNER_KEY = build_pattern(rf"(?i){_OWNING}")
 _AWS_ACCOUNT = build_pattern(r"\d{12}")
 _DIGIT_GAP = build_pattern(r"(?<=\d)[ -](?=\d)")  # AWS shows an account as 1234-5678-9012
 _AWS_DIGITS = 12
+_NUMBERS = (int, float, bool, type(None))
 
 
 def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -444,8 +445,10 @@ def _replace_texts(
         return [_replace_texts(item, cleared, replace_owner, hidden) for item in value]
     if isinstance(value, dict) and not hidden and _has_plain_keys(tuple(value)):
         return {
-            cleared.get(key, key): item
-            if isinstance(item, bool | int | float)
+            cleared.get(key, key): cleared.get(item, item)
+            if type(item) is str
+            else item
+            if type(item) in _NUMBERS
             else _replace_texts(item, cleared, replace_owner)
             for key, item in value.items()
         }
@@ -463,7 +466,8 @@ def _replace_texts(
 @lru_cache(maxsize=4096)
 def _has_plain_keys(keys: tuple[str, ...]) -> bool:
     """Return whether none of an object's keys decides about a value."""
-    return not any(_is_secret_key(key) or _is_owner_key(key) or key.lower() == "name" for key in keys)
+    is_row = {"name", "value"}.issubset(map(str.lower, keys))
+    return not is_row and not any(_is_secret_key(key) or _is_owner_key(key) for key in keys)
 
 
 @lru_cache(maxsize=4096)
