@@ -15,7 +15,6 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import OWN_TIMES
 from detector.formats.errors import InputError
 from detector.formats.serialize import compute_digest, format_canonical
-from detector.readers.broker.cells import normalize_broker_time
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
 
 STATUS_SECTIONS = ("status_v3", "bot_status")
@@ -39,8 +38,7 @@ def find_section_time(raw: Any, outer: OuterTimes, reading: Reading, context: Re
     A time that cannot be read is noted in `reading`, and the next one counts; so is one in the future, and
     then none counts: whatever else dates the section, it is not fresh.
     """
-    for path, given in _iter_own_times(raw, reading.section, context):
-        value = normalize_broker_time(given) if reading.section == "broker" else given
+    for path, value in _iter_own_times(raw, reading.section, context):
         moment: datetime | None = reading.read_value("time", f"{reading.section}.{path}", value)
         if moment is not None or reading.skewed:
             return moment
@@ -85,7 +83,12 @@ def _iter_own_times(raw: Any, section: str, context: ReadContext) -> Iterator[tu
         keys = tuple(dict.fromkeys(("as_of", *context.settings[STATUS_AS_OF])))
     elif section == "logs":
         keys = ("to", *OWN_TIMES)
-    yield from ((key, raw[key]) for key in keys if raw.get(key) is not None)
+    times = ((key, raw[key]) for key in keys if raw.get(key) is not None)
+    if section == "broker":
+        from detector.readers.broker.cells import normalize_broker_time  # noqa: PLC0415 - its room alone
+
+        times = ((key, normalize_broker_time(value)) for key, value in times)
+    yield from times
     if section in STATUS_SECTIONS:
         yield from _iter_profile_times(raw, context)
 
