@@ -132,10 +132,10 @@ _SECRETS: tuple[_Secret, ...] = (
         # A password may hold spaces and @. Digits before a path are a port, and so are those before several
         # words where the scheme is a browser's: `http://localhost:8080 refused by ann@host`.
         build_pattern(
-            r"(?i)(?<=://)(?:[^\s/\"'<>:@]*+:(?:(?!\d{1,5}(?:[\s/]|$))[^/\"'<>\r\n]{1,200}"
-            r"|\d{1,5}[^\S\r\n]{1,8}+[^\s/\"'<>@]{1,200})"
+            r"(?i)(?<=://)(?:[^\s/\"'<>:@]*+:(?!\d{1,5}(?:[\s/]|$))[^/\"'<>\r\n]{1,200}"
             r"|(?<!http://)(?<!https://)(?<!ws://)(?<!wss://)"
             r"[^\s/\"'<>:@]*+:\d{1,5}[^\S\r\n][^/\"'<>\r\n]{1,200}"
+            r"|[^\s/\"'<>:@]*+:\d{1,5}[^\S\r\n]{1,8}+[^\s/\"'<>@]{1,200}"
             r"|[^\s/\"'<>]+)(?=@)"
         ),
     ),
