@@ -341,16 +341,18 @@ def test_a_booking_of_the_statement_confirms_an_assignment(booking, says):
     ("right", "short", "own", "at_broker"),
     [
         pytest.param("P", -1, 0, 100, id="a put brings shares"),
+        pytest.param("P", -1, 50, 150, id="beside those that there were"),
         pytest.param("C", -1, 100, 0, id="a covered call takes the shares that there were"),
         pytest.param("C", -1, 300, 200, id="or some of them"),
         pytest.param("C", -1, 0, -100, id="or sells short"),
     ],
 )
 def test_an_assignment_is_one_event_whatever_shares_there_were(right, short, own, at_broker):
-    held = [{**PUT, "right": right, "quantity": short}, *([{**SHARE, "quantity": own}] if own else [])]
     rows = [{**SHARE, "quantity": at_broker}] if at_broker else []
-    report = evaluate(held, rows)
-    assert [kind for kind, _ in list_kinds(report)] == ["assignment_suspected"]
+    for share in (SHARE, {"symbol": "SPY"}):
+        held = [{**PUT, "right": right, "quantity": short}, *([{**share, "quantity": own}] if own else [])]
+        report = evaluate(held, rows)
+        assert [kind for kind, _ in list_kinds(report)] == ["assignment_suspected"]
 
 
 @pytest.mark.parametrize(
