@@ -74,6 +74,7 @@ class PlanRows:
         self._orders = RowIndex(
             (get_account(order), order, order) for order in self._working if not is_combo(order)
         )
+        self._quantities: dict[tuple[Instrument, str | None], Decimal | None] = {}
         self._by_name: dict[str, list[Order]] = {}
         for order in self._working:
             for name in _list_names(order):
@@ -87,9 +88,13 @@ class PlanRows:
             return None
         if not can_be_in_account(self.facts.broker_account, account):
             return None  # the broker was asked for another account
-        positions = self.book.find(instrument, account)
-        quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
-        return quantities.pop() if len(positions) <= 1 or quantities == {Decimal(0)} else None
+        key = normalize(instrument), account
+        if key not in self._quantities:  # very many accounts may hold it
+            positions = self.book.find(instrument, account)
+            quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
+            is_clear = len(positions) <= 1 or quantities == {Decimal(0)}
+            self._quantities[key] = quantities.pop() if is_clear else None
+        return self._quantities[key]
 
     def list_in_flight(self, instrument: Instrument, account: str | None) -> tuple[str, ...]:
         """Return the titles of orders that work in the instrument, or may, each once, or the first many."""
