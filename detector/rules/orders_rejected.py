@@ -75,7 +75,7 @@ def _check_exits(facts: Facts) -> Iterator[Finding]:
         if orders.is_exit(order):
             yield Finding(
                 CRITICAL,
-                f"The exit order {order.title} was rejected.",
+                f"The exit order {order.title} {_describe_status(order)}.",
                 subject=get_instrument_name(order),
                 at=order.submitted_at,
                 facts=("orders", "broker_orders"),
@@ -105,12 +105,28 @@ def _list_rejections(facts: Facts) -> list[LogEvent]:
 def _iter_rejected(facts: Facts) -> Iterator[Order]:
     """Yield the orders that a list calls rejected; one that both lists call so is one."""
     rejected = [
-        order for order in list_orders(facts) if order.is_rejected and _is_recent(order.submitted_at, facts)
+        order
+        for order in list_orders(facts)
+        if (order.is_rejected or _is_refused(order, facts)) and _is_recent(order.submitted_at, facts)
     ]
     own = {order.identity for order in rejected if order.is_named and not isinstance(order, BrokerOrder)}
     for order in rejected:
         if not (isinstance(order, BrokerOrder) and order.identity in own):
             yield order
+
+
+def _is_refused(order: Order, facts: Facts) -> bool:
+    """Whether the broker lists an order as Inactive that waits neither for shares nor for the session."""
+    is_inactive = isinstance(order, BrokerOrder) and order.is_inactive and not order.why_held
+    return is_inactive and not order.parked and facts.market.is_open is True
+
+
+def _describe_status(order: Order) -> str:
+    return (
+        "was rejected"
+        if order.is_rejected
+        else "is Inactive, and so works no more (TWS calls a refused one so)"
+    )
 
 
 def _find_order(order_id: str, facts: Facts) -> Order | None:

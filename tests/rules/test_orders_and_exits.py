@@ -314,6 +314,7 @@ def test_the_count_is_compared_with_the_list_of_the_same_payload():
     assert given(patch) == []
 
 
+IN_SESSION = "2026-06-02T15:00:00Z"
 HELD = {"symbol": "COIN", "quantity": 10, "sec_type": "STK", "con_id": 1, "account": "U1"}
 
 
@@ -338,3 +339,22 @@ def test_an_order_without_a_mark_is_an_exit_where_it_closes_what_the_runtime_hol
     assert f"{stale} pending_order_stale:1001" in given(status(**base, orders=[sent]))
     found = [text for text in given(status(**base, orders=[refused])) if "orders_rejected" in text]
     assert found == ([rejected] if rejected else [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "moment", "expected"),
+    [
+        pytest.param({}, IN_SESSION, ["orders_rejected COIN"], id="waits for nothing"),
+        pytest.param({"why_held": "locate"}, IN_SESSION, [], id="waits for shares"),
+        pytest.param({}, "2026-06-02T11:00:00Z", [], id="waits for the session"),
+        pytest.param({"side": "BUY"}, IN_SESSION, [], id="no exit"),
+        pytest.param({"submitted_at": "2026-06-02T13:31:00Z"}, IN_SESSION, [], id="of more than an hour ago"),
+    ],
+)
+def test_an_exit_that_the_broker_lists_as_inactive_was_refused_unless_it_waits(columns, moment, expected):
+    exit_order = {**HELD, "order_id": 8, "side": "SELL", "status": "Inactive", **columns}
+    broker = {"as_of": moment, "connected": True, "positions": [HELD], "open_orders": [exit_order]}
+    base = {"open_positions": [position(con_id=1, sec_type="STK")], "open_position_count": 1}
+    report = evaluated({"taken_at": moment, "broker": broker, **status(**base)})
+    listed = [f"{event.type} {event.subject}" for event in report.events if event.type == "orders_rejected"]
+    assert listed == expected
