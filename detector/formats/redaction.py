@@ -155,7 +155,8 @@ _SECRETS: tuple[_Secret, ...] = (
     _Secret(
         (b"authorization",),
         build_pattern(
-            r"(?i)(authorization[\\\"']{0,4}+\s{0,8}+[=:]\s{0,8}+[\\\"']{0,4}+)(?!\[redacted)[^\r\n\"',;}]+"
+            r"(?i)(authorization[\\\"']{0,16}+\s{0,8}+[=:]\s{0,8}+)(?![\\\"'\[{])"
+            r"(?!(?:null|true|false|-?\d[\d.e+-]{0,40}+)\s{0,4}(?:[,}\]\\]|\Z))[^\r\n\"',;}\\]+"
         ),
         r"\1[redacted]",
     ),

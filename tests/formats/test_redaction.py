@@ -454,7 +454,9 @@ _HIDDEN = st.one_of(
 
 
 @given(
-    key=st.sampled_from(["token", "api_key", "nextForwardToken", "DB_PASSWORD", "credentials"]),
+    key=st.sampled_from(
+        ["token", "api_key", "nextForwardToken", "DB_PASSWORD", "credentials", "Authorization"]
+    ),
     value=_HIDDEN,
     layers=st.integers(0, 4),
 )
