@@ -9,6 +9,7 @@ process, which runs the tests that name the rule until one fails (`--all`: after
 
 from __future__ import annotations
 
+import argparse
 import ast
 import gc
 import io
@@ -202,9 +203,16 @@ def _is_red(item: pytest.Item, after: pytest.Item | None) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Break the named rules, or all of them."""
-    names = [text for text in arguments if not text.startswith("-")]
     rules = sorted(path.stem for path in (ROOT / "detector" / "rules").glob("[a-z]*.py"))
-    breaker = Breaker([name for name in rules if not names or name in names], "--all" in arguments)
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a rule, such as heartbeat_stale")
+    parser.add_argument(
+        "--all", action="store_true", help="run all other tests too where the rule's own pass"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := sorted({*options.names} - {*rules}):
+        parser.error(f"no rule is named {', '.join(unknown)}")
+    breaker = Breaker([name for name in rules if not options.names or name in options.names], options.all)
     os.chdir(ROOT)
     pytest.main(["-q", "-s", "-p", "no:randomly", "-p", "no:cacheprovider", *TESTS], plugins=[breaker])
     print(f"{len(breaker.names)} rules broken: {breaker.killed} changes seen, {len(breaker.alive)} survived")
