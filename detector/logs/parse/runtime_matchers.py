@@ -70,6 +70,12 @@ _POSITIONS: Final = (
     r"|long|short|lots?|exposure|open|recon\w{0,10}|flat)\b|\b\d{1,6} [a-z]{1,5}\b"
     r"|\b[a-z]{1,5} [+-]?\d{1,6}\b"
 )
+# Words of agreement, or of what else two sides may have: no difference of positions.
+_AGREED_OR_OTHER: Final = build_pattern(
+    r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
+    r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|folder|files?|opinion"
+    r"|fees?|signals?|stops?|login|session|reply|response|answer)\b"
+)
 _DIFFERENCES: Final = (
     Concept(events.MISMATCH, "", "the broker lacks what is held internally", build_pattern(
         rf"\b{_BROKER_SIDE}(?:'s)?(?: side| account| portfolio| itself)? (?:\w+ )?{_HAS}(?: us)?(?: of| at"
@@ -85,13 +91,8 @@ _DIFFERENCES: Final = (
         rf"|our )?{_BROKER_SIDE}\b"
         rf"|\b{_BROKER_SIDE} (?:does not|doesn't|did not|didn't) (?:\w+ )?(?:have|show|report|list|hold|know"
         rf"|see|return)\b"
-    ), build_pattern(rf"\b(?:{_OWN_SIDE}|reconcil\w{{0,8}}|tracked|our)\b"), build_pattern(
-        r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
-        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|folder|files?|opinion"
-        r"|fees?|signals?"
-        r"|stops?|login|session|reply"
-        r"|response|answer)\b"
-    ), build_pattern(_POSITIONS)),
+    ), build_pattern(rf"\b(?:{_OWN_SIDE}|reconcil\w{{0,8}}|tracked|our)\b"),
+       _AGREED_OR_OTHER, build_pattern(_POSITIONS)),
     Concept(events.MISMATCH, "", "the broker lacks what is held internally", build_pattern(
         rf"\b(?:not|never|\w{{1,6}}n't) (?:found |held |present |there |known |reported |listed "
         rf"|visible )?(?:at|by|in|on|to) (?:the |our )?{_BROKER_SIDE}\b"
@@ -120,13 +121,7 @@ _DIFFERENCES: Final = (
         rf"\b(?:{_BROKER_SIDE}(?:'s)?(?: side| account| portfolio| itself)? (?:\w+ )?{_HAS}"
         rf"|{_BROKER_SIDE}[- ](?:positions?|holdings?|only)|held|recon\w{{0,10}}"
         rf"|(?:at|by|in|on|with|from) (?:the |our )?{_BROKER_SIDE})\b|\b{_BROKER_SIDE}\s?[=:]?\s?[+-]?\d"
-    ), build_pattern(
-        r"\b(?:both|agrees?|in sync|consistent|as expected|identical|flat too|also flat"
-        r"|flat\b[^.;\n]{0,30}\bflat|orders?|connect\w{0,5}|permission|market data|folder|files?|opinion"
-        r"|fees?|signals?"
-        r"|stops?|login|session|reply"
-        r"|response|answer)\b"
-    ), build_pattern(_POSITIONS)),
+    ), _AGREED_OR_OTHER, build_pattern(_POSITIONS)),
     Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
         r"\b(?:mismatch\w{0,3}|discrepanc(?:y|ies)|differs?|differ(?:ence|ent|ing)|diverge[sd]?|divergence"
         r"|drift(?:s|ed)?|disagree(?:s|d|ment)?|out of sync|inconsistent"
