@@ -169,7 +169,6 @@ class Report(Struct, frozen=True):
     channels: Mapping[str, ChannelHealth]
     gap: Gap
     sessions: tuple[SessionDay, ...] = ()
-    unread: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     reading: tuple[SectionSummary, ...] = ()
     checked: int = 0

@@ -27,7 +27,7 @@ from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
 from detector.engine.coverage import compute_coverage, count_checked, get_signal_name
-from detector.engine.gather import SharedReadings, gather_facts, list_unread_sections
+from detector.engine.gather import SharedReadings, gather_facts
 from detector.engine.lost_facts import add_lost_facts, list_lane_sections
 from detector.engine.overrides_and_warnings import add_overrides, list_overrides, list_warnings
 from detector.formats.times import compute_seconds
@@ -119,7 +119,6 @@ def build_report(
         carried=step.carried,
         channels=previous.channels,
         gap=step.gap,
-        unread=list_unread_sections(snapshot),
         foreign=list_foreign(facts, settings[FOREIGN_POSITIONS]),
         reading=facts.section_summaries,
         checked=count_checked(judgement),

@@ -320,9 +320,3 @@ def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
         "heartbeat_at": status_sections if heartbeat else (),
         "open_positions": (*status_sections, *position_sections) if positions else position_sections,
     }
-
-
-def list_unread_sections(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the sections of the snapshot that this version does not read."""
-    given = (section for section in snapshot.sections if section not in _NOT_READ)
-    return tuple(section for section in given if find_reader(section) is None)

@@ -23,7 +23,7 @@ OPTIONAL = ("reason",)  # of an event: left out where it has none
 # Fields of a report that the artifact holds as they are, before and after the events.
 _HEAD = ("generation", "taken_at", "runtime", "run", "decision")
 _PARTS = (
-    "held", "muted", "coverage", "sources", "unread", "foreign", "reading", "checked", "overrides",
+    "held", "muted", "coverage", "sources", "foreign", "reading", "checked", "overrides",
     "warnings", "gap", "channels", "sessions",
 )  # fmt: skip
 

@@ -36,8 +36,6 @@ def format_decision(report: Report, zones: tuple[str, ...]) -> str:
         owned = format_count(len(report.foreign), "position")
         parts.append(f"{owned} counted as the owner's ({', '.join(report.foreign)})")
     parts += report.overrides
-    if report.unread:
-        parts.append(f"not read by this version: {', '.join(report.unread)}")
     if report.decision.note:
         parts.append(_format_clause(report.decision.note))
     return "; ".join([*parts, format_in_zones(report.taken_at, zones)])

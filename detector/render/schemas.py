@@ -53,7 +53,6 @@ ARTIFACT_FIELDS: Mapping[str, str] = {
     "muted": "the signatures that a mute keeps from being sent",
     "coverage": "each golden signal of the runbook: ok, firing or not seen, and why",
     "sources": "how each source answered",
-    "unread": "sections that were given and that this version does not read",
     "foreign": "the broker's positions that AEGIS_PT_FOREIGN_POSITIONS names: counted as the owner's",
     "reading": "what was made of each section: its age, the facts that were seen, mapped facts that were not,"
     " and how many keys were recognised, are foreign, or are not understood",
@@ -115,7 +114,6 @@ def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
         "muted": _build_list({"type": "string"}),
         "coverage": _build_list(_build_ref(parts["coverage"])),
         "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
-        "unread": _build_list({"type": "string"}),
         "foreign": _build_list({"type": "string"}),
         "reading": _build_list(_build_ref(SectionSummary)),
         "checked": {"type": "integer", "minimum": 0},

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detector.domain.snapshot import SECTIONS
 from detector.render.lines import format_decision, format_in_zones, render_resolved
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, healthy, healthy_at, remembered
@@ -55,11 +54,6 @@ def test_held_events_are_counted():
     assert format_decision(report, ZONES).startswith(
         "decision: notify (10 of 11 signals seen): 2 events (1 held); "
     )
-
-
-def test_every_section_has_a_reader():
-    document = {name: kinds[0]() for name, (kinds, _) in SECTIONS.items() if kinds}
-    assert evaluated(document).unread == ()
 
 
 def test_an_end_is_said_with_its_duration():
