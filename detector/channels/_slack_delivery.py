@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from detector.channels.channel import DeliveryResult
 from detector.domain.condition import MessageRef
 from detector.formats.errors import ExternalError
-from detector.render.message import Message, MessageItem
+from detector.render.message import ENDED, Message, MessageItem
 from detector.render.message_slack import build_plain_payload, build_slack_payload, count_fitting
 from detector.settings import SLACK_API_URL, SLACK_CHANNEL, SLACK_TOKEN, Settings
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POST, UPDATE = "chat.postMessage", "chat.update"
-_ENDED_KINDS = ("resolved", "unwatched")
 
 
 class SlackDelivery:
@@ -126,7 +125,7 @@ def split_replies(message: Message) -> tuple[Message | None, dict[MessageRef, Me
     ended: dict[MessageRef, list[MessageItem]] = {}
     rest: list[MessageItem] = []
     for item in message.items:
-        if item.kind in _ENDED_KINDS and item.refs:
+        if item.kind in ENDED and item.refs:
             ended.setdefault(item.refs[0], []).append(item)
         else:
             rest.append(item)

@@ -32,9 +32,8 @@ from detector.formats.errors import NOT_ALLOWED, REJECTED, UNREADABLE, ExternalE
 from detector.formats.serialize import format_document
 from detector.formats.strict_json import parse_document
 from detector.formats.times import parse_rfc3339
-from detector.render.message import Message, MessageItem
+from detector.render.message import ENDED, Message, MessageItem
 from detector.render.message_pagerduty import (
-    ENDED,
     build_event,
     build_item_events,
     build_item_key,

@@ -17,7 +17,7 @@ from detector.domain.acknowledgement import AckRequest
 from detector.domain.condition import MessageRef
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
 from detector.formats.serialize import format_document
-from detector.render.message import Message, MessageItem
+from detector.render.message import ENDED, Message, MessageItem
 from detector.render.message_text import count_phone_items, render_phone_text
 from detector.settings import (
     ACK_FROM,
@@ -39,7 +39,7 @@ OPTION = ChannelOption(
 _SEND = "sendMessage"
 _MOST_UPDATES = 100
 _ACK_PREFIX: Final = "ack:"  # of a button's callback_data, at most 64 bytes
-_SILENT = ("resolved", "unwatched", "watching", "session")
+_SILENT = ENDED | {"watching", "session"}
 
 
 def build_channels(settings: Settings, environment: ChannelEnvironment) -> Iterator[Channel]:

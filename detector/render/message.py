@@ -22,6 +22,7 @@ Kind = Literal[
     "test", "critical", "warning", "missed", "resolved",
     "unwatched", "unchecked", "failing", "watching", "session", "preopen",
 ]  # fmt: skip
+ENDED: Final[frozenset[Kind]] = frozenset({"resolved", "unwatched"})  # nothing is left to do
 HEADLINE_MAX: Final = 150  # the limit of a Slack header block, the lowest of all channels
 MAX_SHORT: Final = 12  # conditions in a line each; all further ones are named by their subjects
 MAX_FULL: Final = 3  # conditions in full: eight of them are two screens of a phone

@@ -12,7 +12,7 @@ from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
 from detector.formats.times import compute_seconds, format_to_second
 from detector.render.lines import format_signals_seen, render_days
-from detector.render.message import EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
+from detector.render.message import ENDED, EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
     SHORT_MAX,
     MessageContext,
@@ -202,7 +202,7 @@ def _list_earlier(
     context: MessageContext, items: Iterable[MessageItem], channel: str
 ) -> Iterator[EarlierMessage]:
     """Yield each earlier message with a condition that ended now, rebuilt from all its conditions."""
-    refs = {ref for item in items if item.kind in ("resolved", "unwatched") for ref in item.refs}
+    refs = {ref for item in items if item.kind in ENDED for ref in item.refs}
     grouped = group_items_by_message(context, refs, channel)
     for ref in sorted(refs, key=lambda ref: (ref.channel, ref.ts)):
         current = sorted(grouped[ref], key=get_sort_key)

@@ -18,7 +18,7 @@ from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds, format_duration, format_time
 from detector.render.lines import format_in_zones
-from detector.render.message import ORDER, Kind, MessageItem, cut
+from detector.render.message import ENDED, ORDER, Kind, MessageItem, cut
 
 _SUMMARY_MAX, _STEP_MAX, SHORT_MAX = 420, 420, 90
 _EXPLAIN = "python -m detector explain"  # for whoever holds no runbook, instead of its section's name
@@ -138,9 +138,7 @@ def build_item(
         summary=context.to_safe_line(event.summary, _SUMMARY_MAX),
         setting=context.to_safe_line(_describe_limit(condition), SHORT_MAX * 2),
         since=_describe_since(context, condition),
-        step=context.to_safe_line(
-            _SENTENCE_END.split(context.steps.get(condition.type, ""), maxsplit=1)[0], _STEP_MAX
-        ),
+        step="" if kind in ENDED else _get_first_step(context, condition.type),
         runbook=build_runbook_link(condition.type) if runbook_url else f"{_EXPLAIN} {condition.type}",
         runbook_url=runbook_url,
         delivery_id=delivery_id,
@@ -152,6 +150,12 @@ def build_item(
         event=_redact_event(event, context.hide),
         is_occurrence=condition.kind == OCCURRENCE,
     )
+
+
+def _get_first_step(context: MessageContext, event_type: str) -> str:
+    """Return the first sentence of the runbook's next steps."""
+    step = _SENTENCE_END.split(context.steps.get(event_type, ""), maxsplit=1)[0]
+    return context.to_safe_line(step, _STEP_MAX)
 
 
 def _describe_acknowledgement(context: MessageContext, condition: Condition) -> str:

@@ -16,11 +16,10 @@ from typing import Any, Final
 
 from detector.domain.condition import MessageRef
 from detector.formats.times import format_time
-from detector.render.message import Message, MessageItem, cut
+from detector.render.message import ENDED, Message, MessageItem, cut
 
 SUMMARY_MAX, DEDUP_KEY_MAX = 1_024, 255
 _SEVERITY: Final = {"critical": "critical", "warning": "warning"}
-ENDED = ("resolved", "unwatched")
 _FIRST: Final = ("new", "owed")
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "worse": ("worse",),

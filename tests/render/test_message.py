@@ -84,6 +84,15 @@ def test_forty_characters_name_the_kind_and_the_event(name, kind):
     assert STYLES[told.kind].label in told.headline
 
 
+def test_an_end_asks_nobody_to_do_anything():
+    steps = {"stuck_exits": "Wake the owner now."}
+    one = condition("stuck_exits")
+    asked = [
+        only_item(message(other, steps=steps)).step for other in (one, ended(one), ended(one, "retired"))
+    ]
+    assert asked == ["Wake the owner now.", "", ""]
+
+
 def test_the_worst_comes_first_and_gives_the_message_its_kind():
     one, two, three = condition("a"), condition("b", "warning"), ended(condition("c"))
     made = message(three, two, one)
