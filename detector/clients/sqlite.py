@@ -147,7 +147,7 @@ def _start_transaction(connection: StoreConnection) -> None:
 def has_row_ids(connection: StoreConnection, quoted_table: str) -> bool:
     """Whether the rows of a table have SQLite's row ids; a table WITHOUT ROWID has none."""
     try:
-        connection.execute(f"SELECT rowid FROM {quoted_table} LIMIT 0")
+        connection.execute(f"SELECT _rowid_ FROM {quoted_table} LIMIT 0")
     except sqlite3.OperationalError:
         return False
     return True

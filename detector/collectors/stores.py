@@ -53,6 +53,11 @@ _REQUIRED_COLUMNS = {
     POSITION_STATE: (("symbol", "con_id", "trade_id"), ("is_open", "quantity")),
     TRADES: (("trade_id",), ("is_open", "status", "closed_at")),
 }
+# A time that certainly is one, of 2000 to 2099: programs write NaT, 0, 1970 or 9999 for what is not closed.
+_TIME_CONDITION = (
+    "CASE typeof({0}) WHEN 'text' THEN trim({0}) GLOB '20[0-9][0-9]-[01][0-9]-[0-3][0-9]*' ELSE {0} BETWEEN"
+    " 946684800 AND 4102444800 OR {0} BETWEEN 946684800000 AND 4102444800000 END"
+)
 _TableRow = dict[str, Any]
 _ColumnNames = Mapping[str, Sequence[str]]
 
@@ -117,7 +122,7 @@ class Store:
 
     def _read_whole(self, table: str, select_list: str) -> list[_TableRow]:
         """Return every row, in the order in which they were written; raises ExternalError for too many."""
-        order = " ORDER BY rowid" if self._has_row_ids(table) else ""
+        order = " ORDER BY _rowid_" if self._has_row_ids(table) else ""
         statement = f"SELECT {select_list} FROM {_escape_name(table)}{order} LIMIT {MAX_ROWS + 1}"
         return self._fetch_rows(table, statement, ())
 
@@ -130,10 +135,10 @@ class Store:
         if not ordered:
             self._cut.append(table)
             return self._fetch_rows(table, f"{start} WHERE {condition} LIMIT {MAX_ROWS + 1}", values)
-        newest = f"FROM {_escape_name(table)} ORDER BY rowid DESC LIMIT {NEWEST_ROWS}"
-        older = f"{start} WHERE {condition} AND rowid NOT IN (SELECT rowid {newest})"
+        newest = f"FROM {_escape_name(table)} ORDER BY _rowid_ DESC LIMIT {NEWEST_ROWS}"
+        older = f"{start} WHERE {condition} AND _rowid_ NOT IN (SELECT _rowid_ {newest})"
         return [
-            *self._fetch_rows(table, f"{older} ORDER BY rowid LIMIT {MAX_ROWS + 1}", values),
+            *self._fetch_rows(table, f"{older} ORDER BY _rowid_ LIMIT {MAX_ROWS + 1}", values),
             *self._fetch_rows(table, f"SELECT {select_list} {newest}", ())[::-1],
         ]
 
@@ -200,16 +205,16 @@ class Store:
         """Return the SQL condition of rows that may be open, and its values; one without a state may be."""
         column = next(name for name in ("is_open", "status", "closed_at", "quantity") if name in columns)
         quoted = [_escape_name(name) for name in columns[column]]
-        if column == "closed_at":  # an empty text is no time
-            return " AND ".join(f"({name} IS NULL OR trim({name}) = '')" for name in quoted), []
+        cell = f"coalesce({', '.join([*quoted, 'NULL'])})"
+        if column == "closed_at":
+            return f"NOT {_TIME_CONDITION.format(f'ifnull({cell}, 0)')}", []
         if column != "status":
-            return f"coalesce({', '.join([*quoted, 'NULL'])}, 1) NOT IN (0, '0')", []
-        state_of = f"coalesce({', '.join([*quoted, 'NULL'])})"
-        states = self._connection.execute(f"SELECT DISTINCT {state_of} FROM {_escape_name(table)}").fetchall()
+            return f"ifnull({cell}, 1) NOT IN (0, '0')", []
+        states = self._connection.execute(f"SELECT DISTINCT {cell} FROM {_escape_name(table)}").fetchall()
         closed_states = [state for (state,) in states if is_closed_state(state, self._words)]
         del closed_states[_MAX_STATES:]
         marks = ", ".join("?" * len(closed_states))
-        return f"({state_of} IS NULL OR {state_of} NOT IN ({marks}))", closed_states
+        return f"({cell} IS NULL OR {cell} NOT IN ({marks}))", closed_states
 
     def _fetch_rows(self, table: str, statement: str, values: Sequence[Any]) -> list[_TableRow]:
         cursor = self._connection.execute(statement, values)

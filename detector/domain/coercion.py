@@ -28,7 +28,8 @@ _CONTRACT_ID = build_pattern(r"0*([0-9]+)(?:\.0+)?(?:@[A-Z0-9.]*)?", re.ASCII)
 _DAY = build_pattern(r"(?:19|20|21)\d\d(-?)\d\d\1\d\d", re.ASCII)
 _UNKNOWN_SIDE = "?"
 _NO_SIDE = ("", "-", _UNKNOWN_SIDE)  # in a column that has nothing to say
-_FIRST_YEAR = 1970  # programs write year 1 or 1900 for a time that was never set
+# Programs write year 1 or 1900 for a time that was never set, exports also 0 or the first day of the epoch.
+_FIRST_YEAR, _FIRST_DAY_OF_EXPORTS = 1970, datetime(1970, 1, 2, tzinfo=UTC)
 
 
 class ValueReader:
@@ -211,7 +212,12 @@ class ValueReader:
         return int(raw) if isinstance(raw, bool) else self.read_count(path, raw)
 
     def read_time(self, path: str, raw: object) -> datetime | None:
-        """Read RFC 3339, epoch seconds or epoch milliseconds; a time too far ahead is not seen."""
+        """Read RFC 3339, epoch seconds or epoch milliseconds; a time too far ahead is not seen.
+
+        In an export 0 is none, and neither is the first day of the epoch a time of this runtime.
+        """
+        if self.is_export and raw == 0 and not isinstance(raw, bool):
+            return None
         try:
             if isinstance(raw, str):
                 moment = parse_rfc3339(raw.strip(), self._zone)
@@ -222,7 +228,7 @@ class ValueReader:
         except InputError as error:
             self.add_fault(path, str(error))
             return None
-        if moment.year < _FIRST_YEAR:
+        if moment.year < _FIRST_YEAR or (self.is_export and moment < _FIRST_DAY_OF_EXPORTS):
             return self.record_mismatch(path, raw, "a time of this runtime")
         return self.limit_to_taken_at(path, moment)
 

@@ -79,7 +79,7 @@ def _iter_states(item: Row, raw: Row, row: Row) -> Iterator[Problem]:
     """Yield what leaves the state open: a value that was not read, an unknown word, another column."""
     read = next((name for name in STATE_COLUMNS if row.get(name) is not None), None)
     stronger = STATE_COLUMNS[: STATE_COLUMNS.index(read) if read else None]
-    unread = [name for name in stronger if raw.get(name) not in (None, "")]
+    unread = [name for name in stronger if _is_given(raw.get(name)) and (name, raw[name]) != ("closed_at", 0)]
     yield from ((name, "", True) for name in unread)
     if read is None and not unread:
         yield from _iter_ends(item)
@@ -92,7 +92,7 @@ def _iter_sides(item: Row, raw: Row, side: str | None) -> Iterator[Problem]:
     if side is not None:
         if side.strip() and get_sign(side) is None:
             yield "side", _describe_label(side, "long nor short"), False
-    elif raw.get("side") not in (None, ""):
+    elif _is_given(raw.get("side")):
         yield "side", "", True
     else:
         name, word = find_side(_strip_names(item)) or ("", "")
@@ -116,7 +116,7 @@ def _iter_ends(item: Row) -> Iterator[Problem]:
         is_flag = name in _CLOSED_FLAGS and value in (True, False) and bool(value) is _CLOSED_FLAGS[name]
         is_plain_name = name in _STATE_NAMES and isinstance(value, str) and parse_status(value) is False
         is_price = name in _END_PRICES and _is_price(value)
-        if is_flag or is_plain_name or is_price or name in _END_NAMES:
+        if is_flag or is_plain_name or is_price or (name in _END_NAMES and value != 0):
             ours = "closed_at" if name in _END_NAMES else "is_open or status"
             yield _find_key(item, name), f"says closed, and nothing reads it: map it as {ours}", False
             return
@@ -132,7 +132,12 @@ def _describe_label(word: str, kinds: str) -> str:
 
 
 def _strip_names(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {normalize_key(key): value for key, value in item.items() if value not in (None, "")}
+    return {normalize_key(key): value for key, value in item.items() if _is_given(value)}
+
+
+def _is_given(value: object) -> bool:
+    """Whether a cell holds something: of what a program writes for nothing, no fault is reported either."""
+    return value is not None and not is_unset(value)
 
 
 def _find_key(item: Mapping[str, Any], name: str) -> str:

@@ -231,9 +231,16 @@ def test_the_profile_s_own_words_decide_what_is_closed(closed, status, read, sto
 
 
 @pytest.mark.parametrize(
-    ("closed_at", "read"), [(None, True), ("", True), (" ", True), ("2026-05-05", False)]
+    ("closed_at", "read"),
+    [
+        *(
+            (none, True)
+            for none in (None, "", " ", "NaT", 0, "1970-01-01T00:00:00Z", "9999-12-31", 2461192.9)
+        ),
+        *((moment, False) for moment in ("2026-05-05", 1777939200, 1777939200000, " 2026-05-05 20:00")),
+    ],
 )
-def test_an_empty_time_of_the_close_is_none(closed_at, read, store, profile):
+def test_what_is_no_certain_time_of_the_close_is_none(closed_at, read, store, profile):
     columns = (
         '[store_tables.trades]\n[stores.trades]\ntrade_id = "id"\nstatus = "no_column"\nclosed_at = "note"\n'
     )
@@ -242,6 +249,17 @@ def test_an_empty_time_of_the_close_is_none(closed_at, read, store, profile):
     ]
     rows = collected(store(trades=trades), profile(columns))["stores"]["trades"]
     assert (rows[0]["id"] == 5, len(rows)) == (read, NEWEST_ROWS + read)
+
+
+def test_a_column_of_its_own_that_is_called_rowid_orders_nothing(tmp_path):
+    path = tmp_path / "bot.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE trades (rowid TEXT, id INTEGER, status TEXT)")
+        connection.execute("CREATE TABLE position_state (trade_id INTEGER, is_open INTEGER)")
+        rows = [(None if i == 5 else str(i), i, "OPEN" if i == 5 else "CLOSED") for i in range(1, 999)]
+        connection.executemany("INSERT INTO trades VALUES (?, ?, ?)", rows)
+        connection.commit()
+    assert [row["id"] for row in collected(path)["stores"]["trades"]] == [5, *range(499, 999)]
 
 
 @pytest.mark.parametrize(

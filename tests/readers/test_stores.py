@@ -178,6 +178,7 @@ ROW = {"symbol": "SPY", "contracts_remaining": 39}
         ),
         ({"is_open": "0"}, "is_open", "is text, not true or false"),
         ({"closed_at": "yesterday"}, "closed_at", "is not an RFC 3339 "),
+        ({"closed_at": "1970-01-01T00:00:00Z"}, "closed_at", "is text, not a time of this runtime"),
     ],
 )
 def test_what_would_decide_and_is_not_understood_is_reported_and_nothing_is_assumed(more, column, problem):
@@ -194,6 +195,8 @@ def test_what_would_decide_and_is_not_understood_is_reported_and_nothing_is_assu
     [
         {"is_short": 0}, {"direction": "BULLISH"}, {"state": "open"}, {"is_active": 1}, {"exit_date": None},
         {"is_open": 1, "exit_date": "2026-05-05"}, {"side": "PositionSide.LONG"}, {"status": "<State.OPEN: 1>"},
+        *({"closed_at": none} for none in ("NaT", "None", "null", " ", 0)), {"exit_date": "NaT"}, {"exit_date": 0},
+        {"side": "None"}, {"side": " "}, {"is_open": "nan"}, {"status": "<NA>"},
     ],
 )  # fmt: skip
 def test_what_changes_nothing_is_not_reported(more):
