@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from detector.domain.coercion import ValueReader
-from detector.formats.similar_names import ANY, find_nearest_name
+from detector.domain.vendor_keys import IB_KEYS
+from detector.formats.similar_names import ANY, find_nearest_name, normalize_key
 from detector.formats.strict_json import describe_kind, redact_excerpt
+from detector.readers.broker.row_columns import COLUMNS
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -52,9 +55,10 @@ def find_departures(schema: Mapping[str, Any], document: Any) -> list[Departure]
     ) -> Iterator[ValidationError]:
         yield from Draft202012Validator.VALIDATORS["properties"](_, known, value, spec)
         if isinstance(value, dict) and spec.get("additionalProperties", True) is not False:
+            is_broker = spec.get("x-names") == "broker"
             for key in value.keys() - known.keys():
                 meant = find_nearest_name(key, known.keys() - value.keys())
-                if meant:
+                if meant and not (is_broker and normalize_key(key) in _list_broker_names()):
                     yield ValidationError(meant, validator="misspelt", path=[key])
 
     checks = {"x-reads-as": check_kind, "properties": check_keys}
@@ -63,6 +67,13 @@ def find_departures(schema: Mapping[str, Any], document: Any) -> list[Departure]
         departure for error in validator.iter_errors(document) for departure in _describe_error(error)
     ]
     return sorted(set(departures), key=lambda departure: departure.path)
+
+
+@cache
+def _list_broker_names() -> frozenset[str]:
+    """Return the names of IBKR's own that a row of the broker may have, without case and punctuation."""
+    names = (name for columns in COLUMNS.values() for others in columns.values() for name in others)
+    return IB_KEYS.union(names)
 
 
 def _explain_unreadable(kind: str, value: Any) -> str | None:

@@ -189,11 +189,11 @@ def _build_rows(description: str, row: type[Any]) -> Schema:
 
 def _build_broker() -> Schema:
     properties = _describe_values(_BROKER)
-    properties["positions"] = _build_rows(
+    properties["positions"] = _build_broker_rows(
         "what the broker holds, under these names, those of TWS or those of Flex", BrokerPosition
     )
-    properties["open_orders"] = _build_rows("orders that work at the broker", BrokerOrder)
-    properties["executions"] = _build_rows("what was executed", Execution)
+    properties["open_orders"] = _build_broker_rows("orders that work at the broker", BrokerOrder)
+    properties["executions"] = _build_broker_rows("what was executed", Execution)
     properties["flex"] = {
         "properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}
     }
@@ -203,11 +203,18 @@ def _build_broker() -> Schema:
         "description": "a statement, or its text (XML, CSV): fills as of its own time, not what is held",
         "properties": {
             "as_of": _describe_value("time", "when the statement was generated"),
-            "executions": _build_rows("its trades, under Flex's names or these", Execution),
+            "executions": _build_broker_rows("its trades, under Flex's names or these", Execution),
             "trades_csv": _describe_value("csv", "or its Trades as CSV"),
         },
     }
     return properties
+
+
+def _build_broker_rows(description: str, row: type[Any]) -> Schema:
+    """Return the rows of the broker, which may have the broker's own names of the columns too."""
+    rows = _build_rows(description, row)
+    rows["items"]["x-names"] = "broker"
+    return rows
 
 
 def _describe_value(kind: str, description: str) -> Schema:

@@ -121,3 +121,20 @@ def test_what_the_program_writes_fits_its_own_schemas(tmp_path):
 def test_a_check_that_cannot_be_done_is_refused(words, why):
     answer = told("schema", *words)
     assert (answer.code, why in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["positions", "open_orders", "executions"])
+def test_a_row_of_the_broker_in_ibkrs_own_names_departs_nowhere(kind):
+    names = (
+        "conId",
+        "secType",
+        "localSymbol",
+        "tradingClass",
+        "orderId",
+        "permId",
+        "totalQuantity",
+        "execId",
+    )
+    assert departures({"broker": {kind: [dict.fromkeys(names)]}}) == (0, [])
+    code, lines = departures({"broker": {kind: [{"quantitiy": 1}]}})
+    assert (code, len(lines)) == (1, 1)
