@@ -50,6 +50,11 @@ class Receipt(Struct, frozen=True):
     places: tuple[MessageRef, ...] = ()
     acknowledged: str | None = None
 
+    @property
+    def content(self) -> str:
+        """What the newest message was about: the end, that it escalates, or the severity."""
+        return "its end" if self.ended else "that it escalates" if self.escalated else self.severity
+
 
 class Transition(Struct, frozen=True):
     """One change in the life of a condition."""

@@ -273,7 +273,7 @@ def explain_condition(condition: Condition, moment: datetime) -> Iterator[str]:
     yield f"  {condition.severity}, {condition.phase}, since {format_time(condition.first_seen)}{ended}"
     for name, receipt in sorted(condition.receipts.items()):
         at = format_time(receipt.at) if receipt.at is not None else "at an unknown time"
-        yield f"  notified: {name}, {receipt.severity}, {at}"
+        yield f"  notified: {name}, {receipt.content}, {at}"
     in_force = condition.get_acknowledgement(moment)
     for ack in condition.acks:
         state = "in force" if ack is in_force else "no longer in force"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from msgspec import Struct, field
@@ -229,7 +229,7 @@ def _iter_cards(run: RunRecord, given: SessionInput, gaps: str) -> Iterator[Cond
             since=f"first seen by a run at {format_in_zones(event.since, zones)}, {lasted}",
             held=event.held,
             escalates=condition is not None and condition.escalated,
-            told=_describe_receipts(condition, event),
+            told=_describe_receipts(condition, event, run.report.muted),
             step=choose_case(steps.get(event.type, ""), event.observed),
             runbook=event.runbook,
             acknowledged=_describe_acknowledgement(condition, run.at),
@@ -249,14 +249,14 @@ def _describe_acknowledgement(condition: Condition | None, at: datetime) -> str:
     return f"by {newest.by} until {format_time(newest.until)}"
 
 
-def _describe_receipts(condition: Condition | None, event: Event) -> str:
+def _describe_receipts(condition: Condition | None, event: Event, muted: Collection[str]) -> str:
+    """Return which channels received what about the condition, and when, and whether it is muted."""
     if event.because_of is not None:
         return f"not on its own: because of {event.because_of}"
-    receipts = [] if condition is None else sorted(condition.receipts.items())
-    told = [
-        f"{'nobody, due' if channel == REPLAY else channel} at"
-        f" {format_time(receipt.at) if receipt.at else 'an unknown time'}"
-        + (" (that it escalates)" if receipt.escalated else "")
-        for channel, receipt in receipts
-    ]
-    return ", ".join(told) or "nobody yet"
+    channels: dict[str, list[str]] = {}
+    for channel, receipt in [] if condition is None else sorted(condition.receipts.items()):
+        moment = f"{format_time(receipt.at) if receipt.at else 'an unknown time'} ({receipt.content})"
+        channels.setdefault(moment, []).append("nobody, due" if channel == REPLAY else channel)
+    received = "; ".join(f"{', '.join(names)} at {moment}" for moment, names in channels.items())
+    mute = "; muted, so that nothing more is sent for now" if event.signature in muted else ""
+    return f"{received or 'nobody yet'}{mute}"

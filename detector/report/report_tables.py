@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -352,13 +353,16 @@ def build_condition_table(bars: Sequence[Bar]) -> ReportTable:
 
 
 def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
+    channels: dict[tuple[datetime, str], list[str]] = {}
+    for mark in marks:
+        channel = "nobody (due then)" if mark.channel == REPLAY else mark.channel
+        channels.setdefault((mark.at, mark.label), []).append(channel)
     rows = tuple(
-        (format_time(mark.at), "nobody (due then)" if mark.channel == REPLAY else mark.channel, mark.label)
-        for mark in marks[-_MOST_ROWS:]
-    )
+        (format_time(at), label, ", ".join(names)) for (at, label), names in sorted(channels.items())
+    )[-_MOST_ROWS:]
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable(
-        "told", "Messages: sent to whom, or due, and when", ("at", "channel", "what"), rows, missing
+        "told", "Messages: sent to whom, or due, and when", ("at", "what", "channels"), rows, missing
     )
 
 

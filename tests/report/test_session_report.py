@@ -21,7 +21,7 @@ from msgspec.structs import fields, replace
 
 from detector import ledger
 from detector.domain.acknowledgement import AckRequest
-from detector.domain.condition import Phase
+from detector.domain.condition import Phase, Receipt
 from detector.domain.report import ChannelError, ChannelHealth
 from detector.domain.run_memory import FIRST_RUN
 from detector.domain.session_report import WORDS, SessionReport
@@ -479,6 +479,34 @@ def test_what_is_undelivered_names_condition_channel_since_when_and_why(form, tm
     table = next(t for t in as_document(str(tmp_path))["tables"] if t["name"] == "undelivered")
     assert [row[1:] for row in table["rows"] if row[0].startswith("stuck_exits")] == [
         ["slack", "2026-06-02T14:00:00Z", "no answer within 10 s (2 failures in a row)"]
+    ]
+
+
+def test_a_card_says_what_each_channel_received_last_and_that_it_is_muted(tmp_path):
+    at = OPEN + timedelta(minutes=30)
+    made = evaluated(morning_at(at, {"status_v3": {"stuck_exits": 1}}), channels=("slack", "email", "ntfy"))
+    (event, *_) = [event for event in made.events if event.type == "stuck_exits"]
+    sent = {
+        "slack": Receipt("critical", at),
+        "ntfy": Receipt("critical", at),
+        "email": Receipt("critical", at, ended=True),
+    }
+    conditions = {
+        **made.conditions,
+        event.signature: replace(made.conditions[event.signature], receipts=sent),
+    }
+    made = replace(made, conditions=conditions, muted=(event.signature,))
+    (tmp_path / "run.json").write_text(json.dumps(build_artifact_document(made)))
+    report = as_document(str(tmp_path))
+    (card,) = [card for card in report["conditions"] if card["signature"] == event.signature]
+    assert card["told"] == (
+        "email at 2026-06-02T14:00:00Z (its end); ntfy, slack at 2026-06-02T14:00:00Z (critical);"
+        " muted, so that nothing more is sent for now"
+    )
+    table = next(table for table in report["tables"] if table["name"] == "told")
+    assert [row[1:] for row in table["rows"]] == [
+        [f"end of {event.signature}", "email"],
+        [event.signature, "ntfy, slack"],
     ]
 
 
