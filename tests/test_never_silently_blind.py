@@ -168,6 +168,39 @@ def test_a_usual_fact_under_a_strange_name_is_told_by_the_first_run(name):
     assert name in told[0].summary
 
 
+ROWS = [{"symbol": "AAPL", "qty": 100}]
+BY_KEY = {"AAPL": {"ticker": "AAPL", "shares": 100}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        pytest.param("positions", ROWS, "open_positions", id="another bot's name"),
+        pytest.param("Holdings", {"AAPL": 100}, "open_positions", id="numbers by their symbol"),
+        pytest.param("positions", [], "open_positions", id="none now"),
+        pytest.param("book", ROWS, "open_positions", id="rows under any name"),
+        pytest.param("book", BY_KEY, "open_positions", id="rows by their key"),
+        pytest.param("account", {"book": ROWS}, "open_positions", id="rows in an object"),
+        pytest.param(
+            "book", [{"contract": {"symbol": "A"}, "position": 1}], "open_positions", id="a contract"
+        ),
+        pytest.param("trades", [], "recent_trades", id="trades"),
+        pytest.param("openOrders", ROWS, "orders", id="orders"),
+    ],
+)
+def test_rows_in_another_bots_words_are_told_where_nothing_else_shows_them(key, value, meant):
+    status = {"heartbeat_at": "2026-06-02T14:59:50Z", key: value}
+    events = evaluated({"taken_at": FULL["taken_at"], "status_v3": status}).events
+    assert [event.subject for event in events] == [f"status_v3.{key}"]
+    assert meant in events[0].summary
+
+
+@pytest.mark.parametrize("value", [{"AAPL": 7}, {"risk": {"size": 5}}, [{"name": "SPY"}], ["AAPL"], 3, []])
+def test_an_unknown_list_without_rows_of_ours_is_quiet(value):
+    status = {"heartbeat_at": "2026-06-02T14:59:50Z", "book": value}
+    assert evaluated({"taken_at": FULL["taken_at"], "status_v3": status}).events == ()
+
+
 def test_a_fact_that_a_runtime_never_had_is_quiet_beside_many_keys_of_its_own_or_none():
     few = {name: FULL["status_v3"][name] for name in ("heartbeat_at", "pending_orders", "mode")}
     many = {**FULL["status_v3"], **{f"own_{number}": number for number in range(40)}}

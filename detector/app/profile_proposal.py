@@ -14,36 +14,11 @@ from detector.domain.columns import ROWS, get_columns
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE
+from detector.domain.vendor_keys import ALSO_COLUMNS, ALSO_NAMED
 from detector.formats.similar_names import find_nearest_name, normalize_key
 from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}
-# Names that other bots give to a column and to a fact, without case and separators, singular or plural;
-# `timestamp` and `updated_at` often mean another time. Of two facts the first that can hold the value counts.
-_ALSO_COLUMNS = {
-    "qty": "quantity",
-    "shares": "quantity",
-    "size": "quantity",
-    "ticker": "symbol",
-    "avgcost": "avg_price",
-    "entryprice": "avg_price",
-}
-_ALSO_NAMED = {
-    "heartbeat": ("heartbeat_at", HEARTBEAT_AGE),
-    "lastheartbeat": ("heartbeat_at",),
-    "lastbeat": ("heartbeat_at",),
-    "lastseen": ("heartbeat_at",),
-    "lastupdatesecondsago": (HEARTBEAT_AGE,),
-    "connected": ("broker_connected",),
-    "apiconnected": ("broker_connected",),
-    "positions": ("open_positions", "open_position_count"),
-    "positionscount": ("open_position_count",),
-    "openorders": ("orders", "pending_orders"),
-    "workingorders": ("orders", "pending_orders"),
-    "trades": ("recent_trades",),
-    "startedat": ("engine_started_at",),
-    "halted": ("trading_halted",),
-}
 _KEYED_BY = {"open_positions": "symbol", "orders": "order_id"}
 _FIRST_YEAR = 2000  # a smaller number than that is an age, and no epoch
 
@@ -138,7 +113,7 @@ def _list_meant(name: str) -> tuple[str, ...]:
     if name in _KINDS:
         return (name,)
     nearest = find_nearest_name(name, _KINDS)
-    return _ALSO_NAMED.get(normalize_key(name)) or ((nearest,) if nearest else ())
+    return ALSO_NAMED.get(normalize_key(name)) or ((nearest,) if nearest else ())
 
 
 def _can_hold(fact: str, leaf: Leaf, now: datetime) -> bool:
@@ -185,7 +160,7 @@ def _match_columns(fact: str, rows: list[Mapping[str, Any]]) -> dict[str, str]:
     matched = {column: column for column in columns if column in keys}
     missing = [column for column in columns if column not in keys]
     for key in keys:
-        column = _ALSO_COLUMNS.get(normalize_key(key)) or find_nearest_name(key, missing)
+        column = ALSO_COLUMNS.get(normalize_key(key)) or find_nearest_name(key, missing)
         if key not in columns and column in missing and is_plain_path(key):
             matched.setdefault(column, key)
     return matched

@@ -6,11 +6,14 @@ Readers declare the shape of their section; the account of the reading compares 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct, field
 
+from detector.domain.vendor_keys import ALSO_COLUMNS
 from detector.formats.numbers import is_unset
+from detector.formats.similar_names import normalize_key
 
 OBJECT, LIST, ANY, CELL = "object", "list", "any", "cell"  # a cell is anything but an object
 _MOST_ROWS, _FEWEST_COLUMNS = 500, 2  # of a list, by which a row is recognised
@@ -114,12 +117,17 @@ class Shape(Struct, frozen=True, eq=False):
                 yield from spec.inner.iter_given(value)
 
     def has_rows(self, value: Any) -> bool:
-        """Return whether a value is a list of rows of this shape: two known keys in one of them."""
-        rows = value[:_MOST_ROWS] if isinstance(value, list) else ()
-        return any(
-            isinstance(row, dict) and sum(self.normalize(key) in self.reads for key in row) >= _FEWEST_COLUMNS
-            for row in rows
-        )
+        """Return whether a value holds rows of this shape, in a list or by their keys: two columns in one.
+
+        A column has our own name, or one that other bots give it.
+        """
+        return any(len(self._find_columns(row)) >= _FEWEST_COLUMNS for row in _iter_rows(value))
+
+    def _find_columns(self, row: Mapping[str, Any]) -> set[str]:
+        """Return the columns in a row and in the objects of it."""
+        names = (self.normalize(ALSO_COLUMNS.get(normalize_key(key), key)) for key in row)
+        inner = (self._find_columns(part) for part in row.values() if isinstance(part, dict))
+        return {self.get_group(name) for name in names if name in self.reads}.union(*inner)
 
     def is_named(self, row: Mapping[str, Any], named_by: tuple[str, ...]) -> bool:
         """Return whether one of the groups that name the row has a value, in it or in an object of it."""
@@ -133,6 +141,16 @@ class Shape(Struct, frozen=True, eq=False):
             if is_object and spec.inner is not None and spec.inner.is_named(value, named_by):
                 return True
         return False
+
+
+def _iter_rows(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects in a list or an object, and those of the lists in them."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in islice(parts, _MOST_ROWS):
+        if isinstance(part, dict):
+            yield part
+        if isinstance(value, dict) and isinstance(part, list | dict):
+            yield from _iter_rows(part)
 
 
 TIME_KEYS: Mapping[str, Key] = {name: Key("time", "as_of") for name in OWN_TIMES}

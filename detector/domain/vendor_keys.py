@@ -1,5 +1,7 @@
 """Known keys that are not read: of vendors' own answers, and of other people's payloads.
 
+The names that other bots give to our facts are read by their profile alone, and hint at what it lacks.
+
 Amazon's are the members of its service models (`botocore`, checked by a test); Docker's and Podman's those of
 their API references; Interactive Brokers' those of TWS API, ib_async, the Client Portal and Flex.
 """
@@ -175,3 +177,38 @@ FOREIGN = _split_names(
     timestamp ts time now date uptime uptime_sec version build name id uuid runtime hostname host pid env
     """
 )
+
+# Names that other bots give to a column and to a fact, without case and separators, singular or plural;
+# `timestamp` and `updated_at` often mean another time. Of two facts the first that can hold the value counts.
+ALSO_COLUMNS = {
+    "qty": "quantity",
+    "shares": "quantity",
+    "size": "quantity",
+    "position": "quantity",
+    "amount": "quantity",
+    "ticker": "symbol",
+    "asset": "symbol",
+    "instrument": "symbol",
+    "conid": "con_id",
+    "avgcost": "avg_price",
+    "entryprice": "avg_price",
+}
+ALSO_NAMED = {
+    "heartbeat": ("heartbeat_at", "heartbeat_age_sec"),
+    "lastheartbeat": ("heartbeat_at",),
+    "lastbeat": ("heartbeat_at",),
+    "lastseen": ("heartbeat_at",),
+    "lastupdatesecondsago": ("heartbeat_age_sec",),
+    "connected": ("broker_connected",),
+    "apiconnected": ("broker_connected",),
+    "positions": ("open_positions", "open_position_count"),
+    "holdings": ("open_positions",),
+    "portfolio": ("open_positions",),
+    "opentrades": ("open_positions",),
+    "positionscount": ("open_position_count",),
+    "openorders": ("orders", "pending_orders"),
+    "workingorders": ("orders", "pending_orders"),
+    "trades": ("recent_trades",),
+    "startedat": ("engine_started_at",),
+    "halted": ("trading_halted",),
+}

@@ -16,10 +16,11 @@ from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, Key, Need, Shape
+from detector.domain.vendor_keys import ALSO_NAMED
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
 from detector.engine.section_time import STATUS_SECTIONS
-from detector.formats.similar_names import is_other_fact_of
+from detector.formats.similar_names import is_other_fact_of, normalize_key
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
@@ -133,7 +134,9 @@ def _can_be(
     if holder != fact.holder or any(is_other_fact_of(key, name) for name in fact.names):
         return False
     if fact.key.kind == LIST:
-        return fact.key.inner is not None and fact.key.inner.has_rows(value)
+        named = ALSO_NAMED.get(normalize_key(key), ())
+        is_named = fact.name in named and isinstance(value, list | dict)
+        return is_named or (not named and fact.key.inner is not None and fact.key.inner.has_rows(value))
     is_due = fact.name in expected or fact.key.kind == MODE
     return is_due and comparison.can_be(Need((fact.name,), fact.key.kind), value)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.app.profile_document import parse_profile_text
-from detector.app.profile_proposal import _ALSO_NAMED
 from detector.domain.facts import STATUS_FACTS
+from detector.domain.vendor_keys import ALSO_NAMED
 from detector.profiles import list_builtin_profiles
 from tests.domain.test_own_rule import EXAMPLES, RULE
 from tests.support.command_output import told
@@ -177,7 +177,7 @@ def test_what_is_a_fact_by_its_name_alone_says_why_it_is_not_mapped(payload, lin
 
 @pytest.mark.parametrize("value", ["x\n[y", True, [], {}, [1], {"a": 1}, -1, 1e300, None, [{"a\nb": 1}]])
 def test_whatever_value_stands_under_a_name_of_a_fact_the_proposal_can_be_read(value):
-    parse_profile_text(propose(dict.fromkeys((*STATUS_FACTS, *_ALSO_NAMED), value)))
+    parse_profile_text(propose(dict.fromkeys((*STATUS_FACTS, *ALSO_NAMED), value)))
 
 
 def test_a_payload_without_text_numbers_is_not_proposed_to_have_them():
