@@ -23,7 +23,8 @@ OPTIONS = (
     SourceOption(
         "logs",
         (LOG_GROUP, AWS_REGION, AWS_PROFILE, AWS_AMBIENT, AWS_ACCOUNT),
-        "lost connectivity, session conflicts, severe bursts, and the proof that positions reconcile",
+        "lost connectivity, session conflicts, severe bursts, and the proof that positions reconcile"
+        " (from a log file of this machine: AEGIS_PT_SECTIONS=logs=FILE)",
     ),
 )
 _MAX_LOOKBACK = timedelta(hours=6)

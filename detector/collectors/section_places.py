@@ -1,6 +1,7 @@
 """Reads any section from its place in AEGIS_PT_SECTIONS, a file or a URL, for what another machine collects.
 
-The location holds either the section itself or a whole snapshot that `collect --to FILE` wrote there.
+The location holds either the section itself or a whole snapshot that `collect --to FILE` wrote there. A file
+of `logs` may be the log itself, of which the newest lines are read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from detector.collectors._payload import check_section, extract_time, find_page_
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
-from detector.formats.times import parse_rfc3339
+from detector.formats.patterns import build_pattern
+from detector.formats.strict_json import parse_value
+from detector.formats.times import compute_seconds, parse_rfc3339
 from detector.settings import SECTIONS_FROM, Settings
 
 OPTIONS = tuple(
@@ -26,6 +29,10 @@ OPTIONS = tuple(
 )
 _MAX_BYTES = 8 * 1024 * 1024
 _TIME_KEYS = ("as_of",)
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_HEAD_BYTES, _LOG_BYTES, _LOG_LINES = 64 * 1024, 6 * 1024 * 1024, 20_000  # as many as of CloudWatch
+_LONGEST_QUIET_SEC = 3600  # a log in which nothing was written for longer may be one that its bot left
+_JSON_START = build_pattern(rb"\{|\[\s*[\[{\"\]]")
 
 
 def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
@@ -43,20 +50,48 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
             file_stat = os.fstat(file.fileno())
             if not stat.S_ISREG(file_stat.st_mode):
                 raise ExternalError("it is no regular file", reason=UNREADABLE)
+            is_log = name == "logs" and _is_log_text(file.read(_HEAD_BYTES))
+            file.seek(max(0, file_stat.st_size - _LOG_BYTES) if is_log else 0)
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         raise ExternalError("there is no such file", reason=MISSING) from None
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or type(error).__name__).lower()
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
+    if is_log:
+        written = datetime.fromtimestamp(file_stat.st_mtime, UTC)
+        is_quiet = compute_seconds(written, context.clock()) <= _LONGEST_QUIET_SEC
+        return Answer(
+            _split_lines(data, is_cut=file_stat.st_size > _LOG_BYTES), None if is_quiet else written
+        )
     if len(data) > _MAX_BYTES:
         raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
     value = _parse(name, data)
-    # A log file in which nothing is written reaches to the moment of its reading.
+    # A list of lines in which nothing is written reaches to the moment of its reading.
     is_quiet_log = name == "logs" and isinstance(value, list)
     return _build_answer(
         name, value, None if is_quiet_log else datetime.fromtimestamp(file_stat.st_mtime, UTC)
     )
+
+
+def _is_log_text(head: bytes) -> bool:
+    """Whether a file begins as lines of a log, plain or each of them JSON, and not as one JSON document."""
+    text = head.lstrip(_BLANK)
+    if not text or text.startswith(b"<") or b"\0" in text:
+        return False
+    if not _JSON_START.match(text):
+        return True
+    first, _, others = text.partition(b"\n")
+    try:
+        return bool(others.strip()) and isinstance(parse_value(first), dict)
+    except InputError:
+        return False
+
+
+def _split_lines(data: bytes, *, is_cut: bool) -> list[str]:
+    """Return the newest lines; the first of a file that was cut is no whole one."""
+    lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()[is_cut:]
+    return [line for line in lines[-_LOG_LINES:] if line.strip()]
 
 
 def _read_url(name: str, location: str, context: SourceContext) -> Answer:
@@ -67,7 +102,7 @@ def _read_url(name: str, location: str, context: SourceContext) -> Answer:
 
 def _parse(name: str, data: bytes, content_type: str = "") -> Any:
     """Return the value of a body: JSON or, of a statement, also the XML or CSV that IBKR gives out."""
-    if name != STATEMENT or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"", b"{"):
+    if name != STATEMENT or data.lstrip(_BLANK)[:1] in (b"", b"{"):
         return parse_body(data, content_type)
     from detector.domain.flex_statement import parse_statement
 

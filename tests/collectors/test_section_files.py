@@ -188,3 +188,51 @@ def test_a_snapshot_of_an_unknown_time_is_not_read(taken_at, put):
 def test_a_snapshot_with_broken_sources_is_read_for_what_it_holds(sources, put):
     snapshot = {"taken_at": stamp(5), "sources": sources, "broker": BROKER}
     assert entry(f"broker={put(snapshot)}")["as_of"] == stamp(5)
+
+
+# --- the log file itself ------------------------------------------------------------------------------
+
+LOST = "ERROR 1100 Connectivity between IBKR and Trader Workstation has been lost"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{stamp(60)} {LOST}",
+        f"[{stamp(60)}] {LOST}",
+        json.dumps({"time": stamp(60), "message": LOST, "level": "ERROR"}),
+    ],
+    ids=["plain", "in brackets", "JSON"],
+)
+def test_a_log_file_is_read_line_by_line(put, line):
+    place = put(f"{line}\n\n{line}\n".encode(), name="bot.log")
+    assert collected(f"logs={place}")["logs"] == [line, line]
+    ran = answer("detect", stdin=b"{}", environ={"AEGIS_PT_SECTIONS": f"logs={place}"})
+    assert [event["type"] for event in ran.document["events"]] == ["connectivity_lost"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"events": [{"message": "a"}, {"mess', errors.NOT_JSON),
+        (b'["a line",\n "another', errors.NOT_JSON),
+        (b"\xff\xfea\x00\n\x00", errors.NOT_JSON),
+        (b"<html>\nnot found", errors.HTML),
+        (b"\n", errors.EMPTY),
+    ],
+    ids=["a cut object", "a cut list", "UTF-16", "HTML", "nothing"],
+)
+def test_what_is_no_log_is_not_taken_for_one(put, body, reason):
+    assert entry(f"logs={put(body, name='bot.log')}", "logs")["reason"] == reason
+
+
+def test_of_a_long_log_the_newest_lines_are_read(put):
+    lines = [f"{stamp(60)} line {number}" for number in range(400_000)]
+    read = collected(f"logs={put(chr(10).join(lines).encode(), name='bot.log')}")["logs"]
+    assert read == lines[-20_000:]
+
+
+@pytest.mark.parametrize(("ago", "as_of"), [(3600, None), (3601, stamp(3601))], ids=["quiet", "left"])
+def test_a_log_in_which_nothing_was_written_for_over_an_hour_is_as_old_as_its_file(put, ago, as_of):
+    place = put(f"{stamp(ago)} a line\nand another\n".encode(), ago, "bot.log")
+    assert entry(f"logs={place}", "logs").get("as_of") == as_of
