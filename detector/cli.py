@@ -109,13 +109,15 @@ def commands() -> None:
     \b
     Exit codes:
       0  done, with events or without
-      1  found: an event of --fail-on, a source that doctor could not read or
-         use, an order that can-close refuses, a difference that plan finds, a
-         missing window that gaps finds, a line of gate that is no, or a
-         scheduler that readiness or prove did not prove
+      1  found: an event of detect --fail-on, a source that doctor could not
+         read or use, an order that can-close refuses, a difference that plan
+         finds, a missing window that gaps finds, a line of gate that is no,
+         a departure that schema --check finds, stop and escalate of report
+         --fail, or a scheduler that readiness or prove did not prove
       2  bad input, usage or settings
-      3  not delivered, not stored, nothing checked, a dispatch was not taken,
-         or can-close, plan, gate, gaps or prove cannot tell
+      3  not delivered, not stored, nothing checked, a dispatch or an
+         acknowledgement was not taken, notify of report --fail, or can-close,
+         plan, gate, gaps or prove cannot tell
       4  the detector itself failed
     """
 
@@ -148,7 +150,8 @@ def run(app: AppContext, args: Sequence[str]) -> int:
     except InputError as error:
         return _print_refusal(app, error.lines, args)
     except click.ClickException as error:
-        return _print_refusal(app, [error.format_message() + _describe_order(args)], args)
+        hint = _describe_order(args) or _describe_help(error)
+        return _print_refusal(app, [error.format_message() + hint], args)
     except (click.Abort, KeyboardInterrupt):
         app.print_stderr("detector: interrupted")
         return ExitCode.BROKEN
@@ -166,6 +169,13 @@ def _describe_order(args: Sequence[str]) -> str:
     if name is None or args[0] == name:
         return ""
     return f" Options go after the command: `detector {name} ...`."
+
+
+def _describe_help(error: click.ClickException) -> str:
+    """Return where an example is, where a command misses a part."""
+    if isinstance(error, click.MissingParameter) and error.ctx is not None:
+        return f" `{error.ctx.command_path} --help` shows an example."
+    return ""
 
 
 def _open_unwritable() -> BinaryIO:

@@ -1054,3 +1054,10 @@ def test_a_word_of_an_event_that_is_mistyped_is_suggested_with_its_events(name, 
 
 def test_an_unknown_code_has_a_next_step():
     assert "look it up in IBKR's API message codes" in answer("explain", "999999").err
+
+
+@pytest.mark.parametrize("name", ["explain", "ack", "gate", "init", "can-close", "watch", "notify", "gaps"])
+def test_a_command_that_misses_a_part_says_where_its_example_is(name):
+    ran = answer(name)
+    assert (ran.code, ran.out) == (2, b"")
+    assert f"`detector {name} --help` shows an example." in ran.err

@@ -162,6 +162,16 @@ def test_the_exit_codes_are_those_of_the_door():
     assert [line.split("`")[1] for line in list(BLOCKS["exit-codes"]())[2:]] == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize(("code", "name"), [("1", "FINDING"), ("3", "UNDECIDED")])
+def test_an_exit_code_names_each_command_that_ends_with_it(code, name):
+    """`--fail-on` of `detect` and `--fail` of `report` are among them."""
+    paths = sorted((ROOT / "detector" / "commands").glob("[a-z]*.py"))
+    users = [path.stem.replace("_", "-") for path in paths if f"ExitCode.{name}" in path.read_text("utf-8")]
+    (row,) = [line for line in BLOCKS["exit-codes"]() if line.startswith(f"| `{code}`")]
+    assert users != []
+    assert [user for user in users if user not in row] == []
+
+
 def test_the_help_of_every_command_ends_with_an_example():
     texts = "\n".join(BLOCKS["help"]()).split("#### ")[1:]
     assert [text.split("`")[1] for text in texts] == sorted(

@@ -14,21 +14,29 @@ from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
 from detector.readers.broker.sections import find_inconsistency
-from detector.reconciliation.freshness import DataAge, build_truth_header, compute_data_age
-from detector.settings import CLOCK_SKEW_SEC, PROFILE, Settings
+from detector.reconciliation.freshness import (
+    DataAge,
+    build_truth_header,
+    compute_data_age,
+    explain_unreliable,
+)
+from detector.settings import CLOCK_SKEW_SEC, PORTAL_URL, PROFILE, SECTIONS_FROM, TWS_ADDRESS, Settings
 
 STATUS = ("status_v3", "bot_status")
 
 
 class BrokerState(Struct, frozen=True):
-    """Facts as of `at`, the age of the broker's data now, and the redacted ids of the query."""
+    """Facts as of `at`, the age of the broker's data now, and the redacted ids of the query.
+
+    `doubt` is why the broker's rows are unreliable, None where they are not.
+    """
 
     facts: Facts
     age: DataAge
     header: TruthHeader
     settings: Settings
     at: datetime
-    collected: bool
+    doubt: str | None
     ids: Mapping[str, str | None]
     expects_runtime_orders: bool
     inconsistency: str | None
@@ -61,11 +69,21 @@ def build_broker_state(gathered: GatheredFacts) -> BrokerState:
         build_truth_header(facts, age),
         settings,
         facts.taken_at,
-        gathered.is_collected,
+        _explain_doubt(gathered),
         gathered.ids,
         _should_have_runtime_orders(facts, settings.files[PROFILE.name]),
         find_inconsistency(sections.get("broker"), gathered.now),
     )
+
+
+def _explain_doubt(gathered: GatheredFacts) -> str | None:
+    """Return why the broker's rows are unreliable, with the settings where no source is configured."""
+    doubt = explain_unreliable(gathered.facts)
+    is_set = not gathered.is_collected or "broker" in gathered.facts.sources
+    if doubt is None or is_set:
+        return doubt
+    places = f"{TWS_ADDRESS.name}, {PORTAL_URL.name} or {SECTIONS_FROM.name}=broker=PLACE"
+    return f"{doubt} No source fills that section: set {places}."
 
 
 def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:

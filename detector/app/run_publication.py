@@ -45,7 +45,8 @@ def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
         if has_any_source(job.settings) or job.plan.source is not None:
             yield "NOTHING WAS CHECKED: no source gave a fact that a rule needs."
         else:
-            yield "NOTHING WAS CHECKED: no source is configured."
+            hint = "`python -m detector doctor` lists what there is."
+            yield f"NOTHING WAS CHECKED: no source is configured. {hint}"
 
 
 def _has_recipient(job: Job) -> bool:

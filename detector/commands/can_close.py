@@ -29,10 +29,10 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
 )
 from detector.reconciliation.close_check.decide_close import decide_close
-from detector.reconciliation.freshness import describe_age, explain_unreliable
+from detector.reconciliation.freshness import describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeRows
 from detector.render.can_close import CloseRequest, build_verdict_document, render_verdict
-from detector.settings import HEARTBEAT_STALE_SEC, SECTIONS_FROM, TRUTH_MAX_AGE_SEC
+from detector.settings import HEARTBEAT_STALE_SEC, TRUTH_MAX_AGE_SEC
 
 _NAMES = ("symbol", "local_symbol", "con_id")
 _TEXTS = (*_NAMES, "sec_type", "right", "currency", "trading_class")
@@ -142,11 +142,8 @@ def _build_instrument(options: dict[str, Any]) -> Instrument:
 
 def _decide(order: CloseOrder, state: BrokerState) -> CloseVerdict:
     """Return the verdict; it is unknown where the broker's data is incomplete or too old."""
-    doubt = explain_unreliable(state.facts)
-    if doubt is not None:
-        unset = state.collected and "broker" not in state.facts.sources
-        hint = f" No source fills that section: set {SECTIONS_FROM.name}=broker=PLACE." if unset else ""
-        return build_unknown_verdict("unread", f"{doubt}{hint}")
+    if state.doubt is not None:
+        return build_unknown_verdict("unread", state.doubt)
     if state.inconsistency is not None:
         return build_unknown_verdict("contradiction", state.inconsistency)
     if state.age.seconds is None:

@@ -17,7 +17,7 @@ from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
 from detector.domain.snapshot import STATEMENT
 from detector.readers.previous import ExpectedMemory
-from detector.reconciliation.freshness import describe_age, explain_unreliable
+from detector.reconciliation.freshness import describe_age
 from detector.reconciliation.repair_plan.items import explain_stop, list_exposed
 from detector.reconciliation.repair_plan.trade_cases import build_items
 from detector.reconciliation.repair_plan.trade_claims import explain_incomplete_stores
@@ -72,8 +72,7 @@ def _compute_exit_code(plan: Plan) -> ExitCode:
 
 def _build_plan(state: BrokerState) -> Plan:
     facts, settings = state.facts, state.settings
-    doubt = explain_unreliable(facts)
-    if doubt is not None:
+    if state.doubt is not None:
         facts = replace(facts, broker_positions=None)  # unreliable positions count as missing
     plan_items = build_items(facts, settings[FOREIGN_POSITIONS])
     return Plan(
@@ -84,9 +83,9 @@ def _build_plan(state: BrokerState) -> Plan:
         plan_items,
         explain_stop(facts, plan_items, settings[HEARTBEAT_STALE_SEC]),
         list_exposed(facts, plan_items),
-        doubt,
+        state.doubt,
         explain_incomplete_stores(facts),
-        None if doubt is not None else _explain_age(state),
+        None if state.doubt is not None else _explain_age(state),
         _get_own_names(settings.files[PROFILE.name]),
     )
 

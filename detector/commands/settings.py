@@ -62,6 +62,7 @@ def _find_setting(text: str) -> str:
         return name
     words = name.removeprefix(_PREFIX)
     holding = [known for known in DECLARED if words and words in known.removeprefix(_PREFIX)]
-    nearest = ", ".join(holding) or find_nearest_name(name, DECLARED)
-    hint = f"; did you mean {nearest}?" if nearest else "; `settings` lists them"
+    nearest = find_nearest_name(words, [known.removeprefix(_PREFIX) for known in DECLARED])
+    meant = ", ".join(holding) or (f"{_PREFIX}{nearest}" if nearest else "")
+    hint = f"; did you mean {meant}?" if meant else "; `settings` lists them"
     raise InputError(f"no setting is named {redact_excerpt(text)!r}{hint}")

@@ -54,6 +54,8 @@ def compute_data_age(
     for fault in reading.invalid:
         return DataAge(fault=f"{fault.path} {fault.problem}")
     known_times = [moment for moment in times if moment is not None]
+    if broker is None:
+        return DataAge(fault="the broker was not read")
     if not known_times:
         return DataAge(fault="no `as_of` says when that was")
     if taken_at is not None and (taken_at - now).total_seconds() > skew_sec:

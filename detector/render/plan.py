@@ -172,8 +172,8 @@ def _describe_stop(plan: Plan) -> str:
     if plan.exposed:
         positions = format_count(len(plan.exposed), "position")
         text += (
-            f" The broker holds {positions} beside ({', '.join(plan.exposed)}): "
-            "only orders that work there protect them meanwhile."
+            f" Until then the broker holds {positions} ({', '.join(plan.exposed)}): "
+            "only orders that work there protect them."
         )
     return f"{text} Stopping the runtime needs explicit approval."
 

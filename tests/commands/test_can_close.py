@@ -1086,9 +1086,14 @@ def test_a_source_that_fails_is_named(tmp_path):
     assert (ran.code, "The broker could not be read: there is no such file." in ran.out.decode()) == (3, True)
 
 
-def test_without_a_source_it_says_which_setting_names_one():
-    ran = answer("can-close", *WORDS, "--quantity", "39", stdin=b"")
-    assert (ran.code, "set AEGIS_PT_SECTIONS=broker=PLACE" in ran.out.decode()) == (3, True)
+@pytest.mark.parametrize(
+    "words", [("can-close", *WORDS, "--quantity", "39"), ("plan",)], ids=["can-close", "plan"]
+)
+def test_without_a_source_it_says_which_settings_name_one(words):
+    ran = answer(*words, stdin=b"")
+    places = "AEGIS_PT_TWS_ADDRESS, AEGIS_PT_PORTAL_URL or AEGIS_PT_SECTIONS=broker=PLACE"
+    assert (ran.code, f"No source fills that section: set {places}." in ran.out.decode()) == (3, True)
+    assert "broker truth: of no known age (the broker was not read)" in ran.out.decode()
 
 
 def test_a_terminal_is_not_waited_for():

@@ -486,7 +486,7 @@ def test_a_trade_is_compared_with_its_own_account():
     account = plan["differences"][0]["account"]
     assert account
     assert all(f"the broker is flat in account {account}" in str(one) for one in plan["steps"][1:3])
-    assert "The broker holds 1 position beside (long 39 SPY 2026-06-19 727C)" in plan["steps"][0]["words"]
+    assert "Until then the broker holds 1 position (long 39 SPY 2026-06-19 727C)" in plan["steps"][0]["words"]
 
 
 def test_a_row_that_names_no_trade_is_named_by_its_account_where_there_are_several():
@@ -595,7 +595,7 @@ def test_what_else_is_held_is_named_before_anything_stands_still():
     rows = [{"symbol": "QQQ", "quantity": 10, "sec_type": "STK"}]
     states = [state(), {"trade_id": 9, "symbol": "QQQ", "sec_type": "STK", "quantity": 10, "is_open": 1}]
     plan = planned(snapshot(rows, states, [trade(), {"trade_id": 9, "symbol": "QQQ", "status": "OPEN"}]))
-    assert "The broker holds 1 position beside (long 10 QQQ)" in plan["steps"][0]["words"]
+    assert "Until then the broker holds 1 position (long 10 QQQ)" in plan["steps"][0]["words"]
 
 
 # --- whether the broker is believed -------------------------------------------------------------------
