@@ -24,7 +24,7 @@ _ADDED_ENVIRON: Final = {
     "WRANGLER_SEND_METRICS": "false",
     "npm_config_update_notifier": "false",
 }
-_MAX_BYTES = 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 
 
 class ProcessResult(Struct, frozen=True):

@@ -166,11 +166,7 @@ def parse_ss(text: str, port: int) -> PortState | None:
 
 def parse_netstat(text: str, port: int) -> PortState | None:
     """Read `netstat -an`; macOS ends an address with a dot and the port; None where it is not its output."""
-    return (
-        _count_states(_iter_states(text, port, *_NETSTAT))
-        if "Local Address" in text or "tcp" in text
-        else None
-    )
+    return _count_states(_iter_states(text, port, *_NETSTAT)) if "Local Address" in text else None
 
 
 def parse_lsof(text: str, port: int, sees_all: bool) -> PortState:

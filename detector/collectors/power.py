@@ -65,7 +65,7 @@ def parse_ups_variables(text: str) -> dict[str, Any]:
     if error:
         raise ExternalError(f"upsd says {error[1]}", reason=_ERRORS.get(error[1], UNREADABLE))
     values = {match[1]: re.sub(r"\\(.)", r"\1", match[2]) for match in _VAR.finditer(text)}
-    if "ups.status" not in values:
+    if not values.get("ups.status", "").strip():
         raise ExternalError("upsd names no ups.status", reason=UNREADABLE)
     return {key: values[name] for name, key in _KEYS.items() if name in values}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from detector.clients.collector_state import open_observations
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption
-from detector.formats.errors import MISSING, UNREADABLE, ExternalError, InputError
+from detector.formats.errors import LOCKED, MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import format_time, parse_rfc3339
@@ -36,6 +36,7 @@ _JOB_STATES = {"running": True, "not running": False, "waiting": False}
 _UNIT_TIME = build_pattern(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _AGE = build_pattern(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")
 _PID_FILE_SLACK = timedelta(seconds=60)
+_FIRST_PID = 1
 _NO_SUCH_JOB = "could not find"
 
 
@@ -63,15 +64,19 @@ def _read_processes(context: SourceContext) -> Answer:
         first = next(iter(failures.values()))
         raise ExternalError(f"no process could be seen: {first}", reason=first.reason)
     starts: dict[str, int] = {}
-    with suppress(ExternalError):  # without a memory of its own the collector counts no starts
+    uncounted = None
+    try:
         starts = _count_starts(states, context)
-    rows = [_build_row(name, state, starts.get(name)) for name, state in states.items()]
+    except ExternalError as error:
+        if error.reason != LOCKED:  # by another run, which counts them
+            uncounted = str(error)
+    rows = [_build_row(name, state, starts.get(name), uncounted) for name, state in states.items()]
     rows += [{"name": name, "error": str(error)} for name, error in failures.items()]
     note = "; ".join(f"{name} not seen: {error}" for name, error in failures.items())
     return Answer(rows, context.clock(), note or None)
 
 
-def _build_row(name: str, state: ProcessState, starts: int | None) -> dict[str, Any]:
+def _build_row(name: str, state: ProcessState, starts: int | None, error: str | None) -> dict[str, Any]:
     row = {
         "name": name,
         "running": state.running,
@@ -79,6 +84,7 @@ def _build_row(name: str, state: ProcessState, starts: int | None) -> dict[str, 
         "started_at": format_time(state.started_at) if state.started_at else None,
         "starts_recent": starts,
         "exit_code": state.exit_code,
+        "error": error,
     }
     return {key: value for key, value in row.items() if value is not None}
 
@@ -210,12 +216,13 @@ def _read_pid_file(identifier: str, context: SourceContext) -> ProcessState:
         raise ExternalError(f"the pid file cannot be read: {error.strerror}", reason=UNREADABLE) from None
     if pid is None or pid <= 0:
         raise ExternalError("the pid file holds no process id", reason=UNREADABLE)
-    for process in _iter_processes(context):
+    processes = list(_iter_processes(context))
+    for process in processes:
         if process.pid == pid:
             # A process that began after the file was written is another one with the same number.
             is_other = process.started_at is not None and process.started_at > written + _PID_FILE_SLACK
             return ProcessState(running=False) if is_other else process.state
-    return ProcessState(running=False)
+    return _build_absent(processes)
 
 
 def _read_command(identifier: str, context: SourceContext) -> ProcessState:
@@ -225,7 +232,8 @@ def _read_command(identifier: str, context: SourceContext) -> ProcessState:
     launcher that is not known.
     """
     own = {os.getpid(), os.getppid()}
-    processes = [process for process in _iter_processes(context) if process.pid not in own]
+    listed = list(_iter_processes(context))
+    processes = [process for process in listed if process.pid not in own]
     for process in processes:
         if any(_is_named(word, identifier) for word in process.list_programs()):
             return process.state
@@ -236,6 +244,13 @@ def _read_command(identifier: str, context: SourceContext) -> ProcessState:
                 f"no process is known to run it; {program} (pid {process.pid}) has it among its arguments",
                 reason=MISSING,
             )
+    return _build_absent(listed)
+
+
+def _build_absent(processes: Iterable[_ListedProcess]) -> ProcessState:
+    """Return the state of what is not listed; raises ExternalError where the list is not of all processes."""
+    if not {_FIRST_PID, os.getpid()} <= {process.pid for process in processes}:
+        raise ExternalError("ps does not list every process (hidepid, or cut output)", reason=UNREADABLE)
     return ProcessState(running=False)
 
 

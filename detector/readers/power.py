@@ -15,6 +15,7 @@ from detector.domain.section_reading import Reading
 from detector.domain.shape import ANY, TIME_KEYS, Key, Need, Shape
 
 SECTIONS = ("power",)
+_SUPPLIES = ("OL", "OB", "FSD")  # upsd(8): on line, on battery, forced shutdown
 _SHAPE = Shape(
     {
         **TIME_KEYS,
@@ -41,8 +42,10 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     reading.is_export = True
     status = reading.read_value("text", "power.status", raw.get("status"))
     words = [reading.read_value(UPS_STATUS, "power.status", word) for word in (status or "").split()]
-    if any(words):
+    if any(word in words for word in _SUPPLIES):
         reading.values["power_status"] = tuple(filter(None, words))
+    elif status and all(words):
+        reading.add_fault("power.status", f"says neither OL nor OB ({' '.join(words)})")
     for key in ("battery_charge", "battery_runtime_sec"):
         value = reading.read_value("number", f"power.{key}", raw.get(key))
         if value is not None and value < 0:

@@ -1,8 +1,8 @@
 """The `processes` section: local processes as their supervisor lists them.
 
 Shape: `[{"name", "running", "pid", "started_at", "starts_recent", "exit_code"}]`, DESIGN §3, and `error`, why
-a process could not be seen. One that is not listed was not seen; it is not down. One that is listed and does
-not say whether it runs is a fault.
+a process could not be seen, or its starts not counted. One that is not listed was not seen; it is not down.
+One that is listed and does not say whether it runs is a fault.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def read(raw: list[Any], reading: Reading, context: ReadContext) -> None:
     named = tuple(row for row in rows or () if row.is_named)
     if rows is not None and len(named) < len(rows):
         reading.add_fault("processes.name", "names no process")
-    unseen = [
-        item for item in raw if isinstance(item, dict) and item.get("name") and item.get("running") is None
-    ]
-    if unseen:
-        reading.add_fault(
-            "processes.running", f"is not known of {format_list(map(_describe_unseen, unseen))}"
-        )
+    items = [item for item in raw if isinstance(item, dict) and item.get("name")]
+    unseen = [item for item in items if item.get("running") is None]
+    uncounted = [item for item in items if item not in unseen and item.get("error")]
+    for column, unknown in (("running", unseen), ("starts_recent", uncounted)):
+        if unknown:
+            names = format_list(map(_describe_unseen, unknown))
+            reading.add_fault(f"processes.{column}", f"is not known of {names}")
     listed = [str(row.name) for row in named]
     missing = [name for name in context.expected_processes if name not in listed]
     if rows is not None and missing:

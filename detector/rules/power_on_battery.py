@@ -12,14 +12,13 @@ from detector.domain.rule import (
     Lasts,
     Limits,
     RuleResults,
-    Undecided,
     rule,
 )
 from detector.formats.numbers import format_count
 from detector.formats.times import format_duration
 from detector.settings import UPS_RUNTIME_SEC
 
-_MAINS, _BATTERY = ("OL",), ("OB", "FSD")  # upsd(8): on line, on battery, forced shutdown
+_BATTERY = ("OB", "FSD")  # upsd(8): on battery, forced shutdown
 _URGENT = ("LB", "FSD")
 
 
@@ -43,8 +42,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """The UPS runs on its battery."""
     status = known(facts.power_status)
     if not any(state in status for state in _BATTERY):
-        if not any(state in status for state in _MAINS):
-            yield Undecided(f"the UPS says neither OL nor OB ({' '.join(status) or 'nothing'})")
         return
     left = facts.battery_runtime_sec
     is_low = any(state in status for state in _URGENT) or (

@@ -112,6 +112,7 @@ def test_what_is_no_table_proves_nothing():
     assert parse_kernel_tables(["<html>"], 4002) is None
     assert parse_ss("ss: command failed", 4002) is None
     assert parse_netstat("", 4002) is None
+    assert parse_netstat(NETSTAT_LINUX.partition("4002")[2], 4002) is None
 
 
 def test_lsof_without_a_listener_proves_nothing_but_for_root():

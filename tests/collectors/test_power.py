@@ -85,6 +85,12 @@ def test_an_error_of_upsd_is_not_seen_and_never_mains(error, reason):
     assert failure.value.reason == reason
 
 
+@pytest.mark.parametrize("status", ['VAR ups ups.status ""\n', 'VAR ups ups.status " "\n', ""])
+def test_a_ups_that_names_no_status_is_not_seen(status):
+    with pytest.raises(ExternalError, match="upsd names no"):
+        parse_ups_variables(f'{status}VAR ups battery.charge "42"\n')
+
+
 @contextmanager
 def serving_ups(reply: bytes) -> Iterator[tuple[int, list[bytes]]]:
     """Answer one client line by line with the reply; yield the port and what was asked."""

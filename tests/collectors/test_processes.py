@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from detector.clients.collector_state import open_observations
 from detector.clients.process import ProcessResult
 from detector.collectors.collector import SourceContext
 from detector.collectors.processes import (
@@ -191,7 +192,8 @@ def test_a_job_of_the_system_is_found_too_and_an_unknown_one_is_not_seen():
         read_process("launchd", "com.example.bot", context({"print": absent}))
 
 
-PS = """    1  1-02:03:04 /sbin/init
+PS = f"""    1  1-02:03:04 /sbin/init
+{os.getpid():5}       00:01 python3 -m pytest
   812    02:03:04 /usr/bin/java -cp jts.jar ibgateway.GWClient
   900       05:06 python3 -m robo_trader.runner_async --token hunter2
   901       00:01 /opt/bots/trader
@@ -204,7 +206,7 @@ def test_the_process_list_gives_each_start():
         for process in parse_process_list(PS, NOW)
         if process.started_at
     }
-    assert ages == {1: 93784, 812: 7384, 900: 306, 901: 1}
+    assert ages == {1: 93784, os.getpid(): 1, 812: 7384, 900: 306, 901: 1}
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,28 @@ def test_a_process_that_only_has_the_name_among_its_arguments_shows_neither_runn
         read_process("command", "bot.py", context({"ps": f"  77  01:00 {line}\n"}))
     both = context({"ps": f"  77  01:00 {line}\n  78  01:00 python3 bot.py\n"})
     assert read_process("command", "bot.py", both).pid == 78
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(PS.partition("\n")[0], id="the end is cut off"),
+        pytest.param(PS[PS.index("  812") :], id="the beginning is cut off"),
+        pytest.param(PS.replace("    1 ", "    2 "), id="the processes of this user alone"),
+        pytest.param("Usage: ps [OPTIONS]", id="no list"),
+    ],
+)
+def test_a_list_that_is_not_whole_shows_who_runs_and_not_who_is_down(text, tmp_path):
+    path = tmp_path / "bot.pid"
+    path.write_text("4194304")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    for place in (("command", "no_such_bot"), ("pidfile", str(path))):
+        with pytest.raises(ExternalError, match="ps does not list every process"):
+            read_process(*place, context({"ps": text}))
+        assert read_process(*place, context({"ps": PS})).running is False
+    if "trader" in text:
+        assert read_process("command", "trader", context({"ps": text})).running is True
 
 
 @pytest.mark.parametrize("supervisor", ["systemd", "launchd", "command"])
@@ -355,6 +379,30 @@ def test_without_a_count_another_process_id_is_a_start(tmp_path):
         run = replace(run, settings=settings_of({"PROCESSES": "bot=command:bot"}))
         seen.append(_read_processes(run).section[0].get("starts_recent"))
     assert seen == [None, 0, 1, 2, 2]
+
+
+def test_a_list_longer_than_a_mebibyte_is_read_whole(tmp_path):
+    tool = tmp_path / "ps"
+    rest = f"{os.getpid()} 00:01 python3\n%s" % "".join(
+        f"{9_000_000 + i} 00:01 /x {'y' * 300}\n" for i in range(5000)
+    )
+    (tmp_path / "list").write_text(f"1 00:01 init\n7 00:01 /opt/bot\n{rest}")
+    tool.write_text(f"#!/bin/sh\ncat {tmp_path}/list\n")
+    tool.chmod(0o755)
+    row = collected("bot=command:bot", tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")["processes"][0]
+    assert (row["running"], row["pid"]) == (True, 7)
+
+
+def test_starts_that_cannot_be_counted_are_reported_and_one_that_another_run_counts_is_not(tmp_path):
+    def read_row(home) -> dict[str, str]:
+        run = context({"systemctl": RUNS}, HOME=str(home))
+        run = replace(run, settings=settings_of({"PROCESSES": "bot=systemd:bot.service"}))
+        return _read_processes(run).section[0]
+
+    assert read_row("relative")["error"].startswith("its state cannot be kept")
+    assert "error" not in read_row(tmp_path)
+    with open_observations({"HOME": str(tmp_path)}, "process-starts"):
+        assert "error" not in read_row(tmp_path)
 
 
 def test_a_state_that_cannot_be_read_or_kept_costs_only_the_count(tmp_path):

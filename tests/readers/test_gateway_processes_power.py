@@ -26,10 +26,16 @@ LISTENS = {"port": 4002, "listening": True, "handshake": "not_tried", "close_wai
         ({"processes": [{"name": "gateway", "running": "no"}]}, "processes.running"),
         ({"processes": [{"name": "gateway", "running": True, "exit_code": "x"}]}, "processes.exit_code"),
         ({"power": {"status": 3}}, "power.status"),
+        ({"power": {"status": "OFF"}}, "power.status"),
+        ({"power": {"status": "CAL ALARM"}}, "power.status"),
         ({"power": {"status": "OL", "battery_charge": -1}}, "power.battery_charge"),
         ({"power": {"status": "OL", "battery_runtime_sec": "soon"}}, "power.battery_runtime_sec"),
         ({"processes": [{"name": "gateway"}]}, "processes.running"),
         ({"processes": [{"name": "gateway", "running": None, "pid": 7}]}, "processes.running"),
+        (
+            {"processes": [{"name": "gateway", "running": True, "error": "no state"}]},
+            "processes.starts_recent",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_not_seen_and_told(section, fault):
@@ -47,7 +53,6 @@ def test_what_cannot_be_read_is_not_seen_and_told(section, fault):
         {"power": {}},
         {"power": {"status": "OL CHRG", "battery_charge": "100", "battery_runtime_sec": "3600"}},
         {"power": {"status": "ol"}},
-        {"power": {"status": "OFF"}},
         {"power": {"status": ""}},
     ],
 )

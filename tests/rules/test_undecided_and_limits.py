@@ -186,7 +186,6 @@ UNREAD = "a row of the positions could not be read"
             "the status of order 1001 was not seen",
             id="an order without a status",
         ),
-        pytest.param("power_on_battery", {"power": {"status": "CAL"}}, "neither OL nor OB (CAL)", id="another word of the UPS"),
     ],
 )  # fmt: skip
 def test_a_rule_is_undecided_where_it_cannot_see(rule, patch, why):
