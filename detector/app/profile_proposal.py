@@ -36,6 +36,9 @@ class Leaf(Struct, frozen=True):
         return self.path.rpartition(".")[2].strip('"')
 
 
+_HOW_TO_MAP = ' Each that is a fact: FACT = "PATH" under [status]; docs/snapshot.md lists the facts.'
+
+
 def render_proposal(payload: Mapping[str, Any], source: str, now: datetime) -> Iterator[str]:
     """Yield the lines of a profile in TOML: each fact with the leaf that it may be, then all other leaves."""
     leaves = list(_iter_leaves(payload, "", ""))
@@ -53,7 +56,7 @@ def render_proposal(payload: Mapping[str, Any], source: str, now: datetime) -> I
     for fact, rows in tables:
         yield from _render_rows(fact, rows)
     rest = [leaf for leaf in leaves if leaf not in chosen.values()]
-    yield from ("", f"# Not mapped: {len(rest)}.")
+    yield from ("", f"# Not mapped: {len(rest)}.{_HOW_TO_MAP if rest else ''}")
     yield from (
         f"# {leaf.path} = {_format_value(leaf.value)}{_render_hint(leaf, chosen, now)}" for leaf in rest
     )

@@ -16,11 +16,11 @@ from detector.app.input_documents import gather_document_facts
 from detector.app.job import Job, PipelinePlan
 from detector.channels.channel import Channel, ChannelEnvironment, ChannelOption
 from detector.channels.channel import list_unused_options as list_unused_channel_options
-from detector.collectors.collector import SourceOption, list_unused_source_options
+from detector.collectors.collector import ConfiguredSource, SourceOption, list_unused_source_options
 from detector.collectors.run_sources import SourceResult
 from detector.commands import env_file_option
 from detector.domain.facts import Facts
-from detector.formats.errors import DNS, REASONS, REFUSED, UNREACHABLE, ExternalError
+from detector.formats.errors import DNS, NO_FACTS, REASONS, REFUSED, STALE, UNREACHABLE, ExternalError
 from detector.formats.redaction import redact
 from detector.render.reading import explain_ignored, render_section_values
 from detector.settings import (
@@ -69,7 +69,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     document = redact(
         {
             "sources": [
-                {**_describe_source(outcome, settings), **_describe_reading(outcome.source.name, facts)}
+                {**_describe_source(outcome, settings), **_describe_reading(outcome.source, facts)}
                 for outcome in result.collected
             ],
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
@@ -89,11 +89,17 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     return output_code or (ExitCode.FINDING if failed else 0)
 
 
-def _describe_reading(name: str, facts: Facts) -> dict[str, str]:
+def _describe_reading(source: ConfiguredSource, facts: Facts) -> dict[str, str]:
     """Return what `detect` would make of the section; what it would ignore is not ok."""
+    name = source.name
     readings = dict(render_section_values(facts))
-    state = {"state": "ignored"} if explain_ignored(name, facts) else {}
-    return {**state, "reading": readings[name]} if name in readings else state
+    reading = {"reading": readings[name]} if name in readings else {}
+    if not explain_ignored(name, facts):
+        return reading
+    if name in facts.mismatched:
+        return {"state": "ignored", **reading}
+    reason = STALE if name in facts.stale else NO_FACTS
+    return {"state": "ignored", **reading, "advice": REASONS[reason].format(source.setting.name)}
 
 
 def _describe_source(outcome: SourceResult, settings: Settings) -> dict[str, Any]:
@@ -160,7 +166,7 @@ def _render_channel_lines(document: dict[str, Any]) -> Iterator[str]:
     for entry in document["channels_not_configured"]:
         yield f"  {entry['set']}: {entry['adds']}"
         if entry["with"]:
-            yield f"  together with {', '.join(entry['with'])}"
+            yield f"  {'':<{_COLUMN}}together with {', '.join(entry['with'])}"
 
 
 def _render_lines(document: dict[str, Any]) -> Iterator[str]:

@@ -46,7 +46,7 @@ def _describe_fact(name: str, facts: Facts) -> str:
         return f"{name} {format_count(len(value), 'row')}"
     if isinstance(value, bool):
         return f"{name} {str(value).lower()}"
-    return f"{name} {value}" if isinstance(value, int | float | str) else name
+    return f"{name} {value or repr(value)}" if isinstance(value, int | float | str) else name
 
 
 def _join_rows(rows: Iterable[Position]) -> str:
@@ -59,13 +59,14 @@ def _format_held(quantity: Decimal | None) -> str:
 
 
 def explain_ignored(section: str, facts: Facts) -> str | None:
-    """Return why nothing of a section counts: it is of another runtime, or too old; None where it counts."""
+    """Return why nothing of a section counts, such as that it is too old; None where it counts."""
     if section in facts.mismatched:
         return f"it names {facts.mismatched[section]}"
     if section in facts.stale:
         state = "unchanged" if section in facts.unchanged else "old"
         return f"{format_duration(facts.stale[section])} {state}"
-    return None
+    is_unknown = any(fault.path == section for fault in facts.invalid)
+    return "nothing in it is recognised" if is_unknown else None
 
 
 def _iter_parts(account: SectionSummary, facts: Facts, values: str) -> Iterator[str]:

@@ -63,6 +63,21 @@ def test_what_detect_would_ignore_is_not_ok():
     assert "  status_v3     IGNORED " in text
 
 
+def test_a_payload_of_which_nothing_is_recognised_is_not_ok_and_it_names_the_profile():
+    with serving(says({"loop": {"tick": 1}, "book": []})) as server:
+        document, code, text = doctor(AEGIS_PT_SECTIONS=f"bot_status={server.url}/status")
+    (found,) = document["sources"]
+    assert (found["state"], code) == ("ignored", 1)
+    assert found["reading"].startswith("ignored: nothing in it is recognised; 0 facts;")
+    assert "AEGIS_PT_SECTIONS right, and does AEGIS_PT_PROFILE know this payload?" in text
+
+
+def test_an_empty_text_is_shown_as_such():
+    with serving(says({**STATUS, "connection_error": ""})) as server:
+        _, _, text = doctor(AEGIS_PT_STATUS_URL=f"{server.url}/status")
+    assert "connection_error ''" in text
+
+
 def test_what_does_not_work_is_named_with_its_setting():
     document, code, text = doctor(AEGIS_PT_STATUS_URL=f"http://127.0.0.1:{closed_port()}/")
     (found,) = document["sources"]
