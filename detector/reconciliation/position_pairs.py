@@ -205,11 +205,12 @@ def list_titles(lots: Iterable[Lot]) -> tuple[str, ...]:
 
 
 def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
-    """Return the instrument with its missing parts from the other."""
+    """Return the instrument with its missing parts from the other; a day of expiry is more than its month."""
     parts = {part: getattr(base, part) or getattr(extra, part) for part in INSTRUMENT_COLUMNS}
     if extra.sec_type is not None and not is_known_type(base.sec_type):
         parts["sec_type"] = extra.sec_type
-    if extra.expiry is not None and not is_known_expiry(base.expiry):
+    is_finer = is_known_expiry(extra.expiry) and len(extra.expiry or "") > len(base.expiry or "")
+    if extra.expiry is not None and (is_finer or not is_known_expiry(base.expiry)):
         parts["expiry"] = extra.expiry
     return Instrument(**parts)
 

@@ -88,6 +88,15 @@ def decide(rows: list[dict[str, Any]], instrument: Instrument, quantity: float, 
         pytest.param(
             future("CL", "CL", "CLN6", "20260622", "1000"), month("CL"), CANNOT_TELL, id="June or July"
         ),
+        pytest.param(
+            future("ES", "ES", "ESM6", "20260601", "50"), month("ES"), REFUSE, id="ended in its month"
+        ),
+        pytest.param(
+            future("ES", "ES", "ESM6", "20260601", "50"),
+            Instrument(local_symbol="ESM6"),
+            REFUSE,
+            id="ended, by its local symbol",
+        ),
         pytest.param(ADJUSTED | {"multiplier": "10"}, OF_CALL, CANNOT_TELL, id="an adjusted option"),
         pytest.param(ADJUSTED, OF_CALL, ALLOW, id="an option without its class"),
     ],
