@@ -70,8 +70,9 @@ def _get_bounds(row: Instrument) -> tuple[timedelta, timedelta]:
     if row.is_option:
         if names & _SETTLED_AT_CLOSE:
             return _CLOSE, _CLOSE
-        is_morning = bool(names & _SETTLED_AT_OPEN)
-        return (_CLOSE_BEFORE, _LATE_CLOSE) if is_morning else (_CLOSE, _LATE_CLOSE)
+        is_own_day = row.expiry is not None and row.expiry < max(_list_days(row), default="")
+        is_day_after = bool(names & _SETTLED_AT_OPEN) and not is_own_day  # else its symbol has the day after
+        return (_CLOSE_BEFORE if is_day_after else _CLOSE), _LATE_CLOSE
     if row.sec_type == FUTURE and names & _EQUITY_INDEX_FUTURES:
         return _INDEX_OPEN, _INDEX_OPEN
     return _MIDNIGHT, _NEXT_DAY

@@ -131,6 +131,20 @@ def test_a_child_waits_only_for_an_entry_that_brings_what_it_takes(parent, decis
     assert decide([hold(5, CALL)], OF_CALL, 5, open_orders=[parent, child]) == decision
 
 
+@pytest.mark.parametrize(
+    ("day", "local_day", "decision"),
+    [
+        pytest.param("20260602", "260603", ALLOW, id="it trades today, and is settled tomorrow"),
+        pytest.param("20260602", "260602", CANNOT_TELL, id="it is settled today, and traded until yesterday"),
+        pytest.param("20260603", "260602", CANNOT_TELL, id="its day is written a day late"),
+    ],
+)
+def test_an_option_that_is_settled_in_the_morning_trades_until_the_day_before(day, local_day, decision):
+    local = f"SPX   {local_day}C00727000"
+    row = CALL | {"symbol": "SPX", "trading_class": "SPX", "expiry": day, "local_symbol": local}
+    assert decide([hold(2, row)], Instrument(con_id="801"), 2) == decision
+
+
 def test_one_group_name_of_two_clients_may_be_two_groups():
     pair = [work("SELL", 5, 5, oca_group="a"), work("SELL", 5, 6, oca_group="a")]
     assert decide([hold(10, CALL)], OF_CALL, 5, open_orders=pair) == ALLOW
