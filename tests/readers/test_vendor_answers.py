@@ -114,6 +114,24 @@ def test_a_position_that_only_the_runtime_holds_is_a_phantom(vendor):
     assert "phantom" in str(event.observed)
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        pytest.param([PORTAL_POSITION | {"pageSize": 1}], id="one full page"),
+        pytest.param({"data": [PORTAL_POSITION], "page": 0, "pageSize": 1}, id="the page of an answer"),
+        pytest.param({"positions": [PORTAL_POSITION], "count": 2}, id="an answer that counts more"),
+    ],
+)
+def test_a_list_that_may_go_on_does_not_prove_that_the_rest_is_flat(listed):
+    given = document({"positions": listed}, 39)
+    given["stores"]["position_state"].append({**OPTION, "trade_id": 163, "strike": 728, "quantity": 5})
+    assert {event.type for event in evaluated(given).events} == {"reading_invalid"}
+    words = ("--symbol", "SPY", "--expiry", "2026-06-19", "--strike", "728", "--right", "C")
+    ran = answer("can-close", *words, "--quantity", "5", "--json", stdin=given)
+    assert ran.document["verdict"] == "cannot_tell", ran.document
+    assert answer("plan", stdin=given).code == 3
+
+
 @pytest.mark.parametrize("vendor", [name for name in POSITIONS if name != "ibapi's callback as an array"])
 def test_a_field_by_a_name_that_is_nearly_its_own_is_reported(vendor):
     written = json.dumps(POSITIONS[vendor])

@@ -70,7 +70,22 @@ def normalize_list(raw: Any, shape: RowShape) -> NormalizedList:
     if entries is not None:
         rows = [_normalize_row(entry, shape, normalized) for entry in entries]
         normalized.rows = normalize_numbers(rows, has_points=shape.has_points)
+        answer = raw if isinstance(raw, dict) else {}
+        normalized.problems += [("", problem) for problem in _iter_signs_of_more(answer, rows)]
     return normalized
+
+
+def _iter_signs_of_more(answer: Row, rows: Sequence[Any]) -> Iterator[str]:
+    """Yield why the broker may have more rows: it counts more, or these are one full page of its answer."""
+    plain, first = (
+        {normalize_name(key): value for key, value in part.items()} if isinstance(part, dict) else {}
+        for part in (_strip_envelope(answer), next(iter(rows), None))
+    )
+    if str(len(rows)) in (str(part.get("pagesize")) for part in (plain, first)):
+        yield f"is one full page of {format_count(len(rows), 'row')}, and the next page is not in it"
+    count = plain.get("count")
+    if isinstance(count, int) and count > len(rows):
+        yield f"has {len(rows)} of {format_count(count, 'row')}"
 
 
 def _list_entries(raw: Any, shape: RowShape, normalized: NormalizedList) -> Sequence[Any] | None:
