@@ -180,7 +180,7 @@ def parse_perpetual(symbol: str) -> str | None:
 
 def normalize_currency(text: str | None) -> str | None:
     """Return a currency in capitals; a listing in pence or cents is of its currency."""
-    label = normalize_symbol(text)
+    label = normalize_symbol((text or "").upper())
     return _MINOR_UNITS.get(label or "", label)
 
 

@@ -57,8 +57,9 @@ def spell_foreign_share(symbol: str, currency: str, venue: str, country: str, re
     """A share of another exchange."""
     texts = [symbol, f"{symbol}.{reuters}", f"{symbol} {country} Equity", f"{symbol} {country}", f"{venue}:{symbol}",
              f"{symbol}.{venue}"]  # fmt: skip
-    return [*({"symbol": text} for text in texts), {"symbol": symbol, "sec_type": "STK", "currency": currency},
-            {"symbol": f"{symbol}.{reuters}", "sec_type": "STK"}]  # fmt: skip
+    units = [currency, "GBp", "GBX"] if currency == "GBP" else [currency]
+    return [*({"symbol": text} for text in texts), {"symbol": f"{symbol}.{reuters}", "sec_type": "STK"},
+            *({"symbol": symbol, "sec_type": "STK", "currency": unit} for unit in units)]  # fmt: skip
 
 
 def spell_option(root: str, day: date, strike: float, right: str) -> Spellings:
