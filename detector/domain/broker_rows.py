@@ -37,11 +37,6 @@ class BrokerPosition(Instrument, frozen=True):
     realized_pnl: float | None = build_column("number")
     model: str | None = build_column("id", doc="the model portfolio of an advisor that holds it")
 
-    @property
-    def is_named(self) -> bool:
-        """Whether the row says which instrument it is."""
-        return bool(self.symbol or self.con_id)
-
     def is_in_account(self, account: str | None) -> bool:
         """Whether it may be held in that account, as far as both are known."""
         return account is None or self.account in (None, account)

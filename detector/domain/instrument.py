@@ -93,6 +93,11 @@ class Instrument(Struct, frozen=True):
         return get_instrument_name(self)
 
     @property
+    def is_named(self) -> bool:
+        """Whether the row says which instrument it is."""
+        return bool(self.symbol or self.local_symbol or self.con_id)
+
+    @property
     def is_vague(self) -> bool:
         """Whether a part of its name is missing or unknown, so that it may be one of several instruments."""
         named = normalize(self)

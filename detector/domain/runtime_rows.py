@@ -148,11 +148,6 @@ class Position(Instrument, frozen=True):
     position_id: str | None = build_column("id")
 
     @property
-    def is_named(self) -> bool:
-        """Whether the row says which instrument it is."""
-        return bool(self.symbol or self.con_id)
-
-    @property
     def signed_quantity(self) -> Decimal | None:
         """Return the quantity with its sign, or None where it is unknown."""
         return apply_sign(self.quantity, self.side)

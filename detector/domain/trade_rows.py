@@ -120,11 +120,6 @@ class StoredPosition(Instrument, frozen=True):
     at: datetime | None = build_column("day or time", doc="when it was read, in a history")
 
     @property
-    def is_named(self) -> bool:
-        """Whether the row says which instrument it is."""
-        return bool(self.symbol or self.con_id)
-
-    @property
     def is_effectively_open(self) -> bool | None:
         """Return whether it is open: by its flag, status, close or quantity; None where none decides."""
         if self.is_open is not None:

@@ -23,7 +23,16 @@ from detector.formats.errors import InputError
 from detector.formats.times import NEVER
 
 SECTIONS = ("status_v3", "bot_status")
-_NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "trade_id", "signal_id", "position_id")
+_NAMED_BY = (
+    "symbol",
+    "local_symbol",
+    "con_id",
+    "order_id",
+    "perm_id",
+    "trade_id",
+    "signal_id",
+    "position_id",
+)
 _INSTRUMENT = Need(("symbol", "con_id", "local_symbol"), "text")
 _NEEDS = {"open_positions": (_INSTRUMENT,), "orders": (_INSTRUMENT,)}
 

@@ -41,7 +41,7 @@ from detector.formats.times import NEVER
 
 SECTIONS = ("stores",)
 _LISTS = ((POSITION_STATE, StoredPosition, "store_positions"), (TRADES, Trade, "store_trades"))
-_NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "con_id")
+_NAMED_BY = ("trade_id", "signal_id", "position_id", "symbol", "local_symbol", "con_id")
 # Of an order or a fill the state is not that of the position.
 _ONLY_MAPPED = {FILLS: (*STATE_COLUMNS, "at"), HISTORY: ()}
 _NAMES, _IDS = tuple(get_columns(Instrument)), ("signal_id", "position_id")

@@ -71,6 +71,24 @@ POSITIONS: dict[str, dict[str, Any]] = {
     "ibapi's callback": {"positions": [IBAPI_POSITION]},
     "ibapi's callback as an array": {"positions": [list(IBAPI_POSITION.values())]},
     **{f"as people write: {way}": {"positions": listed} for way, listed in WRITTEN.items()},
+    "an advisor's callback": {
+        "positions": [{"accountOrGroup": "DU1234567", **IBAPI_POSITION, "account": None}]
+    },
+    "a local symbol alone": {
+        "positions": [{"account": "DU1234567", "localSymbol": "SPY   260619C00727000", "position": 39}]
+    },
+    "an option's type": {
+        "positions": [
+            {
+                "symbol": "SPY",
+                "expirationDate": "2026-06-19",
+                "strike": 727,
+                "optionType": "call",
+                "position": 39,
+                "account": "DU1234567",
+            }
+        ]
+    },
     "by symbol": {"positions": {"SPY   260619C00727000": {"position": 39, "acctNumber": "DU1234567"}}},
     "by account": {"positions": {"DU1234567": [{**IBAPI_POSITION, "account": None}]}},
     **{
@@ -103,6 +121,15 @@ def document(lists: dict[str, Any], quantity: float) -> dict[str, Any]:
 @pytest.mark.parametrize("vendor", POSITIONS)
 def test_a_difference_is_reported_and_agreement_is_silent(vendor, quantity, events):
     assert named(evaluated(document(POSITIONS[vendor], quantity))) == events
+
+
+@pytest.mark.parametrize(("quantity", "events"), [(39, []), (40, DRIFT)], ids=["agreement", "quantity"])
+@pytest.mark.parametrize("side", ["status_v3", "stores"])
+def test_a_row_of_the_runtime_may_have_nothing_but_its_local_symbol(side, quantity, events):
+    row = {"local_symbol": "SPY   260619C00727000", "quantity": quantity}
+    own = {"status_v3": {"open_positions": [row]}, "stores": {"as_of": AT, "position_state": [row]}}
+    given = document(POSITIONS["ibapi's callback"], 39) | {"stores": {"as_of": AT}, side: own[side]}
+    assert named(evaluated(given)) == events
 
 
 @pytest.mark.parametrize("vendor", POSITIONS)

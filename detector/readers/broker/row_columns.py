@@ -27,10 +27,10 @@ _INSTRUMENT = {
     "expiry": ("expiry", "lasttradedateorcontractmonth", "lasttradedate", "expiration", "expirationdate",
                "contractmonth"),
     "strike": ("strike", "strikeprice"),
-    "right": ("right", "putcall", "putorcall"),
+    "right": ("right", "putcall", "putorcall", "optiontype"),
     "multiplier": ("multiplier",),
     "account": ("account", "accountid", "acctid", "acct", "acctnumber", "acctcode", "accountcode",
-                "accountnumber", "accountname", "clientaccountid"),
+                "accountnumber", "accountname", "clientaccountid", "accountorgroup"),
     "currency": ("currency", "currencyprimary"),
     "trading_class": ("tradingclass",),
 }  # fmt: skip
@@ -87,7 +87,7 @@ _ACCOUNT_VALUE = {
     "currency": ("currency",),
 }
 _INSTRUMENT_NEED = Need(("symbol", "con_id", "local_symbol", "leg_con_ids"), "text")
-_NAMED_BY = ("symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
+_NAMED_BY = ("symbol", "local_symbol", "con_id", "order_id", "perm_id", "exec_id", "leg_con_ids")
 COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     POSITION: _POSITION,
     ORDER: _ORDER,
