@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
 
 from detector.domain.report import Report
+from detector.formats.numbers import format_first
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
 from detector.render.lines import format_decision, format_in_zones
@@ -17,6 +18,7 @@ CLEAR = "\x1b[H\x1b[2J"
 _LOUD, _CALM, _PLAIN = "\x1b[1;7m", "\x1b[34m", "\x1b[0m"
 _LABELS = {"firing": "FIRING", "not seen": "NOT SEEN", "ok": "ok"}
 _WIDTH = 10
+_MOST_NAMES = 3
 _CRITICAL_RANK, _LOUD_RANK, _WARNING_RANK, _CALM_RANK = range(4)
 _FRAME_LINES = 5  # the two at the top, the count at the end, the cursor's, and one that may wrap
 _HARDENING = """\
@@ -112,8 +114,9 @@ def _format_row(row: _Row, colour: bool) -> str:
 
 
 def format_tick(report: Report, zones: tuple[str, ...]) -> str:
-    """Return one tick as a line."""
-    return to_one_line(format_decision(report, zones))
+    """Return one tick as a line: the decision, and the signatures of the worst events."""
+    names = format_first([event.signature for event in report.events], _MOST_NAMES)
+    return to_one_line(format_decision(report, zones) + (f"; {names}" if names else ""))
 
 
 def render_unit(kind: Literal["systemd", "launchd"], arguments: Sequence[str], state: str) -> str:

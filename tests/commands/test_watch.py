@@ -307,6 +307,12 @@ def test_a_pipe_gets_a_line_a_tick(tmp_path):
     assert re.fullmatch(r"NOTHING WAS CHECKED: .*; 0 events; .*\n", ran.out.decode())
 
 
+def test_the_line_of_a_tick_names_what_is_wrong(tmp_path):
+    environ = {"AEGIS_PT_SECTIONS": f"logs={tmp_path}/none"}
+    ran = answer("watch", "--state", str(tmp_path), "--ticks", "1", environ=environ)
+    assert ran.out.decode().endswith("JST; source_unavailable:aegis-pt-core:logs\n")
+
+
 @pytest.fixture
 def ticks_of(tmp_path, monkeypatch):
     """Run a watch whose ticks do what is handed over, and return what it printed."""
