@@ -18,9 +18,9 @@ from detector.collectors.collector import Answer, ConfiguredSource, SourceContex
 from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
-from detector.formats.strict_json import parse_value
+from detector.formats.strict_json import parse_value, redact_excerpt
 from detector.formats.times import compute_seconds, parse_rfc3339
-from detector.settings import SECTIONS_FROM, Settings
+from detector.settings import RUNTIME, SECTIONS_FROM, Settings
 
 OPTIONS = tuple(
     SourceOption(name, (SECTIONS_FROM,), meaning)
@@ -70,7 +70,7 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
     # A list of lines in which nothing is written reaches to the moment of its reading.
     is_quiet_log = name == "logs" and isinstance(value, list)
     return _build_answer(
-        name, value, None if is_quiet_log else datetime.fromtimestamp(file_stat.st_mtime, UTC)
+        name, value, None if is_quiet_log else datetime.fromtimestamp(file_stat.st_mtime, UTC), context
     )
 
 
@@ -97,7 +97,7 @@ def _split_lines(data: bytes, *, is_cut: bool) -> list[str]:
 def _read_url(name: str, location: str, context: SourceContext) -> Answer:
     page = context.get_page(location)
     value = _parse(name, page.body, page.headers.get("content-type", ""))
-    return _build_answer(name, value, find_page_time(page, context.clock()))
+    return _build_answer(name, value, find_page_time(page, context.clock()), context)
 
 
 def _parse(name: str, data: bytes, content_type: str = "") -> Any:
@@ -110,15 +110,27 @@ def _parse(name: str, data: bytes, content_type: str = "") -> Any:
     return {"executions": rows, **({"as_of": generated_at.isoformat()} if generated_at else {})}
 
 
-def _build_answer(name: str, value: Any, as_of: datetime | None) -> Answer:
+def _build_answer(name: str, value: Any, as_of: datetime | None, context: SourceContext) -> Answer:
     """Return the section, or that of a snapshot, with the time of its file or page."""
     if _is_snapshot(value):
+        _check_runtime(value.get("runtime"), context.settings)
         return _extract_section(name, value)
     return Answer(check_section(value, name), extract_time(value, _TIME_KEYS) or as_of)
 
 
 def _is_snapshot(value: Any) -> bool:
     return isinstance(value, dict) and {"taken_at", "sources"} <= value.keys() <= set(KEYS)
+
+
+def _check_runtime(name: object, settings: Settings) -> None:
+    """Raise ExternalError where a snapshot is of another runtime than the one that is set.
+
+    The default is never compared: `collect` writes it where nobody named the runtime.
+    """
+    is_set = settings.origins[RUNTIME.name] != "default"
+    if is_set and name not in (None, RUNTIME.default, settings[RUNTIME]):
+        shown = redact_excerpt(str(name))
+        raise ExternalError(f"the snapshot there is of the runtime {shown!r}", reason=MISSING)
 
 
 def _extract_section(name: str, snapshot: dict[str, Any]) -> Answer:

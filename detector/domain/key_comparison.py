@@ -26,6 +26,7 @@ from detector.formats.similar_names import (
 )
 from detector.formats.strict_json import redact_excerpt
 
+_ERROR = "error"
 _MOST_ROWS = 10_000  # as many as the readers read
 _MOST_KEYS = 500  # of one object that are compared with known names
 MOST_NAMES = 10  # of keys that are not understood, by name
@@ -282,6 +283,8 @@ class KeyComparison(Struct):
                 nearest = find_nearest_name(key, shape.reads, FAINTLY_ALIKE)
                 hint = f"; the nearest known key is {nearest}" if nearest else ""
                 self._add_fault(place, f"is no known key{hint}")
+                if key.lower() == _ERROR:  # what is beside it may be a part of the answer
+                    self.partial |= {spec.fact for spec in shape.reads.values() if spec.fact}
             else:
                 self.unknown.add(f"{path}.{key}")
                 if shape.is_payload:
@@ -382,7 +385,7 @@ def _describe_row(shape: Shape, is_known: bool) -> str:
 
 
 def _is_envelope_fault(key: str, value: Any) -> bool:
-    if key.lower() == "error":
+    if key.lower() == _ERROR:
         return bool(value)
     if isinstance(value, dict):
         return any(isinstance(part, dict | list) and part for part in value.values())

@@ -42,8 +42,8 @@ def collected(sections, *words, **more):
     return ran.document
 
 
-def entry(sections, name="broker"):
-    return collected(sections)["sources"][name]
+def entry(sections, name="broker", **more):
+    return collected(sections, **more)["sources"][name]
 
 
 def test_a_file_is_a_section_as_old_as_it_was_written(put):
@@ -176,6 +176,23 @@ def test_what_the_box_does_not_read_is_missing(put, tmp_path):
 def test_a_box_that_stopped_collecting_is_stale(put, tmp_path):
     ran = answer("detect", environ={"AEGIS_PT_SECTIONS": f"broker={box_file(put, tmp_path, 400)}"})
     assert ran.types == ["exposure_unwatched", "source_stale"], "the broker carries the positions"
+
+
+@pytest.mark.parametrize(
+    ("box", "here", "state"),
+    [
+        ("other-bot", "my-bot", "failed"),
+        ("my-bot", "my-bot", "ok"),
+        (None, "my-bot", "ok"),
+        ("other-bot", None, "ok"),
+    ],
+    ids=["another's", "ours", "nobody named it there", "nobody named it here"],
+)
+def test_a_snapshot_of_another_runtime_is_not_ours(box, here, state, put, tmp_path):
+    path = box_file(put, tmp_path, **({"AEGIS_PT_RUNTIME": box} if box else {}))
+    found = entry(f"broker={path}", **({"AEGIS_PT_RUNTIME": here} if here else {}))
+    assert found["state"] == state
+    assert ("is of the runtime 'other-bot'" in found.get("detail", "")) is (state == "failed")
 
 
 @pytest.mark.parametrize("taken_at", ["soon", 7, None, "2026-06-02T15:00:00"])

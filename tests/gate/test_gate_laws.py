@@ -236,6 +236,15 @@ def test_logs_without_a_line_and_without_a_span_prove_nothing(empty):
     assert answer_of(report, "session_conflict") == answer_of(report, "reconcile_proof") == "not proven"
 
 
+@pytest.mark.parametrize("section", ["ecs", "logs", "broker"])
+def test_a_section_that_says_that_its_reading_failed_proves_no_more_than_none(section):
+    told = gate(OPEN, morning_at(patch={section: {"error": "the second page was not read"}}))
+    absent = gate(OPEN, morning_at(patch={section: None}))
+    lost = {line.check for line in absent.lines if line.answer != YES}
+    assert len(lost) > 1
+    assert {line.check for line in told.lines if line.answer == YES} & lost <= {"account"}
+
+
 @pytest.mark.parametrize(
     ("health", "answer"),
     [
