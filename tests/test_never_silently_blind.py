@@ -186,17 +186,24 @@ BY_KEY = {"AAPL": {"ticker": "AAPL", "shares": 100}}
         ),
         pytest.param("trades", [], "recent_trades", id="trades"),
         pytest.param("openOrders", ROWS, "orders", id="orders"),
+        pytest.param("result", {"stuck_exits": 2}, "stuck_exits", id="a wrapper"),
+        pytest.param("broker", {"connected": False}, "broker_connected", id="a name in two parts"),
+        pytest.param("metrics", {"exit": {"stuckExits": 0}}, "stuck_exits", id="two objects deep"),
+        pytest.param("recent", {"trades": []}, "recent_trades", id="a list in an object"),
     ],
 )
-def test_rows_in_another_bots_words_are_told_where_nothing_else_shows_them(key, value, meant):
+def test_a_fact_in_another_bots_words_is_told_where_nothing_else_shows_it(key, value, meant):
     status = {"heartbeat_at": "2026-06-02T14:59:50Z", key: value}
     events = evaluated({"taken_at": FULL["taken_at"], "status_v3": status}).events
     assert [event.subject for event in events] == [f"status_v3.{key}"]
     assert meant in events[0].summary
 
 
-@pytest.mark.parametrize("value", [{"AAPL": 7}, {"risk": {"size": 5}}, [{"name": "SPY"}], ["AAPL"], 3, []])
-def test_an_unknown_list_without_rows_of_ours_is_quiet(value):
+@pytest.mark.parametrize(
+    "value",
+    [{"AAPL": 7, "mode": "x", "connected": True}, {"risk": {"size": 5}}, [{"name": "SPY"}], ["AAPL"], 3, []],
+)
+def test_an_unknown_value_that_shows_nothing_of_ours_is_quiet(value):
     status = {"heartbeat_at": "2026-06-02T14:59:50Z", "book": value}
     assert evaluated({"taken_at": FULL["taken_at"], "status_v3": status}).events == ()
 

@@ -25,6 +25,7 @@ from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
 
+_DEEPEST = 3  # objects in each other, by which a payload may be wrapped
 _MOST_LEFT = 2  # keys that nobody knows, and facts that are missing, in a payload of known shape
 
 
@@ -104,7 +105,8 @@ def find_missing_facts(
             meant = [fact.path for fact in facts if _can_be(fact, place, value, expected, part)]
             if meant:
                 listed = ", ".join(path.partition(".")[2] for path in meant[:MOST_NAMES])
-                problem = f"is no known key, and may be {listed}, which is not there"
+                verb = "may hold" if isinstance(value, dict) else "may be"
+                problem = f"is no known key, and {verb} {listed}, which is not there"
                 faults.append(Fault(place, problem, meant[0]))
     return faults
 
@@ -133,12 +135,32 @@ def _can_be(
     holder, _, key = place.rpartition(".")
     if holder != fact.holder or any(is_other_fact_of(key, name) for name in fact.names):
         return False
+    if isinstance(value, dict) and any(
+        _is_named(fact, names, part, comparison) for names, part in _iter_inner(key, value)
+    ):
+        return True
     if fact.key.kind == LIST:
         named = ALSO_NAMED.get(normalize_key(key), ())
         is_named = fact.name in named and isinstance(value, list | dict)
         return is_named or (not named and fact.key.inner is not None and fact.key.inner.has_rows(value))
     is_due = fact.name in expected or fact.key.kind == MODE
     return is_due and comparison.can_be(Need((fact.name,), fact.key.kind), value)
+
+
+def _iter_inner(key: str, value: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[set[str], Any]]:
+    """Yield the values in an object with the names that they may have: their key, alone and with its own."""
+    for name, part in value.items():
+        if not isinstance(part, dict):
+            yield {normalize_key(text) for text in (name, f"{key}_{name}", f"{name}_{key}")}, part
+        elif depth < _DEEPEST:
+            yield from _iter_inner(name, part, depth + 1)
+
+
+def _is_named(fact: _MissingFact, names: set[str], value: Any, comparison: KeyComparison) -> bool:
+    """Return whether a value in a strange object is the fact by a name of several words."""
+    name = fact.path.removeprefix(f"{fact.holder}.")
+    is_meant = "_" in name and normalize_key(name) in names and value is not None
+    return is_meant and comparison.can_be(Need((fact.name,), fact.key.kind), value)
 
 
 def _list_plain_facts(context: ReadContext) -> list[str]:
