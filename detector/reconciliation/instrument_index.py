@@ -232,7 +232,7 @@ class InstrumentIndex(Generic[T]):
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())
-        for root in get_roots(instrument):
+        for root in sorted(get_roots(instrument)):
             yield from self._iter_near(self._shelves, root, instrument, has_id=instrument.con_id is not None)
 
     @staticmethod
@@ -381,21 +381,20 @@ def get_bond_kind(instrument: Instrument) -> Kind | None:
 
 @lru_cache(maxsize=4096)
 def _list_days_beside(days: frozenset[str]) -> Collection[str | None]:
-    """Return the keys under which what has these days, or may have, is listed.
+    """Return the keys under which what has these days, or may have, is listed: the days themselves first.
 
     Beside a day are its neighbours (an Asian zone), the months that it may be of, and None; beside a month
     the days of it and of the month before.
     """
-    near: set[str | None] = {None} if days else {_ANY}
+    near: dict[str | None, None] = dict.fromkeys((*sorted(days), None) if days else (_ANY,))
     for text in days:
         try:
             day = date.fromisoformat(text if "-" in text else f"{text[:4]}-{text[4:]}-01")
-            beside = [day + timedelta(days=step) for step in (0, -1, 1, 32)]
+            before, after = (day + timedelta(days=step) for step in (-1, 1))
+            next_month = day.replace(day=1) + timedelta(days=32)
         except (ValueError, OverflowError):
             return (_ANY,)
-        if "-" in text:
-            near |= {f"{day:%Y-%m-%d}" for day in beside[:3]} | {f"{day:%Y%m}"}
-            near.add(f"{day.replace(day=1) + timedelta(days=32):%Y%m}")
-        else:
-            near |= {text, f"{day:%Y-%m-}", f"{beside[1]:%Y-%m-}"}
+        of_day = (f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}", f"{day:%Y%m}", f"{next_month:%Y%m}")
+        of_month = (f"{day:%Y-%m-}", f"{before:%Y-%m-}")
+        near.update(dict.fromkeys(of_day if "-" in text else of_month))
     return near

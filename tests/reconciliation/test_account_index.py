@@ -44,6 +44,15 @@ def test_a_lookup_among_many_rows_of_a_name_has_all_that_a_comparison_with_all_w
         assert index.has(named) == bool(can_be_it)
 
 
+def test_a_lookup_among_options_of_many_days_has_those_of_its_own_day_first():
+    days = [f"202701{day:02}" for day in range(1, 29)]
+    rows = [
+        normalize(Instrument(symbol="SPX", sec_type="OPT", expiry=day, strike=5.0, right="C")) for day in days
+    ]
+    index = InstrumentIndex((row, row) for row in rows)
+    assert [next(index.iter_all(row)) for row in rows] == rows
+
+
 @settings(max_examples=2000)
 @given(INSTRUMENTS, INSTRUMENTS)
 def test_a_lookup_has_each_entry_that_a_comparison_with_all_would_have(listed, wanted):
