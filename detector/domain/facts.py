@@ -89,8 +89,11 @@ def known(value: T | None) -> T:
     return value
 
 
-class Facts(Struct, frozen=True):
-    """Every fact of one snapshot; None means not seen. `lane` is the key of its lane and profile."""
+class Facts(Struct, frozen=True, eq=False):
+    """Every fact of one snapshot; None means not seen. `lane` is the key of its lane and profile.
+
+    Facts are compared by identity: what rules compute of them is kept for the next rule that asks.
+    """
 
     taken_at: datetime
     runtime: str

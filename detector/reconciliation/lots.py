@@ -23,42 +23,25 @@ INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 
 
-def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> PositionBook:
+@lru_cache(maxsize=4)
+def build_broker_book(facts: Facts, named_accounts: frozenset[str] = frozenset()) -> PositionBook:
     """Return the broker's positions as a book without an internal side; they must have been read.
 
     `named_accounts` are those of other rows: a position without one is of the only account that there is.
+    One book is for all rules, which only read it.
     """
-    return _build_broker_book(SameFacts(facts), frozenset(named_accounts))
+    return build_book(facts, (), named_accounts)
 
 
 def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[str] = ()) -> PositionBook:
     """Return the broker's positions, which must have been read, beside those lots of the runtime."""
-    broker, names = iter_broker_lots(facts), _list_names(SameFacts(facts))
+    broker, names = iter_broker_lots(facts), _list_names(facts)
     return build_position_book(internal, broker, facts.broker_account, named_accounts, names)
-
-
-class SameFacts:
-    """Facts by identity: the rules of one run ask for the same of them."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-
-    def __hash__(self) -> int:
-        return id(self.facts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameFacts) and self.facts is other.facts
-
-
-@lru_cache(maxsize=4)
-def _build_broker_book(same: SameFacts, named_accounts: frozenset[str]) -> PositionBook:
-    """Return one book for all rules: once it is built, a book is only read."""
-    return build_book(same.facts, (), named_accounts)
 
 
 def add_known_names(instrument: Instrument, facts: Facts) -> Instrument:
     """Return the instrument with every name that a row of any list gives its contract id."""
-    return _list_names(SameFacts(facts)).add_to(instrument)
+    return _list_names(facts).add_to(instrument)
 
 
 def can_be_ended(instrument: Instrument, facts: Facts) -> bool:
@@ -66,13 +49,13 @@ def can_be_ended(instrument: Instrument, facts: Facts) -> bool:
     named = add_known_names(instrument, facts)
     if get_days(named):
         return get_expiry_state(named, facts.taken_at) != LIVE
-    return _list_ended(SameFacts(facts)).has(named)
+    return _list_ended(facts).has(named)
 
 
 @lru_cache(maxsize=2)
-def _list_ended(same: SameFacts) -> InstrumentIndex[Instrument]:
+def _list_ended(facts: Facts) -> InstrumentIndex[Instrument]:
     """Return the contracts of any list that have ended so lately that the broker may still have them."""
-    now = same.facts.taken_at
+    now = facts.taken_at
     first = f"{now - _LISTED_AFTER_END:%Y%m%d}"
 
     def can_have_ended(row: Instrument) -> bool:
@@ -81,13 +64,12 @@ def _list_ended(same: SameFacts) -> InstrumentIndex[Instrument]:
             return row.is_option and row.con_id is None  # its day may be any, as of 06/02/26
         return day >= first[: len(day)] and get_expiry_state(row, now) != LIVE
 
-    return InstrumentIndex((row, row) for row in _list_names(same).rows if can_have_ended(row))
+    return InstrumentIndex((row, row) for row in _list_names(facts).rows if can_have_ended(row))
 
 
 @lru_cache(maxsize=2)
-def _list_names(same: SameFacts) -> ContractNames:
+def _list_names(facts: Facts) -> ContractNames:
     """Return the names of every contract id that a row of any list gives."""
-    facts = same.facts
     held = (facts.broker_positions, facts.store_positions, facts.open_positions)
     others = (facts.store_trades, facts.broker_orders, facts.orders, facts.broker_executions)
     return ContractNames(

@@ -22,7 +22,6 @@ from detector.reconciliation.explanations import (
 )
 from detector.reconciliation.identity import is_nameless
 from detector.reconciliation.lots import (
-    SameFacts,
     build_book,
     can_be_ended,
     find_internal_fact,
@@ -74,17 +73,12 @@ class Comparison(Struct, frozen=True):
         return sorted({row.name for row in self.newer} - {row.name for row in self.differences})
 
 
+@lru_cache(maxsize=2)
 def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
     """Return both sides, or None where one of them was not read.
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS: what it names is no difference.
     """
-    return _compare_cached(SameFacts(facts), foreign)
-
-
-@lru_cache(maxsize=2)
-def _compare_cached(same: SameFacts, foreign: str) -> Comparison | None:
-    facts = same.facts
     internal = find_internal_fact(facts)
     if internal is None or facts.broker_positions is None:
         return None
