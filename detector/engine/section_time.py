@@ -85,7 +85,7 @@ def _iter_own_times(raw: Any, section: str, context: ReadContext) -> Iterator[tu
         keys = ("to", *OWN_TIMES)
     times = ((key, raw[key]) for key in keys if raw.get(key) is not None)
     if section == "broker":
-        from detector.readers.broker.cells import normalize_broker_time  # noqa: PLC0415 - its room alone
+        from detector.readers.broker.rows import normalize_broker_time  # noqa: PLC0415 - its room alone
 
         times = ((key, normalize_broker_time(value)) for key, value in times)
     yield from times

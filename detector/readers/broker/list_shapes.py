@@ -13,8 +13,7 @@ from msgspec import Struct, field
 
 from detector.formats.numbers import format_count
 from detector.formats.redaction import get_account_kind
-from detector.formats.similar_names import is_nearly
-from detector.readers.broker.cells import normalize_name
+from detector.formats.similar_names import is_nearly, normalize_key
 from detector.readers.broker.layouts import (
     ACCOUNT_VALUE,
     ANSWER_KEYS,
@@ -34,7 +33,7 @@ from detector.readers.broker.list_text import (
     parse_object,
 )
 
-_PARTS = {normalize_name(name): name for name in reversed(PARTS)}
+_PARTS = {normalize_key(name): name for name in reversed(PARTS)}
 _FLATTENED = ("contract", "execution", "orderStatus", "commissionReport", "order")
 Row = Mapping[str, Any]
 
@@ -52,7 +51,7 @@ class RowShape(Struct, frozen=True):
 
     def has_column(self, keys: Iterable[str]) -> bool:
         """Whether one of the keys is a column, or a part of a row."""
-        names = {normalize_name(key) for key in keys} | {_split_key(key)[0] for key in keys}
+        names = {normalize_key(key) for key in keys} | {_split_key(key)[0] for key in keys}
         return not names.isdisjoint(self.columns) or not names.isdisjoint(_PARTS)
 
 
@@ -78,7 +77,7 @@ def normalize_list(raw: Any, shape: RowShape) -> NormalizedList:
 def _iter_signs_of_more(answer: Row, rows: Sequence[Any]) -> Iterator[str]:
     """Yield why the broker may have more rows: it counts more, or these are one full page of its answer."""
     plain, first = (
-        {normalize_name(key): value for key, value in part.items()} if isinstance(part, dict) else {}
+        {normalize_key(key): value for key, value in part.items()} if isinstance(part, dict) else {}
         for part in (_strip_envelope(answer), next(iter(rows), None))
     )
     if str(len(rows)) in (str(part.get("pagesize")) for part in (plain, first)):
@@ -115,7 +114,7 @@ def _strip_envelope(raw: Row) -> Row:
     """Return the answer in an answer: `{"result": {"positions": […]}}`."""
     key = next(iter(raw)) if len(raw) == 1 else ""
     inner = raw.get(key)
-    return _strip_envelope(inner) if isinstance(inner, dict) and normalize_name(key) in ANSWER_ROWS else raw
+    return _strip_envelope(inner) if isinstance(inner, dict) and normalize_key(key) in ANSWER_ROWS else raw
 
 
 def _apply_header(rows: list[Any], shape: RowShape) -> list[Any]:
@@ -148,7 +147,7 @@ def _find_answer(raw: Row, shape: RowShape, normalized: NormalizedList) -> Seque
             return [
                 dict(zip(columns, row, strict=False)) if isinstance(row, list) else row for row in raw["data"]
             ]
-    if not {normalize_name(key) for key in raw} <= ANSWER_KEYS:
+    if not {normalize_key(key) for key in raw} <= ANSWER_KEYS:
         return None
     rows = next((raw[key] for key in ANSWER_ROWS if isinstance(raw.get(key), list)), None)
     if raw.get("snapshot") is False and not rows:
@@ -217,7 +216,7 @@ def _add_name(row: dict[str, Any], key: str, shape: RowShape) -> dict[str, Any]:
     if contract := parse_object(key):
         return {"contract": strip_class(contract, None), **row}
     digits, text = ROW_KEYS[shape.kind]
-    if "contract" in row or any(normalize_name(name) in shape.required for name in row):
+    if "contract" in row or any(normalize_key(name) in shape.required for name in row):
         return row
     return {(digits if key.isdigit() else text): key, **row}
 
@@ -253,9 +252,9 @@ def _iter_cells(row: Row, shape: RowShape, normalized: NormalizedList) -> Iterat
     flattened: dict[str, dict[str, Any]] = {}
     for key, value in row.items():
         part, inner = _split_key(key)
-        if inner and normalize_name(key) not in shape.columns:
+        if inner and normalize_key(key) not in shape.columns:
             flattened.setdefault(part, {})[inner] = value
-        elif plain := _PARTS.get(normalize_name(key)):
+        elif plain := _PARTS.get(normalize_key(key)):
             name = key if key in PARTS or plain in row else plain  # `CONTRACT`, `order-status`
             yield name, _normalize_part(key, value, shape, normalized)
         else:
@@ -314,7 +313,7 @@ def _split_key(key: str) -> tuple[str, str]:
     for mark in (".", "__", "_"):
         part, mark_text, inner = key.partition(mark)
         if mark_text and inner and part in _FLATTENED and (mark != "_" or part != "order"):
-            return normalize_name(part), inner
+            return normalize_key(part), inner
     return key, ""
 
 

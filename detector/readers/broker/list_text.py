@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import parse_value
-from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.layouts import CLASSES
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _mark_ambiguous(item: Any) -> Any:
     marked = dict(item)
     for key, cell in item.items():
         text = cell.strip() if isinstance(cell, str) else ""
-        if normalize_name(key) in _QUANTITIES and _THOUSAND.fullmatch(text):
+        if normalize_key(key) in _QUANTITIES and _THOUSAND.fullmatch(text):
             marked[key] = f"{text} or {text.replace('.', '')}"
     return marked
 

@@ -15,7 +15,7 @@ from detector.domain.columns import get_columns
 from detector.domain.instrument_names import SIDE_COLUMNS
 from detector.domain.shape import CELL, OBJECT, Key, Need, Shape, build_needs
 from detector.domain.vendor_keys import IB_KEYS
-from detector.readers.broker.cells import normalize_name
+from detector.formats.similar_names import normalize_key
 from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION
 from detector.readers.broker.list_shapes import RowShape
 
@@ -116,15 +116,15 @@ def build_row_shape(kind: str) -> Shape:
     plain = {name: Key(CELL, column) for column, names in COLUMNS[kind].items() for name in names}
     foreign = IB_KEYS - _list_names(column for need in needs for column in need.groups)
     if kind == ACCOUNT_VALUE:
-        return Shape(plain, foreign, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_name)
+        return Shape(plain, foreign, vendor=True, named_by=("tag",), needs=needs, normalize=normalize_key)
     needs += (_INSTRUMENT_NEED,)
     if kind == POSITION:
         needs += (Need(SIDE_COLUMNS, "sign"),)
     plain = {"underlyingsymbol": Key(CELL, "symbol"), **dict.fromkeys(SIDE_COLUMNS, Key(CELL)), **plain}
-    inner = Shape(plain, foreign, vendor=True, normalize=normalize_name)
-    nested = {normalize_name(name): Key(OBJECT, inner=inner) for name in PARTS}
+    inner = Shape(plain, foreign, vendor=True, normalize=normalize_key)
+    nested = {normalize_key(name): Key(OBJECT, inner=inner) for name in PARTS}
     return Shape(
-        {**nested, **plain}, foreign, vendor=True, named_by=_NAMED_BY, needs=needs, normalize=normalize_name
+        {**nested, **plain}, foreign, vendor=True, named_by=_NAMED_BY, needs=needs, normalize=normalize_key
     )
 
 

@@ -1,23 +1,38 @@
-"""Reads the broker's rows, as `list_shapes` leaves them, into rows of the domain.
+"""Reads the broker's rows, as `list_shapes` leaves them, and its times, into rows of the domain.
 
 A nested object counts as part of its row; the row's own names come first.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.broker_rows import ACCOUNT_TAGS, AccountValue, BrokerOrder, BrokerPosition, Execution
 from detector.domain.instrument_names import find_side, get_sign
 from detector.domain.section_reading import Reading
 from detector.formats.numbers import format_quantity, is_unset, parse_decimal, to_exact_decimal
+from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.cells import normalize_broker_time, normalize_name
+from detector.market.session_plan import NEW_YORK
 from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION
 from detector.readers.broker.row_columns import COLUMNS
 
+_DAY, _HOUR = r"(\d{4})-?(\d\d)-?(\d\d)", r"(\d\d):?(\d\d):?(\d\d)"
+_TWS = build_pattern(rf"{_DAY}(-| +){_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
+_FLEX = build_pattern(rf"{_DAY}[;,] ?{_HOUR}(?: +([A-Za-z][\w/+-]{{1,40}}))?", re.ASCII)
+_EPOCH = build_pattern(r"\d{10}(\d{3})?", re.ASCII)  # of ibapi with formatDate=2, as text
+_SHORT_NAMES = {
+    "EST": NEW_YORK, "EDT": NEW_YORK, "CST": "America/Chicago", "CDT": "America/Chicago",
+    "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles", "BST": "Europe/London", "CEST": "Europe/Paris", "JST": "Asia/Tokyo",
+    "HKT": "Asia/Hong_Kong",
+}  # fmt: skip
 _TIMES = ("submitted_at", "status_at", "at")
 # TWS and the Client Portal write 0 for what is missing; a share has a strike of 0.
 _ZERO_IS_NONE = ("order_id", "perm_id", "parent_id", "con_id", "strike", "multiplier")
@@ -42,7 +57,7 @@ def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
 def _is_left_open(item: Mapping[str, Any], quantity: object) -> bool:
     """Whether a row has a column of its quantity, with nothing in it."""
     names = COLUMNS[POSITION]["quantity"]
-    return (quantity is None or is_unset(quantity)) and any(normalize_name(key) in names for key in item)
+    return (quantity is None or is_unset(quantity)) and any(normalize_key(key) in names for key in item)
 
 
 def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
@@ -79,9 +94,9 @@ def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
 
 def _read_log(item: Mapping[str, Any], status: object) -> dict[str, Any]:
     """Return from ib_async's log of an order when it was sent, and since when it has its status."""
-    log = next((value for key, value in item.items() if normalize_name(key) == "log"), None)
+    log = next((value for key, value in item.items() if normalize_key(key) == "log"), None)
     entries = [
-        {normalize_name(key): value for key, value in entry.items()}
+        {normalize_key(key): value for key, value in entry.items()}
         for entry in (log if isinstance(log, list) else ())
         if isinstance(entry, dict)
     ]
@@ -104,7 +119,7 @@ def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
 def read_account_value(item: Mapping[str, Any], reading: Reading) -> AccountValue | None:
     """Return a value of the account that is a number; None for the others, and for what is of no rule."""
     row = _convert_plain(item, ACCOUNT_VALUE, reading)
-    if row["tag"] is not None and normalize_name(str(row["tag"])) not in ACCOUNT_TAGS:
+    if row["tag"] is not None and normalize_key(str(row["tag"])) not in ACCOUNT_TAGS:
         return None
     return reading.read_row("broker.account_values", row, AccountValue, _get_column)
 
@@ -160,7 +175,7 @@ def merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
     for part_name in (None, *(key for key in PARTS if isinstance(item.get(key), dict))):
         is_commission = "commission" in (part_name or "")
         for key, value in (item if part_name is None else item[part_name]).items():
-            name = normalize_name(key)
+            name = normalize_key(key)
             is_missing = value is None or (name in _ID_NAMES and value in (0, "0"))
             is_missing |= is_commission and name == "currency"
             if not is_missing and not isinstance(value, dict):
@@ -170,7 +185,7 @@ def merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _convert_plain(item: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
     """Return a flat row under our names; its account is the section's where it names none."""
-    flat = {normalize_name(key): value for key, value in item.items() if value is not None}
+    flat = {normalize_key(key): value for key, value in item.items() if value is not None}
     row = {column: _find_first(flat, keys) for column, keys in COLUMNS[kind].items()}
     if row["account"] is None:
         row["account"] = reading.values.get("broker_account")
@@ -179,3 +194,32 @@ def _convert_plain(item: Mapping[str, Any], kind: str, reading: Reading) -> dict
 
 def _find_first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return next((flat[key] for key in keys if key in flat and flat[key] != ""), None)
+
+
+def normalize_broker_time(raw: Any) -> Any:
+    """Return the time as RFC 3339: with its offset where it is known, naive where TWS names no zone.
+
+    TWS: `20260506 14:49:00 US/Central`, and `20260506-19:49:00` in UTC. Flex: `20260506;144900`, in New
+    York time unless a zone follows. Any other value is returned as it is; the reader then refuses it.
+    """
+    if not isinstance(raw, str):
+        return raw
+    tws, flex = _TWS.fullmatch(raw.strip()), _FLEX.fullmatch(raw.strip())
+    if tws:
+        year, month, day, separator, hour, minute, second, zone = tws.groups()
+        local_time = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
+        return f"{local_time}Z" if separator == "-" else _apply_zone(local_time, zone, raw)
+    if flex:
+        year, month, day, hour, minute, second, zone = flex.groups()
+        return _apply_zone(f"{year}-{month}-{day}T{hour}:{minute}:{second}", zone or NEW_YORK, raw)
+    return int(raw) if _EPOCH.fullmatch(raw.strip()) else raw
+
+
+def _apply_zone(local_time: str, zone: str | None, raw: str) -> str:
+    if zone is None:
+        return local_time
+    try:
+        moment = datetime.fromisoformat(local_time).replace(tzinfo=ZoneInfo(_SHORT_NAMES.get(zone, zone)))
+        return moment.isoformat()
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return raw

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 from detector.domain.snapshot import STATEMENT
-from detector.readers.broker.cells import normalize_name
+from detector.formats.similar_names import normalize_key
 from detector.readers.broker.layouts import (
     ACCOUNT_VALUE,
     ARRAYS,
@@ -82,7 +82,7 @@ _SUBJECTS = {
     ORDER: ("permid", "clientid", "orderid"),
     ACCOUNT_VALUE: ("tag", "key", "currency", "modelcode"),
 }
-_STATUS_NAMES = {normalize_name(name) for name in ARRAYS[ORDER_STATUS][0].fields}
+_STATUS_NAMES = {normalize_key(name) for name in ARRAYS[ORDER_STATUS][0].fields}
 _PART_NAMES = {ORDER_STATUS: "orderStatus", COMMISSION: "commissionReport"}
 _PART_COLUMNS = frozenset(("orderid", "permid", "status", "execid", "commission", "realizedpnl"))
 _FACTS = {name: fact for fact, names in LISTS.items() for name in names}
@@ -121,8 +121,8 @@ def _find_list_name(key: str, raw: Mapping[str, Any]) -> str:
 
     A name of two lists is that of ib_async, which may hold less. One that another key has stays as it is.
     """
-    same = [name for name in (*_FACTS, *PARTS_OF) if normalize_name(name) == normalize_name(key)]
-    is_alone = sum(normalize_name(other) == normalize_name(key) for other in raw) == 1
+    same = [name for name in (*_FACTS, *PARTS_OF) if normalize_key(name) == normalize_key(key)]
+    is_alone = sum(normalize_key(other) == normalize_key(key) for other in raw) == 1
     exact = [name for name in same if name.lower() == key.lower()]
     return (exact or same)[-1] if same and key not in same and is_alone else key
 
@@ -131,7 +131,7 @@ def _check_callback(name: str, normalized: NormalizedList) -> None:
     """Record that a list under a callback's name has nothing that ibapi gives that callback."""
     signs = _CALLBACK_SIGNS.get(name)
     rows = [row for row in normalized.rows or () if isinstance(row, dict)]
-    if signs and rows and not any(signs & {normalize_name(key) for key in row} for row in rows):
+    if signs and rows and not any(signs & {normalize_key(key) for key in row} for row in rows):
         normalized.problems.append(("", f"has none of what ibapi's {name} gives; is it {name}s?"))
 
 
@@ -200,7 +200,7 @@ def _is_part_of(part: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 def _is_status(row: Any) -> bool:
     """Whether a row of orders is a status alone, as `orderStatus` reports it."""
-    names = {normalize_name(key) for key in row} if isinstance(row, dict) else set()
+    names = {normalize_key(key) for key in row} if isinstance(row, dict) else set()
     return {"status", "remaining", "orderid"} <= names <= _STATUS_NAMES
 
 
@@ -213,7 +213,7 @@ def _replace_executions(raw: Mapping[str, Any], content: dict[str, Any], reading
 
 
 def _is_of_executions(rows: list[Any] | None) -> bool:
-    names = {normalize_name(key) for row in rows or () if isinstance(row, dict) for key in row}
+    names = {normalize_key(key) for row in rows or () if isinstance(row, dict) for key in row}
     return bool(names & _EXECUTION_NAMES) and not names & _ORDER_NAMES
 
 

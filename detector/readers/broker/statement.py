@@ -19,8 +19,8 @@ from detector.domain.instrument_names import is_known_expiry, normalize_expiry
 from detector.domain.section_reading import MAX_ROWS, Reading
 from detector.domain.statement_tables import TRADES, find_missing, read_tables
 from detector.formats.errors import ExternalError
+from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import redact_excerpt
-from detector.readers.broker.cells import normalize_name
 from detector.readers.broker.rows import read_execution
 
 _FACT = "broker_executions"
@@ -142,7 +142,5 @@ def _get_exec_id(row: Mapping[str, Any]) -> str:
 
 
 def _get_text(row: Mapping[str, Any], name: str) -> str:
-    cell = next(
-        (value for key, value in row.items() if normalize_name(key) == name and value is not None), ""
-    )
+    cell = next((value for key, value in row.items() if normalize_key(key) == name and value is not None), "")
     return str(cell).strip().upper()
