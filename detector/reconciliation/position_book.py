@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import STOCK
+from detector.reconciliation.account_index import MOST_ROWS, AccountIndex, ComboIndex
 from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
@@ -26,14 +27,7 @@ from detector.reconciliation.identity import (
     get_names,
     is_nameless,
 )
-from detector.reconciliation.instrument_index import (
-    MOST_ROWS,
-    AccountIndex,
-    ComboIndex,
-    InstrumentIndex,
-    get_bond_kind,
-    get_mere_kind,
-)
+from detector.reconciliation.instrument_index import InstrumentIndex, get_bond_kind, get_mere_kind
 from detector.reconciliation.position_pairs import (
     BROKER,
     FLAT,

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.domain.instrument import Instrument, normalize
+from detector.reconciliation.account_index import AccountIndex
 from detector.reconciliation.identity import DIFFERENT, can_be_in_account, compare
-from detector.reconciliation.instrument_index import AccountIndex, InstrumentIndex
+from detector.reconciliation.instrument_index import InstrumentIndex
 
 ACCOUNTS = st.sampled_from([None, "DU1234567", "DU7654321", "DU123****", "DU1234567/Growth", "Main account"])
 CHOICES: dict[str, list[Any]] = {

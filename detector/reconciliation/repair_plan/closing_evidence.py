@@ -16,6 +16,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
+from detector.reconciliation.account_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.fill_matching import ClosingFills
 from detector.reconciliation.fills import Fill, group_fills, iter_legs, list_trades, match_leg
@@ -28,7 +29,6 @@ from detector.reconciliation.identity import (
     is_combo,
     list_leg_keys,
 )
-from detector.reconciliation.instrument_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import check_pnl_by_broker
 from detector.reconciliation.position_pairs import BROKER

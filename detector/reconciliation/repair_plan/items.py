@@ -17,10 +17,10 @@ from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
 from detector.formats.numbers import format_count, format_list
 from detector.formats.times import format_duration
+from detector.reconciliation.account_index import MOST_ROWS, RowIndex
 from detector.reconciliation.between_runs import list_reopened
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, compare
-from detector.reconciliation.instrument_index import MOST_ROWS, RowIndex
 from detector.reconciliation.position_comparison import Comparison
 from detector.reconciliation.position_differences import UnclearGroup
 from detector.reconciliation.position_pairs import BROKER, INTERNAL, Difference, PositionPair, describe_held

@@ -14,9 +14,9 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.formats.numbers import format_list
+from detector.reconciliation.account_index import RowIndex
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, compare
-from detector.reconciliation.instrument_index import RowIndex
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.closing_evidence import (
