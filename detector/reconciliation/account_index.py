@@ -7,17 +7,15 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from detector.domain.instrument import Instrument, normalize
-from detector.reconciliation.bond_names import list_bond_names
 from detector.reconciliation.identity import (
     DIFFERENT,
     Answer,
     can_be_in_account,
     compare_combo,
-    get_roots,
-    is_nameless,
     is_plain_account,
     list_leg_keys,
 )
+from detector.reconciliation.instrument_aliases import get_roots, is_nameless, list_bond_names
 from detector.reconciliation.instrument_index import InstrumentIndex
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import FUTURE
 from detector.market.hours import MarketUnknown, get_session_on, load_zone
 from detector.market.session_plan import NEW_YORK
-from detector.reconciliation.identity import get_days, get_names, get_roots
+from detector.reconciliation.instrument_aliases import get_days, get_names, get_roots
 
 ExpiryState = Literal["live", "unclear", "expired"]
 ContractKey = tuple[str, str, float | None, str | None]

@@ -27,14 +27,8 @@ from detector.reconciliation.fills import (
     list_trades,
     match_leg,
 )
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    SAME,
-    UNCLEAR,
-    Answer,
-    compare_accounts,
-    is_nameless,
-)
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts
+from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument

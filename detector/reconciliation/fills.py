@@ -17,7 +17,8 @@ from detector.domain.broker_rows import Execution, get_original_id
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo, is_nameless
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo
+from detector.reconciliation.instrument_aliases import is_nameless
 
 MATCH_TOLERANCE = timedelta(seconds=60)
 SETTLING = timedelta(seconds=60)

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import (
-    COMMON_FUTURES,
     CONTINUOUS,
     CURRENCIES,
     FUTURE,
@@ -34,54 +33,32 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import ACCOUNT, get_account_kind
-from detector.reconciliation.bond_names import BONDS, has_common_bond_name, list_bond_names, list_codes
+from detector.reconciliation.instrument_aliases import (
+    EXCHANGE_ROOTS,
+    KNOWN_ROOTS,
+    PAIR_TYPES,
+    VENDOR_ROOTS,
+    WEEKLY_ROOT,
+    get_days,
+    get_letters,
+    get_local_root,
+    get_names,
+    get_roots,
+    has_common_bond_name,
+    is_nameless,
+    list_bond_names,
+    read_as_future,
+)
 
 Answer = Literal["same", "different", "unclear"]
 SAME: Final = "same"
 DIFFERENT: Final = "different"
 UNCLEAR: Final = "unclear"
 
-_PAIR_TYPES = ("CASH", "CRYPTO")
-_CLASS_OF = build_pattern(
-    r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII
-)  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
-# Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
-_EXCHANGE_ROOTS = {
-    "VX": "VIX", "FESX": "ESTX50", "FSXE": "ESTX50", "FDAX": "DAX", "FDXM": "DAX", "FDXS": "DAX",
-    "FGBL": "GBL", "FGBM": "GBM", "FGBS": "GBS", "6E": "EUR", "6B": "GBP", "6J": "JPY", "6A": "AUD",
-    "6C": "CAD", "6S": "CHF", "6N": "NZD",
-}  # fmt: skip
-# What vendors of data call the root of a future. Source: Bloomberg, CQG.
-_VENDOR_ROOTS = {
-    "TY": "ZN",
-    "FV": "ZF",
-    "TU": "ZT",
-    "US": "ZB",
-    "EP": "ES",
-    "ENQ": "NQ",
-    "UX": "VIX",
-    "EC": "EUR",
-}
-# Roots and symbols of futures at IBKR. Another one may be a vendor's name of any future of its month.
-_ROOTS_AT_IBKR = (
-    "EMD NKD NIY BRR BTC MBT ETHUSDRR ETH MET 6M M6E M6A M6B MXP LE HE GF GE SR1 SR3 UB TN ZQ ZC ZW ZS "
-    "ZL ZM ZO ZR KE XC XW XK 10Y 2YY QM QG MNG HO RB BZ QO SIL QI HG MHG QC PL PA ALI COIL BRN WTI GOIL "
-    "KC SB CC CT OJ DX VXM FDXM FDXS FSXE FGBX FBTP BTP FOAT OAT V2TX FVS FSMI SMI FESB SX7E CAC40 FCE "
-    "EOE FTI IBEX MIB FTSEMIB Z R N225 N225M N225MC TOPX MNTPX HSI MHI HHI MCH SGXNK SPI AP NIFTY "
-    "SOLUSD XRP"
-)
-_KNOWN_ROOTS = COMMON_FUTURES.union(
-    _EXCHANGE_ROOTS, _EXCHANGE_ROOTS.values(), _VENDOR_ROOTS, _ROOTS_AT_IBKR.split()
-)
-_LAST_LISTED = "203000"  # a month beyond is no future's that a text without a type may name: HEN3 is a share
 # Of these the options of one day, strike and right are of two classes, AM- and PM-settled. Source: Cboe.
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
 _SEVERAL_SIZES = frozenset(["DAX"])
-_WEEKLY_ROOT = build_pattern(r"[A-Z]{2,4}\d\d", re.ASCII)  # VX23 of VX23M6, a week of the year. Source: Cboe
-# Classes of the weekly options on ES and NQ: EW2, E3C, QN1, Q3C. Source: CME.
-_WEEK_OF_ES = build_pattern(r"EW\d?|E\d[A-E]", re.ASCII)
-_WEEK_OF_NQ = build_pattern(r"QN\d?|Q\d[A-E]", re.ASCII)
 _EARLY_EXPIRY = frozenset(
     ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
 )  # they expire in the month before theirs
@@ -89,10 +66,6 @@ _SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
 OPTION_MULTIPLIER = 100
 """Of an American option whose row gives none."""
 _DAY_LENGTH = len("2026-06-19")
-# A symbol, or two words: a share's class or venue stands behind it (BRK B, VOD L of Reuters, VOD LN).
-_PLAIN_SYMBOL = build_pattern(
-    r"([^ :=|_]+)(?: (?!(?:INDEX|COMDTY|CURNCY|CORP|GOVT|PFD|MUNI|MTGE)$)([A-Z0-9]+))?"
-)  # a vendor's name of a future before its key may be another than the exchange's: TYM6 Comdty is ZN
 _SHARE_CLASS = build_pattern(r"(?:PR?)?[A-Z]", re.ASCII)
 
 
@@ -139,7 +112,7 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
     elif first.local_symbol and second.local_symbol and _is_other_local_future(first, second):
         yield DIFFERENT
     elif first.local_symbol and second.local_symbol and not first.expiry and not second.expiry:
-        yield SAME if _get_letters(first.local_symbol) == _get_letters(second.local_symbol) else UNCLEAR
+        yield SAME if get_letters(first.local_symbol) == get_letters(second.local_symbol) else UNCLEAR
     if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
         yield UNCLEAR if 1 in (first.multiplier, second.multiplier) else DIFFERENT  # 1: a store never asked
     if first.currency and second.currency and first.currency != second.currency:
@@ -149,77 +122,6 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
 def _compare_values(first: object, second: object) -> Answer:
     """Compare a part that the instrument must have: where one lacks it, the answer is unclear."""
     return UNCLEAR if None in (first, second) else SAME if first == second else DIFFERENT
-
-
-def _get_letters(text: str) -> str:
-    """Return letters and digits only: EURUSD of EUR.USD."""
-    return re.sub(r"[^A-Z0-9]", "", text)
-
-
-@lru_cache(maxsize=16384)
-def get_names(row: Instrument) -> frozenset[str]:
-    """Return every name of a normalized instrument, letters and digits only; none where it has a mere id."""
-    texts = [row.symbol, row.local_symbol]
-    if row.is_option or row.sec_type == FUTURE or row.expiry:
-        texts.append(row.trading_class)  # of a share it is its listing's (NMS)
-    names = {_get_letters(text) for text in texts if text}
-    root = None if row.is_option else _get_local_root(row)
-    if root:
-        names.add(root)
-    names.update(*list_bond_names(row).values())
-    if row.sec_type in _PAIR_TYPES and row.symbol and row.currency:
-        names = {f"{row.symbol}{row.currency}"}
-    return frozenset(names | {_EXCHANGE_ROOTS[name] for name in names if name in _EXCHANGE_ROOTS})
-
-
-@lru_cache(maxsize=16384)
-def is_nameless(row: Instrument) -> bool:
-    """Whether a normalized row may be of any name: a mere id, a mere code, or a text that nobody reads."""
-    if list_codes(row) or not get_names(row):
-        return True
-    root = _get_written_root(row)
-    if root is not None and root not in _KNOWN_ROOTS:
-        return True
-    is_own = row.is_option or row.sec_type in (COMBO, *BONDS) or list_bond_names(row) or _get_local_root(row)
-    return not (is_own or _PLAIN_SYMBOL.fullmatch(row.symbol or row.local_symbol or ""))
-
-
-def _get_written_root(row: Instrument) -> str | None:
-    """Return the root of what is or may be a future and bears no id and no class, in whatever words."""
-    if row.con_id or row.trading_class or row.is_option or row.sec_type not in (None, FUTURE, CONTINUOUS):
-        return None
-    future = parse_future(row.symbol or "")
-    if future and not row.expiry:
-        return future[0] if row.sec_type or future[1] < _LAST_LISTED else None
-    return (_get_local_root(row) or row.symbol) if row.sec_type or row.expiry else None
-
-
-@lru_cache(maxsize=16384)
-def read_as_future(row: Instrument) -> Instrument:
-    """Return a normalized row as a future where it is a mere text in that form, of a root that IBKR lacks."""
-    root = _get_written_root(row) if row.sec_type is None and row.expiry is None else None
-    return row if root is None or root in _KNOWN_ROOTS else replace(row, sec_type=FUTURE)
-
-
-@lru_cache(maxsize=16384)
-def get_roots(row: Instrument) -> frozenset[str]:
-    """Return the names, and those of which they may be: SPX for SPXW, AAPL for AAPL1, VOD for VOD.L."""
-    names = get_names(row)
-    if row.sec_type in _PAIR_TYPES and row.symbol:
-        return names | {row.symbol}
-    if row.sec_type == "CFD":  # AAPLn, IBDE40
-        return (
-            names | {name.removesuffix("N") for name in names} | {name.removeprefix("IB") for name in names}
-        )
-    if row.is_option:
-        matches = (_CLASS_OF.fullmatch(name) for name in names)
-        weeks = {"ES": _WEEK_OF_ES, "NQ": _WEEK_OF_NQ} if row.sec_type == "FOP" else {}
-        futures = {root for root, week in weeks.items() if any(map(week.fullmatch, names))}
-        return names | futures | {match[1] for match in matches if match}
-    words, future = _PLAIN_SYMBOL.fullmatch(row.symbol or ""), _get_written_root(row)
-    roots = {words[1]} if words and words[2] else {future} if future else set()
-    others = {**_EXCHANGE_ROOTS, **_VENDOR_ROOTS}
-    return names | roots | {others[root] for root in roots if root in others}
 
 
 def _compare_names(first: Instrument, second: Instrument) -> Answer:
@@ -272,9 +174,9 @@ def is_usual_class(row: Instrument) -> bool:
         return bool(row.trading_class) or not is_american or row.multiplier in (None, OPTION_MULTIPLIER)
     if not _is_dated(row):
         return True
-    root, trading_class = _get_local_root(row) or "", row.trading_class
-    is_weekly = root != trading_class and bool(_WEEKLY_ROOT.fullmatch(root))
-    is_main = trading_class not in _SMALL_ROOTS and row.symbol == _EXCHANGE_ROOTS.get(trading_class or "")
+    root, trading_class = get_local_root(row) or "", row.trading_class
+    is_weekly = root != trading_class and bool(WEEKLY_ROOT.fullmatch(root))
+    is_main = trading_class not in _SMALL_ROOTS and row.symbol == EXCHANGE_ROOTS.get(trading_class or "")
     return not is_weekly and (trading_class in (None, row.symbol) or is_main)
 
 
@@ -287,7 +189,7 @@ def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
     """Compare the classes of two futures (FDAX, FDXM); a local symbol's root is mostly its class."""
     if first.trading_class and second.trading_class:
         return SAME if first.trading_class == second.trading_class else DIFFERENT
-    mine, theirs = (row.trading_class or _get_local_root(row) for row in (first, second))
+    mine, theirs = (row.trading_class or get_local_root(row) for row in (first, second))
     if mine and theirs:
         return SAME if mine == theirs else UNCLEAR
     has_several = bool({first.symbol, second.symbol} & _SEVERAL_SIZES)
@@ -299,17 +201,10 @@ def _is_other_local_future(first: Instrument, second: Instrument) -> bool:
     mine, theirs = (parse_future(row.local_symbol or "") for row in (first, second))
     if mine is None or theirs is None or _EARLY_EXPIRY & {mine[0], theirs[0]}:
         return False
-    is_plain = all(root in _KNOWN_ROOTS or _WEEKLY_ROOT.fullmatch(root) for root in (mine[0], theirs[0]))
+    is_plain = all(root in KNOWN_ROOTS or WEEKLY_ROOT.fullmatch(root) for root in (mine[0], theirs[0]))
     return mine[1] != theirs[1] or (
-        mine[0] != theirs[0] and is_plain and not {mine[0], theirs[0]} & {*_VENDOR_ROOTS}
+        mine[0] != theirs[0] and is_plain and not {mine[0], theirs[0]} & {*VENDOR_ROOTS}
     )
-
-
-def _get_local_root(row: Instrument) -> str | None:
-    """Return the root of a future's local symbol: ES of ESM6, FDXM of FDXM 20260619 M."""
-    name = row.local_symbol or ""
-    future = parse_future(name)
-    return future[0] if future else name.partition(" ")[0] if parse_local_expiry(name) else None
 
 
 def _compare_types(first: Instrument, second: Instrument) -> Answer:
@@ -325,24 +220,12 @@ def _compare_types(first: Instrument, second: Instrument) -> Answer:
         return UNCLEAR
     if row.is_option and given not in OPTIONS:
         return DIFFERENT
-    if has_expiry and given in (STOCK, *_PAIR_TYPES):
+    if has_expiry and given in (STOCK, *PAIR_TYPES):
         return DIFFERENT
     usual = (
         "OPT" if row.is_option or (other.is_option and given == "OPT") else FUTURE if has_expiry else STOCK
     )
     return SAME if row.sec_type is None and given == usual else UNCLEAR
-
-
-@lru_cache(maxsize=16384)
-def get_days(row: Instrument) -> frozenset[str]:
-    """Return the days and months that a normalized row gives as its expiry: a contract may bear two."""
-    days = {row.expiry} if row.expiry is not None and is_known_expiry(row.expiry) else set()
-    if row.local_symbol and (row.is_option or row.sec_type == FUTURE or row.expiry):
-        digits = re.search(r"(\d{6})[CP]\d{8}$", row.local_symbol, re.ASCII)
-        local = f"20{digits[1][:2]}-{digits[1][2:4]}-{digits[1][4:]}" if digits else None
-        local = local or (None if row.is_option else parse_local_expiry(row.local_symbol))
-        days |= {local} if local else set()
-    return frozenset(days)
 
 
 def _compare_days(first: Instrument, second: Instrument) -> Answer:

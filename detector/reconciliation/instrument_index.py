@@ -11,16 +11,13 @@ from typing import Generic, TypeVar
 from msgspec.structs import replace
 
 from detector.domain.instrument import Instrument
-from detector.reconciliation.bond_names import list_bond_names, list_codes
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    SAME,
-    UNCLEAR,
-    Answer,
-    compare,
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare
+from detector.reconciliation.instrument_aliases import (
     get_days,
     get_roots,
     is_nameless,
+    list_bond_names,
+    list_codes,
     read_as_future,
 )
 

@@ -13,7 +13,7 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, format_other_ids
 from detector.reconciliation.expiry import LIVE, get_expiry_state
-from detector.reconciliation.identity import get_days
+from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import ContractNames, PositionBook, build_position_book
 from detector.reconciliation.position_pairs import Lot, PositionPair

@@ -23,10 +23,8 @@ from detector.reconciliation.identity import (
     compare,
     compare_accounts,
     compare_parts,
-    get_days,
-    get_names,
-    is_nameless,
 )
+from detector.reconciliation.instrument_aliases import get_days, get_names, is_nameless
 from detector.reconciliation.instrument_index import InstrumentIndex, get_bond_kind, get_mere_kind
 from detector.reconciliation.position_pairs import (
     BROKER,

@@ -20,7 +20,7 @@ from detector.reconciliation.explanations import (
     iter_pairs,
     parse_foreign_positions,
 )
-from detector.reconciliation.identity import is_nameless
+from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.lots import (
     build_book,
     can_be_ended,

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import Instrument
-from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_nameless, is_plain_account
+from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_plain_account
+from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
     BROKER,

@@ -17,13 +17,7 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades
-from detector.reconciliation.identity import (
-    DIFFERENT,
-    SAME,
-    compare_accounts,
-    compare_orders,
-    is_combo,
-)
+from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_orders, is_combo
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument

@@ -19,7 +19,8 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts, get_days
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts
+from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (

@@ -25,10 +25,10 @@ from detector.reconciliation.identity import (
     OPTION_MULTIPLIER,
     can_be_in_account,
     can_be_same,
-    get_roots,
     is_combo,
     list_leg_keys,
 )
+from detector.reconciliation.instrument_aliases import get_roots
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import check_pnl_by_broker
 from detector.reconciliation.position_pairs import BROKER
