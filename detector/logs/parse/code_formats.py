@@ -19,6 +19,7 @@ from detector.logs.parse.phrases import HYPOTHETICAL, UNREAL, is_confirmed
 from detector.logs.parse.records import BROKER
 
 _END = r"(?!\d|[.]\d)"
+_ERROR_TIME = r"(?:\d{13}[ ,:]{1,3})?"  # before the code since TWS API 10.33, in epoch milliseconds
 _LABELS = (
     r"(?:\b(?:error|errors?code|err|warning|warn|info|notice|message|msg|status|event|ib|ibkr|tws|api"
     r"|code)\b"
@@ -37,6 +38,10 @@ _PROVEN: Final = (
     )),
     # TWS's message 4 as a client prints it that knows no receiver: `fields: ["4", "2", "-1", "1100", …]`.
     ('"4"', build_pattern(r"\[\"4\", \"\d\", \"-?\d{1,10}\", \"(\d{3,5})\",")),
+    # The same message since it is a protocol buffer: `ErrorProto="id:-1  errorTime:…  errorCode:1100  …"`.
+    ("errorproto", build_pattern(
+        r"\berrorproto=\"id:-?\d{1,10} {1,4}errortime:\d{1,16} {1,4}errorcode:(\d{3,5})\b"
+    )),
     ("|", build_pattern(r"(?<![\w.])-?\d{1,10}\s{0,4}\|\s{0,4}(\d{3,5})\s{0,4}\|")),
 )  # fmt: skip
 _KEYED: Final = build_pattern(
@@ -68,13 +73,17 @@ _REQUEST: Final = build_pattern(
 )
 _AFTER_MINUS_ONE: Final = build_pattern(
     r"(?<![\w.#$+-])"
-    r"-1(?!\d)\s{0,3}[\])]?\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?\s{0,3}(\d{3,5})"
+    r"-1(?!\d)\s{0,3}[\])]?\s{0,3}[,:;|]?\s{0,3}(?:-\s{0,3})?[\[(]?\s{0,3}"
+    + _ERROR_TIME
+    + r"(\d{3,5})"
     + _END
     + r"\s{0,3}[\])]?\s{0,3}[,:;|–-]?\s"
 )
 _POSITIONAL: Final = build_pattern(
     _LABELS
-    + r"[^\w\n]{0,4}(?:for )?(?:req_?id )?\d{1,9}\s{0,2}[,: ]\s{0,2}(?:-\s)?(\d{3,5})"
+    + r"[^\w\n]{0,4}(?:for )?(?:req_?id )?\d{1,9}\s{0,2}[,: ]\s{0,2}(?:-\s)?"
+    + _ERROR_TIME
+    + r"(\d{3,5})"
     + _END
     + r"\s{0,2}[,:–-]?\s"
 )
@@ -82,7 +91,7 @@ _LABELLED: Final = build_pattern(_LABELS + r"[^\w\n]{0,4}(\d{3,5})" + _END + r"\
 _AFTER_ERROR: Final = build_pattern(r"\b(?:error|err)\s(\d{3,5})\s")
 _PARENTHESISED: Final = build_pattern(r"[(\[](\d{3,5})[)\]]")
 _FIRST: Final = build_pattern(
-    r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
+    r"[^\w\n-]{0,8}(?:\d{1,9}[ ,:]{1,3})?" + _ERROR_TIME + r"(\d{3,5})" + _END + r"[\])]?\s{0,2}[:\]),|–-]?\s"
     r"(?!\s?(?:shares?|contracts?|symbols?|orders|candidates?|tickers?|items?|signals?|instruments?|lots?"
     r"|rows?|records?|bars?|ticks?|bytes?|m?s|us|usd|times?)\b)"
 )
@@ -200,7 +209,7 @@ def _is_reported(match: CodeMatch, body: str) -> bool:
     is_value = body[match.number_start - 1 : match.number_start] in _QUOTES and body[
         match.number_start - 2 : match.number_start - 1
     ] in ("=", ":")
-    is_wire = body.startswith('["4"', match.start)
+    is_wire = body.startswith(('["4"', "errorproto"), match.start)
     return not is_quoted(body, match.start if is_value or is_wire else match.number_start)
 
 

@@ -319,7 +319,8 @@ _OTHER_ID: Final = build_pattern(
 )
 # The number of the request that a code answers: of the codes of orders it is the order's own.
 _REQUEST_ID: Final = build_pattern(
-    r"\breq(?:uest)?[ _]?id[\"']?\s{0,2}[=:]?\s{0,2}[\"']?(\d{1,12})\b|\[id=(\d{1,12})\]\s?\w{0,12}order"
+    r"\breq(?:uest)?[ _]?id[\"']?\s{0,2}[=:]?\s{0,2}[\"']?(\d{1,12})\b"
+    r"|(?:\[id=|errorproto=\"id:)(\d{1,12})(?:\]\s?\w{0,12}order|\s)"
 )
 _EMPTY: Final = build_pattern(
     r"[\"']?(?:\s{0,2}[=:]\s{0,2}|\s)[\"']?(?:(?:false|0|none|null|\[\]|\{\}|cleared|resolved|ok)(?!\w)"
