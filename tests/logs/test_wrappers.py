@@ -8,12 +8,14 @@ from random import Random
 from detector.logs.parse.line import is_traceback_part, parse_line
 from detector.logs.parse.runtime_matchers import is_traceback_start
 from tests.support.log_corpus import BLIND, CORPUS, HELD_OUT, heard_in, labelled
-from tests.support.log_wrappers import LAYERS, Layer, log4j, loguru, python_logging
+from tests.support.log_wrappers import LAYERS, Layer, log4j, loguru, python_logging, zerolog
 
 LEAST = 20_000
 LINES_A_PAIR = 20
 
-RELAYING = frozenset({loguru, python_logging, log4j})  # a line that such a logger relays has its level
+RELAYING = frozenset(
+    {loguru, python_logging, log4j, zerolog}
+)  # a line that such a logger relays has its level
 
 
 def is_of_a_traceback(text):

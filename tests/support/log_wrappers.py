@@ -165,7 +165,16 @@ def logfmt_unknown(text: str, random: Random) -> str:
 
 
 def colour(text: str, random: Random) -> str:
-    return f"\x1b[{random.randint(30, 37)}m{text}\x1b[0m"
+    escape = random.choice(("\x1b", "#033", "^[", "\\u001b", "\\x1b", "\\033"))
+    return f"{escape}[{random.randint(30, 37)}m{text}{escape}[0m"
+
+
+def zerolog(text: str, random: Random) -> str:
+    return f"{random.randint(1, 12)}:31PM INF {text}"
+
+
+def runner(text: str, random: Random) -> str:
+    return f"{TIME}1Z ##[error]{text}"
 
 
 def json_known(text: str, random: Random) -> str:
@@ -197,5 +206,5 @@ def utf16_bytes(text: str, random: Random) -> str:
 LAYERS: tuple[Layer, ...] = (
     cri, docker_json, docker_times, compose, journald_json, journald_short, syslog_3164, syslog_5424, heroku,
     firelens, gcp, gelf, serilog, elastic, zap, pino, structlog, loguru, python_logging, log4j, logfmt,
-    logfmt_unknown, colour, json_known, json_unknown, json_behind_prefix, utf16_bytes,
+    logfmt_unknown, colour, zerolog, runner, json_known, json_unknown, json_behind_prefix, utf16_bytes,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.formats.patterns import build_pattern
+from detector.formats.patterns import build_pattern, has_any
 from detector.logs.parse.prefixes import parse_prefix
 from detector.logs.parse.record_fields import (
     has_message,
@@ -40,7 +40,9 @@ _MAX_LAYERS: Final = 12
 _LONGEST_KEPT: Final = 512
 _QUOTES: Final = ('"', "'", "`")
 _TAGGED: Final = build_pattern(r"\[\d{9,10}(?:\.\d{1,9})?, \{\"[^\n]*\}\]\s*\Z")
-_COLOUR: Final = build_pattern(r"\x1b\[[0-9;]{0,12}m")
+# As it is, and as rsyslog, `cat -v` and escaped texts write its first character.
+_ESCAPES: Final = ("\x1b[", "#033[", "^[[", "\\u001b[", "\\x1b[", "\\033[")
+_COLOUR: Final = build_pattern(r"(?:\x1b|#033|\^\[|\\{1,8}(?:u001b|x1b|033))\[[0-9;]{0,12}[mK]")
 # Full-width punctuation of localised messages, and typographic quotes.
 _WIDE: Final = str.maketrans(
     "\uff1a\uff0c\uff08\uff09\uff5c\uff1d\uff3b\uff3d\uff1b\xa0\u2019\u2018\u201c\u201d", ":,()|=[]; ''\"\""
@@ -102,7 +104,7 @@ _parse_short = lru_cache(maxsize=2048)(_parse_new)
 def _normalize_text(text: str) -> str:
     if not text.isascii():
         text = text.translate(_WIDE)
-    return _COLOUR.sub("", text) if "\x1b" in text else text
+    return _COLOUR.sub("", text) if has_any(_ESCAPES, text) else text
 
 
 def _parse_record(text: str) -> tuple[str, Record] | None:

@@ -50,6 +50,7 @@ def _build_piece(begins: str, form: str, *needs: str) -> _Piece:
 # Each form of a piece, in the order in which they are tried; a line compiles only those that it can have.
 _PIECES: Final = (
     _build_piece("[" + _DIGITS, rf"""(?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))"""),
+    _build_piece("#", r"""\#\#\[(?:error|warning|debug|section|command)\]"""),  # a runner's of Actions
     _build_piece("<", r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
     _build_piece(
         "JFMASOND",
@@ -82,6 +83,7 @@ _PIECES: Final = (
     ),
     _build_piece("s", r"""(?:stdout|stderr)\s[FP](?=\s)"""),
     _build_piece(_DIGITS, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
+    _build_piece(_DIGITS, r"""\d{1,2}:\d\d[AP]M(?=\s)"""),  # zerolog's
     _build_piece("[" + _DIGITS, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),
     _build_piece(
         "[(<{" + _LEVEL,
@@ -174,7 +176,7 @@ _LETTERED: Final = ("piped", "letter", "bracketed", "logcat")
 _WITHIN, _MOST_SPACES = 600, 40
 _PRIORITY: Final = build_pattern(r"<(\d{1,3})>")
 _GREATEST_PRIORITY, _SEVERITIES, _CRITICAL = 191, 8, 2  # RFC 5424: 8 times the facility, plus the severity
-_NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|\s)(?:{_DENIALS})$")
+_NO_LEVEL_AFTER: Final = build_pattern(rf"(?i)(?:^|[\s\]])(?:{_DENIALS})$")
 
 
 def parse_prefix(text: str) -> tuple[int, str | None]:
