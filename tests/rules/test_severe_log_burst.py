@@ -93,6 +93,19 @@ def test_a_traceback_counts_once_however_long():
     assert burst(seen([ago(60 - 10 * step, TRACEBACK) for step in range(5)])) == BURST
 
 
+GROUP = """  + Exception Group Traceback (most recent call last):
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    | ValueError: boom
+    +------------------------------------"""
+
+
+def test_a_group_of_exceptions_counts_once():
+    assert burst(seen([ago(60 - 10 * step, GROUP) for step in range(4)])) == []
+    assert burst(seen([ago(60 - 10 * step, GROUP) for step in range(5)])) == BURST
+
+
 def test_a_traceback_over_several_events_counts_once():
     def crash(age):
         return [ago(age - 0.001 * number, line) for number, line in enumerate(TRACEBACK.splitlines())]

@@ -32,6 +32,7 @@ from detector.logs.parse.prefixes import has_urgent_priority
 from detector.logs.parse.runtime_matchers import is_traceback_start
 
 _CHAINED: Final = ("during handling of the above exception", "the above exception was the direct cause")
+_EXCEPTION_GROUP: Final = "  + Exception Group Traceback"  # the indented first line of Python's
 _WITHIN: Final = 12
 _SEARCHED: Final = 200
 _INTRODUCING: Final = 1000  # characters of a line that show whether it introduces a traceback
@@ -237,7 +238,8 @@ def _iter_results(lines: LogLines) -> Iterator[tuple[int, _LineResult]]:
     cache = _get_line_cache()
     for index, (line, masked) in enumerate(zip(lines.texts, lines.list_masks(), strict=True)):
         if in_traceback and lines.streams[index] in in_traceback:
-            if line[:1] in " \t":  # an empty line too: it ends no traceback
+            # An empty line too: it ends no traceback.
+            if line[:1] in " \t" and not line.startswith(_EXCEPTION_GROUP):
                 continue
             in_traceback.discard(lines.streams[index])
         result = cache.classify(line, masked)
