@@ -54,7 +54,9 @@ def _is_record(entry: Mapping[str, Any]) -> bool:
     record = records.build_record(entry)
     if isinstance(message, str) and type(at) is int:
         return record.level is not None  # else nothing but an event of CloudWatch with one key more
-    return record.time is not None and (record.level is not None or record_fields.has_message(entry))
+    if record_fields.has_message(entry) and (message is None or record.time is not None):
+        return True  # without a time it keeps its place, as a plain line does
+    return record.time is not None and record.level is not None
 
 
 def _has_other_keys(entry: Mapping[str, Any]) -> bool:

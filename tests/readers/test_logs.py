@@ -309,6 +309,12 @@ def test_entries_that_are_records_of_their_own_are_lines():
     assert "connectivity_lost" in {event.type for event in seen([record]).events}
 
 
+def test_a_record_without_a_time_is_a_line_without_a_time():
+    record = {"container_name": "trader", "ecs_cluster": "aegis", "log": _BROKEN, "source": "stderr"}
+    assert named(seen([record])) == ["critical connectivity_lost"]
+    assert "reading_invalid" in {event.type for event in seen([{**record, "log": 7}]).events}
+
+
 _BROKEN = "Error 1100, reqId -1: Connectivity between IB and TWS has been lost"
 _AT, _EPOCH = "2026-06-02T14:41:31.104Z", 1780411291
 
@@ -335,6 +341,10 @@ _AT, _EPOCH = "2026-06-02T14:41:31.104Z", 1780411291
         ),
         pytest.param({"result": {"_time": _AT, "_raw": _BROKEN, "host": "box"}}, id="Splunk"),
         pytest.param({"TimeGenerated": _AT, "Computer": "box", "Log_s": _BROKEN}, id="Azure"),
+        pytest.param(
+            {"TimeGenerated": _AT, "LogEntry": _BROKEN, "PodName": "bot-0"}, id="Azure, a container"
+        ),
+        pytest.param({"TimeCreated": f"/Date({_EPOCH}104)/", "Id": 7, "Message": _BROKEN}, id="PowerShell"),
         pytest.param(
             {"timeUnixNano": f"{_EPOCH}104000000", "severityNumber": 17, "body": {"stringValue": _BROKEN}},
             id="OTLP",

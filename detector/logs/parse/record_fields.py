@@ -16,10 +16,10 @@ from detector.formats.similar_names import normalize_key
 
 # In the order in which they are preferred; compared in lower case, without punctuation.
 _TEXT_KEYS: Final = (
-    "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
+    "formatted", "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
     "fullmessage", "logmessage", "textpayload", "body", "line", "content", "errormessage", "errormsg",
     "errorstring", "errortext", "error", "err", "detail", "details", "description", "reason", "event",
-    "raw", "logs", "resultdescription",
+    "raw", "logs", "resultdescription", "logentry",
 )  # fmt: skip
 TEXT_RANK: Final = {key: rank for rank, key in enumerate(_TEXT_KEYS)}
 _TEMPLATES: Final = ("mt", "messagetemplate")

@@ -191,6 +191,7 @@ def _read_time(field: Field) -> str | None:
     if isinstance(value, str):
         if TIME_TEXT.fullmatch(value.strip()):
             return value.strip()
+        value = value.removeprefix("/Date(").removesuffix(")/")  # as .NET and PowerShell write it in JSON
         value = int(value) if value.isdecimal() and len(value) <= len("1780411291104482000") else None
     if type(value) not in (int, float) or not _TIME_KEY.search(field.name) or value < _SECOND:
         return None
