@@ -277,7 +277,7 @@ _VERSION: Final = Concept(events.UNSUPPORTED, "", "its version", build_pattern(
     r"|config\w*|strategy|indicator|redis|postgres\w*|tls|ssl|certificate|session|token|cookie|password"
     r"|status|quotes?|prices?|positions?|contracts?|options?"
     r"|orders? (?:type|book)|data is|cache|metrics|every \d{1,4}|up to date)\b|\bv\d+(?:alpha|beta)\d+"
-    r"|bar size|market data"
+    r"|bar size|market data|\bdeprecated [^\s:]{2,80}: "
 ))  # fmt: skip
 _DIALOG: Final = build_pattern(
     r"\b(?:dialog|pop-?up|message box)(?: box| window)? (?:text|says|said|message|shows?)\b"
@@ -313,7 +313,7 @@ _HOST: Final = (
         r"|\b(?:filesystem|file system|partition) (?:[\w/]{1,30} )?is full\b|\bdisk (?:is )?full\b"
         r"|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
-        r"|\bdisk quota exceeded\b"
+        r"|\bdisk quota exceeded\b|\bnode was low on resource: ?ephemeral-storage\b"
         r"|kein speicherplatz (?:mehr )?(?:verfügbar|frei)|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
         r"|aucun espace disponible|plus (?:assez )?d'espace (?:disque|disponible)|\bdisque (?:est )?plein\b"
         r"|no (?:queda|hay) espacio|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b"
@@ -323,7 +323,8 @@ _HOST: Final = (
     Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
         r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
-        r"|\bmemory quota (?:vastly )?exceeded\b"
+        r"|\bmemory quota (?:vastly )?exceeded\b|\bnode was low on resource: ?memory\b"
+        r"|\binsufficient memory for the (?:java|jvm)\b|\blow virtual memory condition\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b|\blow memory!"
         r"|\bkill(?:ed|ing)\b[^;\n]{0,120}\b(?:due to|because of) (?:high |low )?memory\b"
         r"|nicht genügend (?:haupt)?speicher\b|impossible d'allouer (?:de )?la mémoire"
@@ -458,7 +459,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
     ),
     (
         (
-            "space", "disk", "100%", "100 %", "is full", "errno", "memory", "oom", "nospc", "nomem",
+            "space", "disk", "low on resource",
+            "100%", "100 %", "is full", "errno", "memory", "oom", "nospc", "nomem",
             "mfile", "enfile", "open files",
             "native thread", "speicher", "espace", "espacio", "spazio", "espaço", "disque", "disco", "voll",
             "mémoire", "memoria", "offene dateien", "fichiers", "ficheros", "archivos", "file aperti",

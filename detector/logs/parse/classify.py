@@ -87,7 +87,8 @@ _FARM_LINK: Final = build_pattern(
 _NOTE: Final = build_pattern(r"[\s(\[]{0,3}(?:please )?note(?: that)?\s?:")
 # A comment, or the help of an option: `--client-id N   API client id`.
 _COMMENT: Final = build_pattern(
-    r"#{1,3}(?!#)|//|(?:-\w,? )?--?[a-z][\w-]{0,40}(?:[ =][\w<>\[\]]{1,20})?\s{2,}[a-z]"
+    r"#{1,3}(?!#| there is insufficient memory for)|//"
+    r"|(?:-\w,? )?--?[a-z][\w-]{0,40}(?:[ =][\w<>\[\]]{1,20})?\s{2,}[a-z]"
 )
 _DATA_LOST_CODE, _DATA_KEPT_CODE = 1101, 1102
 _MARGIN_TEXTS: Final = ("margin", "liquidat")

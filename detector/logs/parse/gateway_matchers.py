@@ -29,6 +29,9 @@ from detector.logs.parse.records import BROKER
 _SESSION: Final = build_pattern(
     r"\bexisting session (?:detected|found(?![^.\n]{0,20}(?:cache|reus|cookie)))\b"
     r"(?!\s?(?:action|handling|setting|policy|[=]|:?\s?(?:0|false|no|none)\b|\())"
+    # What IBC's session manager decides: it ends this session, or leaves the choice to a person.
+    r"|\bother session m(?:ust|ay) be primary\b[^\n]{0,60}\bend this session\b"
+    r"|\bmust choose (?=whether to continue with this session\b)"
 )
 _OF_A_SESSION: Final = build_pattern(
     r"session|sitzung|sesi[oó]n|сесси"
@@ -247,7 +250,7 @@ def _build_link_match(lost: bool, body: str, note: str) -> LineMatch:
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (
-    (("existing session", " ip", "client"), match_session_conflict),
+    (("existing session", "this session", " ip", "client"), match_session_conflict),
     (("exit",), match_gateway_exit),
     (("starting", "started", "launch", "spawned"), match_gateway_start),
     (_CONNECTION_TEXTS, match_connection),

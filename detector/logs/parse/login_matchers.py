@@ -22,6 +22,7 @@ _OTHER_SERVICE: Final = build_pattern(
     r"|\bsqs\b"
     r"|\bs3\b|grafana|prometheus|influx|vault|consul|dashboard|webhook|telegram|discord|\bssh|\bvnc\b|ldap"
     r"|database|\bdb\b|\bweb ?ui\b|for user '|docker (?:hub|registry)|registry"
+    r"|\b(?:wiki|jira|gitlab|github|jenkins)\b"
 )
 FAILURES: Final = (
     Phrase(events.GATEWAY_FAILED, "login", "login failed", build_pattern(
@@ -32,6 +33,7 @@ FAILURES: Final = (
         r"|\bauthenticat\w{1,4} (?:with|at|to|against) (?:the )?(?:ibkr|ib|tws|gateway|broker"
         r"|interactive brokers|client portal)[\w ]{0,20} failed\b"
         rf"|\b{_LOGIN} failure\b|\btoo many failed {_LOGIN}"
+        r"|\bibc: (?:<html>)?connection to server failed\b"
         r"|\bunrecogni[sz]ed user ?name or password\b|\b(?:invalid|incorrect"
         r"|wrong) user ?name[^.\n]{0,12} password"
         r"|\b(?:rejected|refused) (?:the |our )?log[ -]?in\b|\blog[ -]?in (?:to [\w ]{1,20} )?(?:was |is "
@@ -205,7 +207,8 @@ _ASKED: Final = build_pattern(
     rf"|\b(?:gateway|portal|log[ -]?in|ibkr) requires (?:a |the )?{_FACTOR}(?!\s?[=:])"
 )
 _CONFLICT: Final = Phrase(events.SESSION_CONFLICT, "session", "a competing session", build_pattern(
-    r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|exists|active|present|holds)\b"
+    r"\bcompeting (?:\w{1,12} ){0,2}session (?:was |is )?(?:found|detected|started|exists|active|present"
+    r"|holds)\b"
     r"|\b(?:found|detected) (?:a |another )?competing (?:\w{1,12} ){0,2}session\b"
     r"|\banother session\b[^.\n]{0,30}\b(?:competes|competing|took over|already (?:logged in|active|open))\b"
 ))  # fmt: skip
@@ -232,7 +235,7 @@ _DISPLACED: Final = Concept(events.SESSION_CONFLICT, "session", "another session
     r"|trading session|rth|dev(?:eloper)?|client portal session (?:ok|fine)|reused)\b"
 ))  # fmt: skip
 _LOGGED_IN: Final = build_pattern(
-    r"\blogin has completed\b|\b(?:gateway|session) (?:is )?running and authenticated\b"
+    r"\blogin has completed\b(?!: exiting)|\b(?:gateway|session) (?:is )?running and authenticated\b"
     r"|(?<!someone )(?<!somebody )(?<!else )(?<!user )(?<!session )"
     r"\blogged in (?:successfully )?to (?:the )?(?:ib|ibkr|tws|gateway|interactive brokers)\b"
 )
@@ -253,7 +256,9 @@ _GIVEN: Final = (
     ), build_pattern(
         r"\b(?:ib|ibkr|ibc|ibeam|tws|gateway|ibgw|brokerage|interactive brokers|client portal"
         r"|authentication process)\b"
-    ), build_pattern(_OTHER_SERVICE.pattern + r"|\b(?:not|never|no|un\w+ed|failed|fails|waiting|pending)\b")),
+    ), build_pattern(
+        _OTHER_SERVICE.pattern + r"|\b(?:not|never|no|un\w+ed|failed|fails|waiting|pending|exiting)\b"
+    )),
 )  # fmt: skip
 _RESTART_TIME: Final = build_pattern(
     r"\bauto[ -]?(restart|log[ -]?off) time (?:is |was |has been )?(?:already |now )?set to"
@@ -366,6 +371,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "token",
             "credentials",
             "security code",
+            "to server failed",
             "ibkr mobile",
             "faktor",
             "anmeldung",

@@ -386,7 +386,8 @@ _EXIT: Final = build_pattern(
     r"(?![ -](?:only|(?:orders?|trades?|transactions?|positions?) (?:only|are|is)))"
 )
 _BY_ITSELF: Final = build_pattern(
-    r"\brejected locally\b|\b(?:by|in|at) (?:the |our |its |a |local )?(?:\w+[ -]){0,2}?(?:strategy|filters?"
+    r"\brejected locally\b|(?<=risk: )order(?![^.;\n]{0,40} by )"
+    r"|\b(?:by|in|at) (?:the |our |its |a |local )?(?:\w+[ -]){0,2}?(?:strategy|filters?"
     r"|risk|pre-?trade"
     r"|validator|validation|guard|limiter|sizing"
     r"|compliance|cooldown|bot|engine|policy|rule|user|operator|human|sanity check|budget|allocator|spread)\b"

@@ -64,7 +64,7 @@ HYPOTHETICAL: Final = build_pattern(
     r"|expect(?:s|ed|ing)?|match(?:es|ed|ing)?|pattern|regex|codes|handl(?:e|es|ing|er)|means?|meaning"
     r"|(?:watch|look|scan|check|wait|test|alert|page)(?:s|es|ed|ing|ning)? (?:for|on|until)"
     r"|e\.g\.|example|sample|docs?|documentation|runbook|alert rules?|readme"
-    r"|troubleshooting|see|tests?|testing"
+    r"|troubleshooting|see(?! https?:\S{1,200} for help\b)|tests?|testing"
     r"|simulat(?:e|es|ed|ing|ion)|mock(?:ed|s|ing)?|fake|policy|inject(?:ed|s|ing)?|pars(?:e|es|ed|ing)"
     r"|replay(?:s|ed|ing)?|dry[- ]run|back-?test(?:s|ed|ing|er)?|hypothetical(?:ly)?|imagine|suppose"
     r"|reminder|tips?|hint|otherwise|or else)\b(?![-_/.]\w)|\bon\s?$"

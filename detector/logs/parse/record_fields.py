@@ -16,7 +16,8 @@ from detector.formats.similar_names import normalize_key
 
 # In the order in which they are preferred; compared in lower case, without punctuation.
 _TEXT_KEYS: Final = (
-    "formatted", "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
+    "formatted",
+    "message", "msg", "m", "renderedmessage", "mt", "messagetemplate", "log", "text", "shortmessage",
     "fullmessage", "logmessage", "textpayload", "body", "line", "content", "errormessage", "errormsg",
     "errorstring", "errortext", "error", "err", "detail", "details", "description", "reason", "event",
     "raw", "logs", "resultdescription", "logentry",
