@@ -579,6 +579,51 @@ def test_a_position_without_a_trade_id_is_found_by_its_instrument():
     assert given(stores(1, "CLOSED", trade_id=None)) == [f"critical state_stores_disagree:{NAME}"]
 
 
+@pytest.mark.parametrize(
+    ("held", "trade", "at_broker", "words"),
+    [
+        pytest.param(20, {"remaining": 20}, [], None, id="what is left of it"),
+        pytest.param(39, {"remaining": 20}, None, "trades has 20 of it left.", id="more than is left"),
+        pytest.param(19, {"remaining": 20}, None, "trades has 20 of it left.", id="less than is left"),
+        pytest.param(
+            39,
+            {"remaining": 20},
+            [row(20)],
+            "trades has 20 of it left, and the broker holds long 20.",
+            id="the broker too",
+        ),
+        pytest.param(39, {}, None, None, id="all that was bought"),
+        pytest.param(40, {}, None, "it was never more than 39 in trades.", id="more than was bought"),
+        pytest.param(40, {"contracts": None}, None, None, id="nobody knows what was bought"),
+    ],
+)
+def test_two_stores_cannot_both_be_right_about_a_quantity(held, trade, at_broker, words):
+    patch = stores(1, "OPEN")
+    patch["stores"]["position_state"][0]["contracts_remaining"] = held
+    patch["stores"]["trades"][0] |= trade
+    section = {} if at_broker is None else {"broker": broker(*at_broker)}
+    told = [
+        event
+        for event in evaluated(apply_patch(healthy(), {**patch, **section})).events
+        if "stores_dis" in event.type
+    ]
+    expected = (
+        []
+        if words is None
+        else [("critical", f"Trade #162 in {NAME} is long {held} in position_state, and {words}")]
+    )
+    assert [(event.severity, event.summary) for event in told] == expected
+
+
+def test_a_trade_that_is_closed_has_nothing_left_to_compare():
+    patch = stores(1, "CLOSED")
+    patch["stores"]["trades"][0]["remaining"] = 0
+    assert (
+        first(patch, "state_stores_disagree").summary
+        == f"Trade #162 in {NAME} is open in position_state and not in trades."
+    )
+
+
 # --- trade_reopened ------------------------------------------------------------------------------------
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from detector.domain.judgement import RuleOutcome
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
-from detector.domain.rule import AS_DECLARED, CRITICAL, NEVER, NOW, WARNING, Finding
+from detector.domain.rule import AS_DECLARED, CRITICAL, NEVER, NOW, WARNING, Finding, lasts
 from detector.domain.snapshot import build_snapshot
+from detector.engine.catalog import load_rules
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
 from tests.support.log_lines import REFUSED, ago
@@ -745,6 +746,26 @@ def test_stores_of_which_a_row_cannot_be_read_are_not_compared():
     assert "a row of the stores could not be read" in result.undecided[0].why
 
 
+def test_a_trade_that_is_not_named_in_full_leaves_the_stores_undecided():
+    vague = {"trade_id": "7", "is_open": True, "quantity": 1, **CALL, "strike": None}
+    result = outcome("state_stores_disagree", stores([vague], []))
+    assert [doubt.why for doubt in result.undecided] == ["an instrument that differs is not named in full"]
+
+
+# --- what cannot be compared -----------------------------------------------------------------------------
+
+SHARES = [{"con_id": 7, "sec_type": "STK", "quantity": 4}, {"con_id": 8, "sec_type": "STK", "quantity": 6}]
+
+
+def test_what_cannot_be_compared_is_a_warning_and_critical_after_a_session_where_it_is_held():
+    patch = {"status_v3": held({"symbol": "ACME", "quantity": 10}), "broker": broker(*SHARES)}
+    found = finding("comparison_unclear", patch)
+    assert (found.severity, found.subject, found.critical_after) == (WARNING, "ACME", AS_DECLARED)
+    assert "ACME (with conid 7, conid 8) cannot be compared" in found.summary
+    (rule,) = [rule for rule in load_rules() if rule.name == "comparison_unclear"]
+    assert rule.declaration.critical_after == lasts(seconds=23_400)
+
+
 # --- contracts -------------------------------------------------------------------------------------------
 
 
@@ -775,11 +796,17 @@ def test_an_assignment_says_when_the_market_opens_while_it_is_closed(moment, wor
     assert found.summary.endswith(words)
 
 
-def test_an_assignment_is_not_suspected_beside_a_row_that_cannot_be_read():
+@pytest.mark.parametrize(("section", "rows"), [("broker", "positions"), ("status_v3", "open_positions")])
+def test_an_assignment_is_not_suspected_beside_a_row_that_cannot_be_read(section, rows):
     patch = fixture("assignment_suspected").patch
-    rows = [*patch["broker"]["positions"], NAMELESS]
-    unread = {**patch, "broker": {**patch["broker"], "positions": rows}}
+    unread = {**patch, section: {**patch[section], rows: [*patch[section][rows], NAMELESS]}}
     assert not outcome("assignment_suspected", unread).findings
+
+
+def test_a_holding_of_one_side_alone_needs_no_con_id():
+    row = {**CALL, "quantity": 1}
+    result = outcome("contract_replaced", {"status_v3": held(), "broker": broker(row)})
+    assert [name for doubt in result.undecided for name in doubt.subjects or ()] == []
 
 
 @pytest.mark.parametrize(
@@ -807,6 +834,11 @@ def test_a_broken_link_says_how_many_positions_are_open(facts, words):
     found = finding("broker_disconnected", {"status_v3": {"broker_connected": False, **facts}})
     assert words in found.summary
     assert found.listed_after is AS_DECLARED
+
+
+def test_the_reason_of_a_broken_link_is_cut_at_120_letters():
+    found = finding("broker_disconnected", {"status_v3": {"connection_error": "x" * 121}})
+    assert f"({'x' * 120})." in found.summary
 
 
 @pytest.mark.parametrize(
