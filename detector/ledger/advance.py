@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.acknowledgement import ActiveMutes, Mute
@@ -36,8 +36,7 @@ class LedgerState(Struct, frozen=True):
 
     conditions: Mapping[str, Condition]
     due_notices: Mapping[str, tuple[Notice, ...]]
-    ended: tuple[Condition, ...] = ()
-    muted: frozenset[str] = field(default_factory=frozenset)
+    muted: frozenset[str]
 
 
 def advance(
@@ -66,8 +65,7 @@ def advance(
         for notice in due_notices[channel]:
             signature = notice.condition.signature
             after[signature] = _add_pending(after[signature], channel, run)
-    ended = [c for k, c in after.items() if c.phase == "ended" and _is_open(before.get(k))]
-    return LedgerState(_limit_ended(after, due_notices, run), due_notices, tuple(ended), muted)
+    return LedgerState(_limit_ended(after, due_notices, run), due_notices, muted)
 
 
 def list_due_notices(
@@ -118,10 +116,6 @@ def _close_by_counterpart(
     began = min(condition.first_seen, signed.finding.at or condition.first_seen)
     closed = close_condition(replace(condition, first_seen=began), "passed", run.taken_at, run)
     return replace(closed, owing={**closed.owing, **pending_since})
-
-
-def _is_open(old: Condition | None) -> bool:
-    return old is not None and old.phase != "ended"
 
 
 def _apply_causes(
