@@ -15,6 +15,7 @@ from detector.channels.channel import (
 )
 from detector.domain.condition import MessageRef
 from detector.render.message import Message, MessageItem
+from detector.render.message_text import count_phone_items
 from detector.settings import Setting, Settings
 from detector.settings.setting import LOOPBACK_HOSTS
 
@@ -50,9 +51,9 @@ class HttpChannel(ConfiguredChannel, ABC):
         network = build_network_policy(self.settings, self.environment.environ, deadline)
         return JsonClient(network, self.environment.clock)
 
-    @abstractmethod
     def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
-        """Return how many of the items the message of that page names."""
+        """Return how many of the items the message of that page names: what a phone shows."""
+        return count_phone_items(items, page)
 
     @abstractmethod
     def send(self, client: JsonClient, part: Message) -> MessageRef | None:

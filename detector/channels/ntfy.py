@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
 from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, THROTTLED
 from detector.formats.serialize import format_document
-from detector.render.message import Message, MessageItem
-from detector.render.message_text import count_phone_items, render_phone_text
+from detector.render.message import Message
+from detector.render.message_text import render_phone_text
 from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
 
 if TYPE_CHECKING:
@@ -52,10 +52,6 @@ class Topic(HttpChannel):
             THROTTLED: "ntfy.sh takes 250 messages a day: use a server or an account of your own.",
         },
     )
-
-    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
-        """Return how many of the items one push names."""
-        return count_phone_items(items, page)
 
     def send(self, client: JsonClient, part: Message) -> None:
         """Publish one part; raises ExternalError."""

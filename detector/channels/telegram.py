@@ -6,7 +6,7 @@ nothing has to be escaped; the headline is bold by an entity, in UTF-16 units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +17,8 @@ from detector.domain.acknowledgement import AckRequest
 from detector.domain.condition import MessageRef
 from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED
 from detector.formats.serialize import format_document
-from detector.render.message import ENDED, Message, MessageItem
-from detector.render.message_text import count_phone_items, render_phone_text
+from detector.render.message import ENDED, Message
+from detector.render.message_text import render_phone_text
 from detector.settings import (
     ACK_FROM,
     TELEGRAM_API_URL,
@@ -72,10 +72,6 @@ class Chat(HttpChannel):
             " a supergroup has a new one.",
         },
     )
-
-    def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
-        """Return how many of the items one message names."""
-        return count_phone_items(items, page)
 
     def load_client(self) -> None:
         """Import the client."""
