@@ -13,9 +13,9 @@ from detector.app.context import AppContext, print_stream
 from detector.app.input_documents import parse_snapshot
 from detector.commands import env_file_option
 from detector.domain.snapshot import Snapshot
-from detector.engine.snapshot_replay import Replay, compare_changes
+from detector.engine.snapshot_replay import Replay, ReplayedChange, ReplaySummary, compare_changes
 from detector.formats.errors import InputError
-from detector.render import replay_report
+from detector.formats.times import format_duration, format_time
 from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
 
@@ -85,15 +85,11 @@ def _iter_replay(
     replay = Replay(settings)
     for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.advance(snapshot):
-            yield (
-                json.dumps(replay_report.build_change_document(change))
-                if as_json
-                else replay_report.format_change(change)
-            )
+            yield json.dumps(_build_change_document(change)) if as_json else _format_change(change)
     if as_json:
-        yield json.dumps(replay_report.build_summary_document(replay.summary))
+        yield json.dumps(_build_summary_document(replay.summary))
     else:
-        yield from ("", *replay_report.render_summaries([("summary", replay.summary)]))
+        yield from ("", *_render_summaries([("summary", replay.summary)]))
 
 
 def _iter_comparison(
@@ -102,6 +98,65 @@ def _iter_comparison(
     first, second = Replay(settings), Replay(changed)
     for snapshot in _load_snapshots(app, paths, settings):
         for side, change in compare_changes(first.advance(snapshot), second.advance(snapshot)):
-            yield replay_report.format_difference("now" if side == "first" else "then", change)
+            yield f"only {'now' if side == 'first' else 'then':<6}  {_format_change(change)}"
     yield ""
-    yield from replay_report.render_summaries([("now", first.summary), ("then (--set)", second.summary)])
+    yield from _render_summaries([("now", first.summary), ("then (--set)", second.summary)])
+
+
+def _format_change(change: ReplayedChange) -> str:
+    """Return one transition as a line: time, reason of the notice, severity, new phase, sentence."""
+    reason = change.reason or "-"
+    return (
+        f"{format_time(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
+        f"{change.signature}: {change.summary}"
+    )
+
+
+def _build_summary_document(summary: ReplaySummary) -> dict[str, Any]:
+    return {
+        "snapshots": summary.snapshots,
+        "from": format_time(summary.first) if summary.first else None,
+        "to": format_time(summary.last) if summary.last else None,
+        "conditions": summary.conditions,
+        "told": summary.notified,
+        "longest_sec": summary.longest_sec,
+        "longest": summary.longest,
+        "blind_sec": summary.blind_sec,
+        "out_of_order": summary.out_of_order,
+    }
+
+
+def _build_change_document(change: ReplayedChange) -> dict[str, Any]:
+    return {
+        "at": format_time(change.at),
+        "signature": change.signature,
+        "severity": change.severity,
+        "to": change.to,
+        "told": change.reason,
+        "summary": change.summary,
+    }
+
+
+def _render_summaries(summaries: list[tuple[str, ReplaySummary]]) -> Iterator[str]:
+    """Yield the summaries of one or two replays as a table, a column each."""
+    labels = (
+        "", "snapshots", "conditions", "alerts", "longest", "", "blind time in the session", "out of order"
+    )  # fmt: skip
+    columns = [
+        (
+            name,
+            str(summary.snapshots),
+            str(summary.conditions),
+            str(summary.notified),
+            format_duration(summary.longest_sec) if summary.longest else "none",
+            summary.longest or "",
+            format_duration(summary.blind_sec),
+            str(summary.out_of_order),
+        )
+        for name, summary in summaries
+    ]
+    width = max(len(cell) for column in columns for cell in column) + 2
+    for label, *cells in zip(labels, *columns, strict=True):
+        line = f"{label:<26}" + "".join(f"{cell:<{width}}" for cell in cells)
+        if line.strip():
+            yield line.rstrip()
