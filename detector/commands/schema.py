@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import parse_source, read_source
+from detector.domain.coercion import ValueReader
 from detector.domain.report import Decision, SignalCoverage
 from detector.domain.snapshot import build_snapshot
+from detector.domain.vendor_keys import IB_KEYS
 from detector.formats.errors import InputError
+from detector.formats.similar_names import ANY, find_nearest_name, normalize_key
+from detector.formats.strict_json import describe_kind, redact_excerpt
 from detector.render.schemas import (
     build_artifact_schema,
     build_gate_schema,
@@ -21,6 +27,9 @@ from detector.render.schemas import (
     build_webhook_schema,
 )
 
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "snapshot": build_snapshot_schema,
     "output": build_output_schema,
@@ -29,6 +38,8 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
     "webhook": build_webhook_schema,
 }
+_KINDS = {"object": "an object", "array": "an array", "string": "text", "null": "null"}
+_FAR_FUTURE: Final = datetime(9999, 12, 31, tzinfo=UTC)  # no time lies ahead of it: ages are not checked here
 
 
 @click.command(
@@ -54,13 +65,11 @@ def command(app: AppContext, /, name: str | None, check: str | None) -> int:
 
 
 def _check_document(app: AppContext, name: str, source: str) -> int:
-    from detector.app.schema_check import find_departures
-
     document = parse_source(read_source(app, source).data, source)
-    departures: list[object] = list(find_departures(SCHEMAS[name](), document))
+    departures = _find_departures(SCHEMAS[name](), document)
     if name == "snapshot" and not departures:
         departures += _list_refusals(app, document)
-    printed = print_lines(app, (f"{departure}" for departure in departures))
+    printed = print_lines(app, departures)
     if printed:
         return printed
     return ExitCode.FINDING if departures else ExitCode.OK
@@ -73,3 +82,93 @@ def _list_refusals(app: AppContext, document: Mapping[str, Any]) -> list[str]:
     except InputError as error:
         return list(error.lines)
     return []
+
+
+def _find_departures(schema: Mapping[str, Any], document: Any) -> list[str]:
+    """Return every departure, ordered by path; keys that look misspelt are among them.
+
+    Beside the schema's own keywords, `x-reads-as` is checked: the schema allows a value that the program
+    takes as not seen, and a person who writes a snapshot wants to know of it.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.validators import extend
+
+    def check_kind(_: Any, kind: str, value: Any, spec: Mapping[str, Any]) -> Iterator[ValidationError]:
+        problem = _explain_unreadable(kind, value)
+        if problem:
+            example = f" (such as {spec['examples'][0]!r})" if spec.get("examples") else ""
+            yield ValidationError(f"{problem}{example}; it is not seen")
+
+    def check_keys(
+        _: Any, known: Mapping[str, Any], value: Any, spec: Mapping[str, Any]
+    ) -> Iterator[ValidationError]:
+        yield from Draft202012Validator.VALIDATORS["properties"](_, known, value, spec)
+        if isinstance(value, dict) and spec.get("additionalProperties", True) is not False:
+            is_broker = spec.get("x-names") == "broker"
+            for key in value.keys() - known.keys():
+                meant = find_nearest_name(key, known.keys() - value.keys())
+                if meant and not (is_broker and normalize_key(key) in _list_broker_names()):
+                    yield ValidationError(meant, validator="misspelt", path=[key])
+
+    checks = {"x-reads-as": check_kind, "properties": check_keys}
+    validator = extend(Draft202012Validator, checks)(schema)  # type: ignore[no-untyped-call]  # untyped
+    departures = {
+        departure for error in validator.iter_errors(document) for departure in _describe_error(error)
+    }
+    return [f"{path or 'the document'}: {problem}" for path, problem in sorted(departures)]
+
+
+@cache
+def _list_broker_names() -> frozenset[str]:
+    """Return the names of IBKR's own that a row of the broker may have, without case and punctuation."""
+    from detector.readers.broker.row_columns import COLUMNS
+
+    names = (name for columns in COLUMNS.values() for others in columns.values() for name in others)
+    return IB_KEYS.union(names)
+
+
+def _explain_unreadable(kind: str, value: Any) -> str | None:
+    """Return why the value cannot be read as that kind, None where it can or is null."""
+    if value is None:
+        return None
+    if kind == "rows":
+        return None if isinstance(value, list) else f"is {describe_kind(value)}, not an array of rows"
+    reader = ValueReader(_FAR_FUTURE, 0.0)
+    reader.read_value(kind, "", value)
+    return reader.invalid[0].problem if reader.invalid else None
+
+
+def _describe_error(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Yield the path of each departure, what is wrong there, and the key that was probably meant."""
+    path = _format_path(error.absolute_path)
+    spec: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    expected: Any = error.validator_value
+    if error.validator == "misspelt":
+        yield path, f"nothing reads this key; was {error.message} meant?"
+    elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = spec.get("properties", {})
+        for key in sorted(error.instance.keys() - known.keys()):
+            nearest = find_nearest_name(key, known, ANY)
+            yield _join(path, key), "is not known here" + (f"; was {nearest} meant?" if nearest else "")
+    elif error.validator == "type":
+        kinds = [expected] if isinstance(expected, str) else expected
+        wanted = " or ".join(_KINDS.get(kind, f"a {kind}") for kind in kinds if kind != "null")
+        yield path, f"is {describe_kind(error.instance)}, not {wanted}"
+    elif error.validator == "pattern":
+        description = spec.get("description", "another form")
+        yield path, f"{redact_excerpt(str(error.instance))!r} is not {description}"
+    else:
+        yield path, redact_excerpt(error.message)
+
+
+def _format_path(parts: Any) -> str:
+    path = ""
+    for part in parts:
+        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, str(part))
+    return path
+
+
+def _join(path: str, key: str) -> str:
+    key = redact_excerpt(key)
+    return f"{path}.{key}" if path else key
