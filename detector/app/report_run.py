@@ -87,7 +87,7 @@ def run_report(job: Job, request: ReportRequest) -> SessionReport:
 def build_run_report(job: Job, report: Report, with_snapshot: bool) -> SessionReport:
     """Return the report of one run alone; without its snapshot it shows what a ledger shows."""
     kept = to_json(report.snapshot) if with_snapshot and report.snapshot is not None else None
-    history = build_history([RunRecord("this run", report, kept)])
+    history = build_history([RunRecord(report, kept)])
     return _build_report_of(job, history, _build_input(job))
 
 
@@ -113,7 +113,7 @@ def _evaluate_now(job: Job, request: ReportRequest) -> RunRecord:
     previous = load_previous(request.previous, source.previous)
     memory = previous.read(build_expected_memory(snapshot.runtime, snapshot.taken_at))
     report = evaluate(snapshot, memory, parsed.settings)
-    return RunRecord("now", report, to_json(report.snapshot), is_artifact=False)
+    return RunRecord(report, to_json(report.snapshot), is_artifact=False)
 
 
 def _compute_age(inside: list[RunRecord], given: SessionInput, settings: Settings) -> DataAge:
@@ -140,7 +140,7 @@ def _load_records(
             try:
                 report = parse_report(document, app.clock())
                 kept = document.get("snapshot") if settings[ARTIFACT] == "full" else None
-                records.append(RunRecord(location, report, kept if isinstance(kept, dict) else None))
+                records.append(RunRecord(report, kept if isinstance(kept, dict) else None))
             except InputError as error:
                 remarks.append(f"{location} is left out: {error}")
         elif document.get("taken_at") is None:
@@ -172,21 +172,20 @@ def _evaluate_snapshots(
     app: AppContext, snapshots: Sequence[_Located], settings: Settings, remarks: list[str]
 ) -> Iterator[RunRecord]:
     memories: dict[str, Memory] = {}
-    for location, entry in _sort_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
+    for entry in _sort_snapshots(_parse_snapshots(app, snapshots, settings, remarks), remarks):
         snapshot = entry.snapshot
         memory = memories.get(snapshot.runtime, FIRST_RUN)
         base = check_memory_time(memory, snapshot.taken_at, snapshot.taken_at)
         report = evaluate(snapshot, base.memory, entry.settings, (REPLAY,))
         conditions = ledger.add_receipts(report.conditions, report.owed[REPLAY], REPLAY, report.taken_at)
         memories[snapshot.runtime] = build_next_memory(report, conditions)
-        yield RunRecord(
-            location, replace(report, conditions=conditions), to_json(report.snapshot), is_artifact=False
-        )
+        kept = to_json(report.snapshot)
+        yield RunRecord(replace(report, conditions=conditions), kept, is_artifact=False)
 
 
 def _parse_snapshots(
     app: AppContext, snapshots: Sequence[_Located], settings: Settings, remarks: list[str]
-) -> Iterator[tuple[str, ParsedSnapshot]]:
+) -> Iterator[ParsedSnapshot]:
     """Yield each snapshot once; a remark says which cannot be read, and how many are copies."""
     read: dict[str, list[dict[str, Any]]] = {}
     copies = 0
@@ -198,18 +197,16 @@ def _parse_snapshots(
             continue
         same_time.append(document)
         try:
-            yield location, parse_snapshot(document, app.clock(), settings)
+            yield parse_snapshot(document, app.clock(), settings)
         except InputError as error:
             remarks.append(f"{location} is left out: {error}")
     if copies:
         remarks.append(f"{format_count(copies, 'snapshot')} given twice counts once")
 
 
-def _sort_snapshots(
-    parsed: Iterable[tuple[str, ParsedSnapshot]], remarks: list[str]
-) -> list[tuple[str, ParsedSnapshot]]:
+def _sort_snapshots(parsed: Iterable[ParsedSnapshot], remarks: list[str]) -> list[ParsedSnapshot]:
     given = list(parsed)
-    ordered = sorted(given, key=lambda pair: pair[1].snapshot.taken_at)
+    ordered = sorted(given, key=lambda entry: entry.snapshot.taken_at)
     if ordered != given:
         remarks.append("the snapshots were given out of order; they are sorted by their times")
     return ordered

@@ -172,11 +172,10 @@ def _describe_os_error(error: OSError) -> str:
 
 
 class StoreFile(Struct, frozen=True):
-    """The file of a database: its real path, its header, and a descriptor that may hold a lock."""
+    """The file of a database: its real path, and its header."""
 
     path: str
     header: bytes
-    descriptor: int
 
     @property
     def in_wal_mode(self) -> bool:
@@ -225,7 +224,7 @@ def _open_store_file(path: str) -> Iterator[StoreFile]:
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
             raise ExternalError(_NO_DATABASE_MESSAGE, reason=CORRUPT)
         _check_side_files(real_path)
-        yield StoreFile(real_path, header, descriptor)
+        yield StoreFile(real_path, header)
     finally:
         # Closing it releases every lock of this process on the file: never while a connection is open.
         os.close(descriptor)

@@ -65,7 +65,6 @@ class SessionWindow(Struct, frozen=True):
 class SessionPlan(Struct, frozen=True, eq=False):
     """The hours of one market; `table` names its days, `exceptions` replaces the windows of single days."""
 
-    name: str
     windows: tuple[SessionWindow, ...]
     zone: str = NEW_YORK
     table: TableDays | None = None
@@ -74,26 +73,23 @@ class SessionPlan(Struct, frozen=True, eq=False):
 
 _WEEKDAYS: Final = frozenset(range(5))
 US_EQUITY: Final = SessionPlan(
-    "us_equity",
     (SessionWindow(time(9, 30), time(16), early_ends=EARLY_CLOSE, weekdays=_WEEKDAYS),),
     table=NYSE,
 )
 PLANS: Final[Mapping[str, SessionPlan]] = {
     "us_equity": US_EQUITY,
     "us_extended": SessionPlan(
-        "us_extended",
         (SessionWindow(time(4), time(20), early_ends=time(17), weekdays=_WEEKDAYS),),
         table=NYSE,
     ),
     "us_overnight": SessionPlan(
-        "us_overnight", (SessionWindow(time(20), time(3, 50), days_before=1, weekdays=_WEEKDAYS),), table=NYSE
+        (SessionWindow(time(20), time(3, 50), days_before=1, weekdays=_WEEKDAYS),), table=NYSE
     ),
     "cme_globex": SessionPlan(
-        "cme_globex",
         (SessionWindow(time(18), time(17), 1, early_ends=EARLY_CLOSE, weekdays=_WEEKDAYS),),
         table=GLOBEX,
     ),
-    "always": SessionPlan("always", (SessionWindow(_MIDNIGHT, _MIDNIGHT),), zone="UTC"),
+    "always": SessionPlan((SessionWindow(_MIDNIGHT, _MIDNIGHT),), zone="UTC"),
 }
 
 
@@ -102,7 +98,6 @@ def build_session_plan(table: Mapping[str, Any]) -> SessionPlan:
     if "session" in table:
         return PLANS[table["session"]]
     return SessionPlan(
-        "own",
         tuple(parse_window(text) for text in table["open"]),
         table["zone"],
         exceptions={

@@ -18,12 +18,11 @@ _FEWEST_STEPS = 3  # between runs, before an interval is called usual
 
 
 class RunRecord(Struct, frozen=True):
-    """One run: where its document is, its report, and its redacted snapshot; None where none was kept.
+    """One run: its report, and its redacted snapshot; None where none was kept.
 
     `is_artifact` is False where the report was made from a bare snapshot just now.
     """
 
-    location: str
     report: Report
     snapshot: Mapping[str, Any] | None = None
     is_artifact: bool = True

@@ -211,7 +211,7 @@ def test_a_reset_in_a_session_that_never_pauses_is_quiet_for_900_seconds(minutes
 
 
 def test_a_market_is_unknown_outside_the_years_of_its_own_table():
-    plan = SessionPlan("short", US_EQUITY.windows, table=TableDays({2030: "01-01"}, {2030: ""}))
+    plan = SessionPlan(US_EQUITY.windows, table=TableDays({2030: "01-01"}, {2030: ""}))
     open_at = datetime(2030, 3, 4, 15, 0, tzinfo=UTC)
     assert get_market_at(open_at, Closures(plan=plan)).is_open
     outside = get_market_at(open_at + timedelta(days=400), Closures(plan=plan))
