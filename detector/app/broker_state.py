@@ -13,6 +13,7 @@ from detector.app.pipeline import GatheredFacts
 from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.profile import Profile
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.readers.broker.sections import find_inconsistency
 from detector.reconciliation.freshness import (
     DataAge,
@@ -21,8 +22,6 @@ from detector.reconciliation.freshness import (
     explain_unreliable,
 )
 from detector.settings import CLOCK_SKEW_SEC, PORTAL_URL, PROFILE, SECTIONS_FROM, TWS_ADDRESS, Settings
-
-STATUS = ("status_v3", "bot_status")
 
 
 class BrokerState(Struct, frozen=True):
@@ -89,6 +88,8 @@ def _explain_doubt(gathered: GatheredFacts) -> str | None:
 def _should_have_runtime_orders(facts: Facts, profile: Profile) -> bool:
     """Whether the runtime's own orders are expected: a source that lists them is present or was read."""
     order_facts = {"orders", "pending_exits"} & profile.extractors.keys()
-    present = {name for name in STATUS if name in facts.sections}
-    queried = {name for name in STATUS if name in facts.sources and facts.sources[name].state != "off"}
+    present = {name for name in STATUS_SECTIONS if name in facts.sections}
+    queried = {
+        name for name in STATUS_SECTIONS if name in facts.sources and facts.sources[name].state != "off"
+    }
     return bool(order_facts and (present or queried))

@@ -33,6 +33,7 @@ from detector.domain.run_memory import (
     check_memory_time,
 )
 from detector.domain.session_report import REPLAY, ReportTable, SessionReport
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.engine.evaluate import evaluate
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
@@ -47,7 +48,7 @@ from detector.storage.zip_archive import extract_member
 
 _SUFFIXES = (".json", ".zip", *artifact_file.LINE_SUFFIXES)
 # Those that the timeline's series are read from, and what was last held where it is not seen now.
-_HISTORY_SECTIONS = ("status_v3", "bot_status", "ecs", "broker", "stores")
+_HISTORY_SECTIONS = (*STATUS_SECTIONS, "ecs", "broker", "stores")
 _Located = tuple[str, dict[str, Any]]
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
+from detector.app.broker_state import BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.pipeline import gather
 from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.instrument import Instrument
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.errors import InputError
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
@@ -115,7 +116,7 @@ def command(app: AppContext, /, **options: Any) -> int:
     settings = app.load_settings(options["env_file"])
     stores = ("stores",) if options["trade"] else ()
     ids = {"account": options["account"], "trade": options["trade"]}
-    sections = ("broker", *STATUS, *stores)
+    sections = ("broker", *STATUS_SECTIONS, *stores)
     job = build_broker_job(app, settings, sections, options["now"], options["collect"], at_taken_at=False)
     state = build_broker_state(gather(job, ids=ids))
     order = CloseOrder(_build_instrument(options), options["quantity"], options["side"], state.ids["account"])

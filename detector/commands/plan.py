@@ -7,7 +7,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from detector.app.broker_state import STATUS, BrokerState, build_broker_job, build_broker_state
+from detector.app.broker_state import BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import load_previous
 from detector.app.job import CollectMode
@@ -15,7 +15,7 @@ from detector.app.pipeline import gather
 from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.previous_run import PreviousRun
 from detector.domain.profile import Profile
-from detector.domain.snapshot import STATEMENT
+from detector.domain.snapshot import STATEMENT, STATUS_SECTIONS
 from detector.readers.previous import ExpectedMemory
 from detector.reconciliation.freshness import describe_age
 from detector.reconciliation.repair_plan.items import explain_stop, list_exposed
@@ -51,7 +51,7 @@ def command(
     Exit 0 all agree, 1 something differs, 3 the broker or the stores were not read, or not in full.
     """
     settings = app.load_settings(env_file)
-    sections = ("broker", STATEMENT, "stores", *STATUS, "ecs")
+    sections = ("broker", STATEMENT, "stores", *STATUS_SECTIONS, "ecs")
     job = build_broker_job(app, settings, sections, now, collect, at_taken_at=True)
     plan = _build_plan(
         build_broker_state(

@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "sources": (OBJECT, "how each source answered, written by collect"),
     "previous": ((), "the previous artifact, or the saved stdout of an earlier run"),
 }
+STATUS_SECTIONS = ("status_v3", "bot_status")
 STATEMENT = "broker.statement"
 PARTS: Mapping[str, tuple[tuple[type, ...], str]] = {
     STATEMENT: (OBJECT, "fills and trade records of a Flex statement, with a time of their own")

@@ -19,7 +19,15 @@ from detector.domain.profile import ReadContext
 from detector.domain.provenance import Fault, SectionSummary, SourceStatus
 from detector.domain.section_reading import KnownValue, Reading, keep_equal_parts
 from detector.domain.shape import Shape
-from detector.domain.snapshot import PARTS, SECTIONS, STALE_SEC, STATEMENT, Snapshot, split_parts
+from detector.domain.snapshot import (
+    PARTS,
+    SECTIONS,
+    STALE_SEC,
+    STATEMENT,
+    STATUS_SECTIONS,
+    Snapshot,
+    split_parts,
+)
 from detector.engine.catalog import find_reader
 from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
@@ -31,7 +39,6 @@ from detector.engine.section_scope import (
     is_owner_unproven,
 )
 from detector.engine.section_time import (
-    STATUS_SECTIONS,
     OuterTimes,
     find_section_time,
     get_content_key,
@@ -312,11 +319,11 @@ def _can_read(reading: Reading, kind: str, value: object) -> bool:
 
 def _find_carriers(context: ReadContext) -> dict[str, tuple[str, ...]]:
     """Return the sections that can contain the heartbeat and the positions."""
-    status_sections, position_sections = ("status_v3", "bot_status"), ("broker", "stores")
+    position_sections = ("broker", "stores")
     paths = context.profile.extractors
     heartbeat = bool({"heartbeat_at", "heartbeat_age_sec"} & paths.keys())
     positions = bool({"open_positions", "open_position_count"} & paths.keys())
     return {
-        "heartbeat_at": status_sections if heartbeat else (),
-        "open_positions": (*status_sections, *position_sections) if positions else position_sections,
+        "heartbeat_at": STATUS_SECTIONS if heartbeat else (),
+        "open_positions": (*STATUS_SECTIONS, *position_sections) if positions else position_sections,
     }

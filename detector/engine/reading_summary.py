@@ -16,10 +16,10 @@ from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, Key, Need, Shape
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.domain.vendor_keys import ALSO_NAMED
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
-from detector.engine.section_time import STATUS_SECTIONS
 from detector.formats.similar_names import is_other_fact_of, normalize_key
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
-from detector.engine.section_time import STATUS_SECTIONS
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.errors import InputError
 from detector.formats.strict_json import redact_excerpt
 from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts

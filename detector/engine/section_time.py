@@ -13,11 +13,10 @@ from detector.domain.payload_path import MISSING
 from detector.domain.profile import ReadContext
 from detector.domain.section_reading import Reading
 from detector.domain.shape import OWN_TIMES
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.errors import InputError
 from detector.formats.serialize import compute_digest, format_canonical
 from detector.settings import PROFILE, RUN_LANE, STATUS_AS_OF, Settings
-
-STATUS_SECTIONS = ("status_v3", "bot_status")
 
 
 class OuterTimes(Struct, frozen=True):

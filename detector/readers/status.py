@@ -17,12 +17,13 @@ from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import Order
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import ANY, LIST, OBJECT, OWN_TIMES, Key, Need, Shape, build_columns, build_needs
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.domain.trade_rows import convert_label
 from detector.domain.vendor_keys import FOREIGN
 from detector.formats.errors import InputError
 from detector.formats.times import NEVER
 
-SECTIONS = ("status_v3", "bot_status")
+SECTIONS = STATUS_SECTIONS
 _NAMED_BY = (
     "symbol",
     "local_symbol",

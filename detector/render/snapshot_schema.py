@@ -23,7 +23,7 @@ from detector.domain.columns import (
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.profile import HEARTBEAT_AGE, ORDER_AGE, POSITION_STATE, TRADES
 from detector.domain.shape import OWN_TIMES
-from detector.domain.snapshot import SECTIONS
+from detector.domain.snapshot import SECTIONS, STATUS_SECTIONS
 from detector.domain.task_rows import LocalProcess
 from detector.domain.trade_rows import StoredPosition, Trade
 
@@ -55,7 +55,6 @@ _EXAMPLES: Mapping[str, list[Any]] = {
     "sign": ["LONG", -1],
     "state": ["OPEN", "CLOSED"],
 }
-_STATUS = ("status_v3", "bot_status")
 _SOURCE = {
     "state": (SOURCE_STATE, "ok, failed or off"),
     "as_of": ("time", "when its content was true"),
@@ -223,7 +222,7 @@ def _describe_value(kind: str, description: str) -> Schema:
 
 
 _CONTENTS: Mapping[str, Callable[[], Schema]] = {
-    **dict.fromkeys(_STATUS, lambda: {"$ref": "#/$defs/status"}),
+    **dict.fromkeys(STATUS_SECTIONS, lambda: {"$ref": "#/$defs/status"}),
     "ecs": lambda: {"properties": {key: {"description": text} for key, text in _ECS.items()}},
     "logs": lambda: {"properties": {key: {"description": text} for key, text in _LOGS.items()}},
     "broker": lambda: {"properties": _build_broker()},

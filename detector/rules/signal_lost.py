@@ -17,12 +17,12 @@ from detector.domain.rule import (
     Severity,
     rule,
 )
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.numbers import format_first
 from detector.formats.times import format_time
 
 _BEFORE_FIRST_SIGHT_SEC = 3600  # of a session; a runtime may show a fact only once it trades
 _WATCHED = ("heartbeat_at", "open_positions", "open_position_count")
-_PAYLOADS = ("status_v3", "bot_status")
 _SAFETY = ("exit_safety", "reconciliation")
 _NAMED = 4
 
@@ -70,7 +70,7 @@ def _is_due(fact: LostFact, facts: Facts, is_unwatched: bool) -> bool:
     """Return whether it is time to miss the fact; a runtime's own facts are expected in its session."""
     if is_unwatched and fact.name in _WATCHED:
         return False
-    if fact.name not in STATUS_FACTS and fact.section not in _PAYLOADS:
+    if fact.name not in STATUS_FACTS and fact.section not in STATUS_SECTIONS:
         return True
     market = facts.market
     if not market.past_grace or market.open_for is None:

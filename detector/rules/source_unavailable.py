@@ -16,11 +16,11 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.errors import MAINTENANCE
 
 _ENVIRONMENT_MARKERS = ("credential", "profile", "expired", "denied", "token", "unauthorized", "forbidden")
 _AWS_SOURCES = ("ecs", "logs")
-_PAYLOADS = ("status_v3", "bot_status")  # of the runtime itself, which may be off at night
 _BEFORE_OPEN_SEC = 3600
 
 
@@ -41,7 +41,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                 subject=source.name,
                 source=source.name,
                 cause=f"{SECTION_CAUSE}{source.name}",
-                deferred=source.name in _PAYLOADS and not _is_near_session(facts),
+                # the runtime itself may be off at night
+                deferred=source.name in STATUS_SECTIONS and not _is_near_session(facts),
                 critical_after=lasts(observations=2) if facts.is_blind_without(source.name) else AS_DECLARED,
             )
     answered = {source.name for source in facts.sources.values() if source.state == "ok"}
