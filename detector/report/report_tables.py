@@ -1,4 +1,4 @@
-"""The tables of a report: golden signals, service, orders, reconciliation, broker, channels, sources."""
+"""The tables of a report: golden signals, what a run saw, what was sent to whom, sources, and figures."""
 
 from __future__ import annotations
 
@@ -8,47 +8,16 @@ from datetime import datetime
 from msgspec import Struct
 
 from detector.domain.condition import Condition
-from detector.domain.facts import RECONCILE_FLAGS, Facts
-from detector.domain.instrument import get_instrument_name
+from detector.domain.facts import Facts
 from detector.domain.report import Report
-from detector.domain.session_report import REPLAY, Bar, Mark, ReportTable, Series
-from detector.formats.numbers import format_count, format_quantity, normalize_number
-from detector.formats.times import format_duration, format_time
-from detector.reconciliation.freshness import is_complete
-from detector.reconciliation.lots import iter_broker_lots, iter_internal_lots, iter_listed_lots
-from detector.reconciliation.position_pairs import Lot, describe_held, merge_by_instrument
-from detector.reconciliation.working_orders import ProtectiveOrders
+from detector.domain.session_report import NOT_PROVEN, REPLAY, Bar, Mark, ReportTable, Series
+from detector.formats.numbers import format_count
+from detector.formats.times import format_time
+from detector.report.fact_tables import MOST_ROWS, build_fact_tables
 from detector.report.run_record import RunRecord
-from detector.settings import TRADER_CONTAINER, Settings
+from detector.settings import Settings
 
-_COUNTS = (
-    "pending_orders",
-    "pending_exits",
-    "stuck_exits",
-    "unknown_fills",
-    "send_outcome_unknown",
-    "broker_confirmation_required",
-    "max_exit_attempt_count",
-)
-_UNSEEN = "NOT PROVEN"
-_NO_SNAPSHOT = "the newest run's snapshot is not in its artifact (AEGIS_PT_ARTIFACT=ledger leaves it out)"
 _NO_CHANNEL = "the newest run records no channel: it delivered nothing to anybody"
-_MOST_ROWS = 200
-
-
-class _Origin(Struct, frozen=True):
-    """Who lists positions or orders: the fact that holds the list, and how its lots are read."""
-
-    fact: str
-    title: str
-    iter_lots: Callable[[Facts], Iterator[Lot]]
-
-
-_ORIGINS = (
-    _Origin("broker_positions", "the broker", iter_broker_lots),
-    _Origin("open_positions", "the runtime's status", iter_listed_lots),
-    _Origin("store_positions", "the runtime's store", iter_internal_lots),
-)
 
 
 class _Figure(Struct, frozen=True):
@@ -79,184 +48,16 @@ def build_tables(
         return
     report = run.report
     rows = tuple(
-        (covered.title, _UNSEEN if covered.state == "not seen" else covered.state, covered.why)
+        (covered.title, NOT_PROVEN if covered.state == "not seen" else covered.state, covered.why)
         for covered in report.coverage
     )
     yield ReportTable("signals", "Golden signals", ("signal", "state", "why"), rows, is_key=True)
-    yield from _build_fact_tables(seen, settings)
+    yield from build_fact_tables(seen, settings)
     yield build_undelivered_table(run)
     yield _build_message_table(marks)
     yield _build_acknowledgement_table(run)
     yield _build_channel_table(report)
     yield _build_source_table(report)
-
-
-def _build_fact_tables(seen: Sequence[Facts | None], settings: Settings) -> Iterator[ReportTable]:
-    facts, earlier = seen[0], [entry for entry in seen[1:] if entry is not None]
-    builders = (
-        ("ecs", "Service and tasks", ("what", "state"), _list_service),
-        ("orders", "Orders, exits and heartbeat", ("fact", "value"), _list_counts),
-        ("reconciliation", "Reconciliation", ("what", "state"), _list_reconciliation),
-        ("market_data", "Market data", ("fact", "value"), _list_market_data),
-    )
-    for name, title, columns, build in builders:
-        if facts is None:
-            yield ReportTable(name, title, columns, missing=_NO_SNAPSHOT)
-        else:
-            yield ReportTable(name, title, columns, tuple(build(facts, settings)))
-    yield _build_holdings(facts, earlier)
-    yield _build_orders(facts, earlier)
-
-
-def _list_service(facts: Facts, settings: Settings) -> Iterator[tuple[str, ...]]:
-    service = facts.service
-    yield (
-        "service",
-        _UNSEEN
-        if service is None
-        else f"{service.status or 'status not seen'}, desired {service.desired}, running {service.running},"
-        f" pending {service.pending}",
-    )
-    if facts.tasks is None:
-        yield "tasks", _UNSEEN
-    for task in facts.tasks or ():
-        kind = "runtime task" if task.find_container(settings[TRADER_CONTAINER]) else "task"
-        started = "" if task.started_at is None else f", started {format_time(task.started_at)}"
-        states = [
-            f"{part.name} {part.last_status} {part.health or ''}".strip() for part in task.containers or ()
-        ]
-        yield f"{kind} {task.short_id}", f"{task.last_status}{started}: {', '.join(states)}"
-    standby = facts.containers
-    yield (
-        "standby containers",
-        _UNSEEN
-        if standby is None
-        else ", ".join(f"{container.name} {container.state}" for container in standby) or "none",
-    )
-
-
-def _list_counts(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
-    age = facts.heartbeat_age
-    yield "heartbeat age", _UNSEEN if age is None else format_duration(age)
-    for name in _COUNTS:
-        value = getattr(facts, name)
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        yield name, _UNSEEN if value is None else text
-    count = facts.exposure
-    yield "open positions", _UNSEEN if count is None else str(count)
-
-
-def _list_reconciliation(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
-    for name in RECONCILE_FLAGS:
-        value = getattr(facts, name)
-        yield name, _UNSEEN if value is None else str(value).lower()
-    history = facts.logs
-    proven = None if history is None else history.proven_at
-    yield "newest proof in the logs", _UNSEEN if proven is None else format_time(proven)
-    if history is not None:
-        yield "logs were seen", f"from {format_time(history.since)} to {format_time(history.to)}"
-
-
-def _list_market_data(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
-    yield "market_data_status", facts.market_data_status or _UNSEEN
-    count = facts.market_data_10197_recent
-    yield "market_data_10197_recent", _UNSEEN if count is None else str(count)
-    link = facts.broker_connected
-    yield "broker_connected", _UNSEEN if link is None else str(link).lower()
-
-
-def _build_holdings(facts: Facts | None, earlier: Sequence[Facts]) -> ReportTable:
-    """Return what is held by whose word and as of when; what is not seen now, as it was last seen."""
-    columns = ("instrument", "account", "held", "by whose word", "as of", "stops and targets at the broker")
-    title = "Open positions, by whose word"
-    if facts is None:
-        return ReportTable("holdings", title, columns, missing=_NO_SNAPSHOT)
-    rows = [row for origin in _ORIGINS for row in _list_held(origin, facts, earlier)]
-    missing = "the broker's positions are not seen now" if facts.broker_positions is None else None
-    return ReportTable("holdings", title, columns, tuple(rows[:_MOST_ROWS]), missing)
-
-
-def _list_held(origin: _Origin, facts: Facts, earlier: Sequence[Facts]) -> Iterator[tuple[str, ...]]:
-    seen = _find_seen(origin.fact, facts, earlier)
-    if seen is None:
-        if origin.fact != "store_positions":
-            yield "not seen", "–", _UNSEEN, origin.title, "–", "–"
-        return
-    as_of = _describe_as_of(seen, facts, origin)
-    count = seen.open_position_count
-    if getattr(seen, origin.fact) is None:
-        yield format_count(count or 0, "position"), "–", "counted, not named", origin.title, as_of, "–"
-        return
-    rows = getattr(seen, origin.fact)
-    held = [lot for lot in merge_by_instrument(origin.iter_lots(seen)) if lot.quantity != 0]
-    for lot in held:
-        quantity = _UNSEEN if lot.quantity is None else describe_held(lot.quantity)
-        name = f"{get_instrument_name(lot.instrument)} {lot.trade_title}".strip()
-        stops = _describe_protection(seen, lot) if origin.fact == "broker_positions" else "–"
-        yield name, lot.account or "–", quantity, origin.title, as_of, stops
-    unnamed = sum(not row.is_named for row in rows)
-    if unnamed:
-        name = f"{format_count(unnamed, 'row')} without an instrument"
-        yield name, "–", _UNSEEN, origin.title, as_of, "–"
-    if not held and not unnamed:
-        yield "no position", "–", "flat", origin.title, as_of, "–"
-
-
-def _find_seen(fact: str, facts: Facts, earlier: Sequence[Facts]) -> Facts | None:
-    """Return the newest facts in which the fact was seen; the runtime's list may only be counted."""
-    return next(
-        (
-            seen
-            for seen in (facts, *earlier)
-            if getattr(seen, fact) is not None
-            or (fact == "open_positions" and seen.open_position_count is not None)
-        ),
-        None,
-    )
-
-
-def _describe_as_of(seen: Facts, newest: Facts, origin: _Origin) -> str:
-    at = seen.broker_as_of if origin.fact.startswith("broker_") else None
-    text = format_time(at or seen.taken_at)
-    partial = "" if is_complete(origin.fact, seen) or getattr(seen, origin.fact) is None else ", in part"
-    return f"{text}{partial}" if seen is newest else f"last seen {text}{partial}, not seen now"
-
-
-def _describe_protection(seen: Facts, lot: Lot) -> str:
-    if seen.broker_orders is None or lot.quantity is None:
-        return _UNSEEN
-    covered = ProtectiveOrders(seen.broker_orders).compute_protected(
-        lot.instrument, lot.quantity, lot.account
-    )
-    if covered is None:
-        return _UNSEEN
-    text = f"for {format_quantity(covered)} of {format_quantity(abs(lot.quantity))}"
-    return text if covered >= abs(lot.quantity) else f"{text}: NOT COVERED"
-
-
-def _build_orders(facts: Facts | None, earlier: Sequence[Facts]) -> ReportTable:
-    columns = ("order", "side", "quantity", "type", "status", "as of")
-    title = "Orders that work at the broker"
-    seen = None if facts is None else _find_seen("broker_orders", facts, earlier)
-    if facts is None or seen is None:
-        missing = _NO_SNAPSHOT if facts is None else "the broker's orders were not seen"
-        return ReportTable("broker_orders", title, columns, missing=missing)
-    as_of = _describe_as_of(seen, facts, _Origin("broker_orders", "the broker", iter_broker_lots))
-    rows = tuple(
-        (
-            order.title,
-            order.side or "–",
-            "–" if order.quantity is None else str(normalize_number(float(order.quantity))),
-            order.order_type or "–",
-            order.status or "–",
-            as_of,
-        )
-        for order in seen.broker_orders or ()
-        if order.is_working
-    )
-    unseen = None if seen is facts else "the broker's orders are not seen now"
-    none = (("none", *("–",) * 4, as_of),)
-    return ReportTable("broker_orders", title, columns, rows[:_MOST_ROWS] or none, unseen)
 
 
 def build_undelivered_table(run: RunRecord) -> ReportTable:
@@ -271,7 +72,7 @@ def build_undelivered_table(run: RunRecord) -> ReportTable:
         return ReportTable("undelivered", title, columns, missing=_NO_CHANNEL)
     if not rows and not run.is_artifact:
         rows = (("nothing was sent", "–", "–", "snapshots were evaluated for this report"),)
-    return ReportTable("undelivered", title, columns, rows[:_MOST_ROWS] or (("nothing", "–", "–", "–"),))
+    return ReportTable("undelivered", title, columns, rows[:MOST_ROWS] or (("nothing", "–", "–", "–"),))
 
 
 def describe_open(tables: Sequence[ReportTable]) -> dict[str, tuple[str, ...]]:
@@ -289,7 +90,7 @@ def _describe_rows(
     """Return a sentence for each row of a table, or why there is none."""
     table = next((table for table in tables if table.name == name), None)
     if table is None or (table.missing and not table.rows):
-        return (f"{_UNSEEN}: {table.missing if table else 'no run is at hand'}",)
+        return (f"{NOT_PROVEN}: {table.missing if table else 'no run is at hand'}",)
     return tuple(map(describe, table.rows))
 
 
@@ -297,7 +98,7 @@ def _describe_position(row: Sequence[str]) -> str:
     """Return what is open by whose word and as of when."""
     name, account, held, origin, as_of, _ = row
     if as_of == "–":
-        return f"{_UNSEEN} by {origin}: {name}"
+        return f"{NOT_PROVEN} by {origin}: {name}"
     owner = "" if account == "–" else f" in {account}"
     return f"{name}{owner}: {held}, by {origin}, {as_of if as_of.startswith('last') else f'as of {as_of}'}"
 
@@ -359,7 +160,7 @@ def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
         channels.setdefault((mark.at, mark.label), []).append(channel)
     rows = tuple(
         (format_time(at), label, ", ".join(names)) for (at, label), names in sorted(channels.items())
-    )[-_MOST_ROWS:]
+    )[-MOST_ROWS:]
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable(
         "told", "Messages: sent to whom, or due, and when", ("at", "what", "channels"), rows, missing
@@ -381,7 +182,7 @@ def _build_acknowledgement_table(run: RunRecord) -> ReportTable:
         for ack in condition.acks
     )
     nobody = (("nothing", "nobody", "–", "–", "–", "–"),)
-    return ReportTable("acknowledgements", "Acknowledgements", columns, rows[:_MOST_ROWS] or nobody)
+    return ReportTable("acknowledgements", "Acknowledgements", columns, rows[:MOST_ROWS] or nobody)
 
 
 def _build_channel_table(report: Report) -> ReportTable:
@@ -433,7 +234,7 @@ def _list_values(series: Sequence[Series], figure: _Figure, closed_trades: int |
     points = (point for entry in series if entry.name == figure.series for point in entry.points)
     values = [point.value for point in points if point.value is not None]
     if not values:
-        return _UNSEEN, _UNSEEN
+        return NOT_PROVEN, NOT_PROVEN
     share = f" of {closed_trades} closed" if figure.is_of_trades and closed_trades is not None else ""
     return f"{values[-1]:.0f}{share}", f"{max(values):.0f} at most"
 
@@ -447,7 +248,7 @@ def _count_subjects(runs: Sequence[RunRecord], figure: _Figure) -> str:
         )
     ]
     if not seen:
-        return _UNSEEN
+        return NOT_PROVEN
     subjects = {
         condition.signature
         for run in runs
