@@ -32,7 +32,8 @@ from detector.domain.instrument_names import (
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
-from detector.formats.redaction import ACCOUNT, get_account_kind
+from detector.formats.redaction import get_account_kind
+from detector.formats.secret_kinds import ACCOUNT
 from detector.reconciliation.instrument_aliases import (
     EXCHANGE_ROOTS,
     KNOWN_ROOTS,

@@ -14,14 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.formats.redaction import (
-    _SECRETS,
     _SUSPECTS,
-    ACCOUNT,
     _find_suspects,
     get_account_kind,
     redact,
     redact_text,
 )
+from detector.formats.secret_kinds import ACCOUNT, SECRET_KINDS
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
 GITHUB = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
@@ -413,7 +412,7 @@ def test_an_alias_always_keeps_the_kind_of_its_account(before, digits, paper):
 @given(st.text(alphabet="uUdDfFiI\u0131\u017fK0123456789@:/=_-. tokenpwsécrt", max_size=40))
 def test_the_quick_look_never_misses_what_the_patterns_find(text):
     """The signs of a secret may be careful, never careless: each text that a pattern matches is a suspect."""
-    if ACCOUNT.search(text) or any(row.pattern.search(text) for row in _SECRETS):
+    if ACCOUNT.search(text) or any(row.pattern.search(text) for row in SECRET_KINDS):
         assert text in _find_suspects(["nothing", text, "nor here 12"], ())
 
 
