@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from detector import channels
 from detector.clients.fan_out import ParallelRun
 from detector.domain.condition import MessageRef
+from detector.engine.catalog import load_modules
 from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, TIMEOUT, ExternalError
-from detector.formats.plugins import load_modules
 from detector.settings import CHANNEL_TIMEOUT_SEC, Rung, Setting, Settings
 
 if TYPE_CHECKING:

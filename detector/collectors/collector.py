@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from detector import collectors
-from detector.formats.plugins import load_modules
+from detector.engine.catalog import load_modules
 from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
 
 if TYPE_CHECKING:

@@ -1,13 +1,30 @@
-"""Loads every rule and every reader from the files of their packages; no list of them exists."""
+"""What exists is found by its files, so that nothing is listed: rules, readers, channels, collectors."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from detector import readers, rules
 from detector.domain.rule import Declaration, Rule
-from detector.formats.plugins import find_module, load_modules
+
+
+@cache
+def load_modules(package: ModuleType, attribute: str | None = None) -> tuple[ModuleType, ...]:
+    """Return the package's public modules by name, only those with `attribute` where it is given."""
+    loaded = (import_module(f"{package.__name__}.{name}") for name in sorted(_iter_names(package)))
+    return tuple(module for module in loaded if attribute is None or hasattr(module, attribute))
+
+
+def _iter_names(package: ModuleType) -> Iterator[str]:
+    for folder in package.__path__:
+        for path in Path(folder).iterdir():
+            is_module = path.suffix == ".py" or (path / "__init__.py").is_file()
+            if is_module and not path.name.startswith("_"):
+                yield path.stem
 
 
 @cache
@@ -35,9 +52,17 @@ def _build_rule(module: ModuleType, index: int) -> Rule:
     return Rule(name, declaration, module.check, doc, index)
 
 
+@cache
 def find_reader(section: str) -> ModuleType | None:
-    """Return the module that reads the section, or None; as a rule no other reader is loaded."""
-    return find_module(readers, "SECTIONS", section)
+    """Return the module that reads the section, or None.
+
+    One whose name is part of the section's is loaded first, and the others only where it is another.
+    """
+    for name in sorted(_iter_names(readers), key=lambda name: (name not in section, name)):
+        module = import_module(f"{readers.__name__}.{name}")
+        if section in getattr(module, "SECTIONS", ()):
+            return module
+    return None
 
 
 @cache
