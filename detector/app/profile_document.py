@@ -200,51 +200,12 @@ class Header(Table):
     numbers_as_text: bool = False
 
 
-class Processes(Table):
-    """[processes]: what must run."""
-
-    expected: list[Text] | None = None
-
-
-class Times(Table):
-    """[time]: where a payload gives its own time."""
-
-    as_of: PathNames | None = None
-
-
-class Foreign(Table):
-    """[foreign]: keys of other people."""
-
-    keys: Names | None = None
-
-
-class Identity(Table):
-    """[identity]: where a payload names what it is about."""
-
-    runtime: Path | None = None
-    account: Path | None = None
-
-
-class Signals(Table):
-    """[signals]: golden signals that this runtime does not have."""
-
-    off: SignalNames | None = None
-
-
 class Joined(Table):
     """A second table of a store."""
 
     table: Text
     on: Text
     key: Text
-
-
-class StoreEntry(Table):
-    """A table of a store."""
-
-    table: Text | None = None
-    joined: Joined | None = None
-    rows: Literal["positions", "fills", "history"] | None = None
 
 
 class MarketTable(Table):
@@ -280,6 +241,9 @@ _ROWS = {
     for name, spec in STATUS_FACTS.items()
     if spec["kind"] == ROWS
 }
+_STORE = _build_table(
+    "StoreEntry", {"table": Text, "joined": Joined, "rows": Literal["positions", "fills", "history"]}
+)
 _STORES = {
     name: _build_table(name, dict.fromkeys(get_columns(row), Names)) for name, row in ROW_TYPES.items()
 }
@@ -291,14 +255,14 @@ ProfileDocument: type[Table] = _build_table(
         "profile": Header,
         "status": _build_table("Status", _STATUS),
         "rows": _build_table("Rows", _ROWS),
-        "store_tables": _build_table("StoreTables", dict.fromkeys(ROW_TYPES, StoreEntry)),
+        "store_tables": _build_table("StoreTables", dict.fromkeys(ROW_TYPES, _STORE)),
         "stores": _build_table("Stores", _STORES),
         "market": MarketTable,
-        "processes": Processes,
-        "time": Times,
-        "foreign": Foreign,
-        "identity": Identity,
-        "signals": Signals,
+        "processes": _build_table("Processes", {"expected": list[Text]}),
+        "time": _build_table("Times", {"as_of": PathNames}),
+        "foreign": _build_table("Foreign", {"keys": Names}),
+        "identity": _build_table("Identity", {"runtime": Path, "account": Path}),
+        "signals": _build_table("Signals", {"off": SignalNames}),
         "words": _build_table("words", dict.fromkeys(WORDS, Names)),
         "symbols": dict[str, Text],
         "rule": list[RuleEntry],
