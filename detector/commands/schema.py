@@ -12,7 +12,6 @@ import click
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import parse_source, read_source
 from detector.domain.coercion import ValueReader
-from detector.domain.report import Decision, SignalCoverage
 from detector.domain.snapshot import build_snapshot
 from detector.domain.vendor_keys import IB_KEYS
 from detector.formats.errors import InputError
@@ -35,7 +34,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "output": build_output_schema,
     "gate": build_gate_schema,
     "report": build_report_schema,
-    "artifact": lambda: build_artifact_schema({"decision": Decision, "coverage": SignalCoverage}),
+    "artifact": build_artifact_schema,
     "webhook": build_webhook_schema,
 }
 _KINDS = {"object": "an object", "array": "an array", "string": "text", "null": "null"}

@@ -21,8 +21,8 @@ from detector.formats.serialize import (
 SNAPSHOT_MAX_BYTES = 1024 * 1024
 OPTIONAL = ("reason",)  # of an event: left out where it has none
 # Fields of a report that the artifact holds as they are, before and after the events.
-_HEAD = ("generation", "taken_at", "runtime", "run", "decision")
-_PARTS = (
+HEAD = ("generation", "taken_at", "runtime", "run", "decision")
+PARTS = (
     "held", "muted", "coverage", "sources", "foreign", "reading", "checked", "overrides",
     "warnings", "gap", "channels", "sessions",
 )  # fmt: skip
@@ -49,10 +49,10 @@ def build_artifact_document(report: Report, with_snapshot: bool = True) -> dict[
     """
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        **{name: to_json(getattr(report, name)) for name in _HEAD},
+        **{name: to_json(getattr(report, name)) for name in HEAD},
         **build_stdout_document(report),
         "resolved_events": [build_event_document(event) for event in report.resolved_events],
-        **{name: to_json(getattr(report, name)) for name in _PARTS},
+        **{name: to_json(getattr(report, name)) for name in PARTS},
         "carried": to_json_without_defaults(report.carried),
         "conditions": [to_json_without_defaults(report.conditions[key]) for key in sorted(report.conditions)],
     }

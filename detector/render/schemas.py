@@ -12,10 +12,19 @@ from detector.domain.event import Event
 from detector.domain.gate_report import GATE_VERSION, GateReport
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SectionSummary, SourceStatus
-from detector.domain.report import SCHEMA_VERSION, ChannelHealth, Gap, RunInfo, SessionDay
+from detector.domain.report import (
+    SCHEMA_VERSION,
+    ChannelHealth,
+    Decision,
+    Gap,
+    Report,
+    RunInfo,
+    SessionDay,
+    SignalCoverage,
+)
 from detector.domain.session_report import REPORT_VERSION, SessionReport
 from detector.formats.serialize import to_json
-from detector.render.document import OPTIONAL
+from detector.render.document import HEAD, OPTIONAL, PARTS
 from detector.render.message_webhook import WebhookBody
 from detector.render.snapshot_schema import Schema, build_snapshot_body
 
@@ -90,43 +99,29 @@ def build_webhook_schema() -> Schema:
 
 
 _RECORDS = (
-    Event, Condition, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth, SessionDay, SectionSummary
+    Event, Condition, Decision, SignalCoverage, SourceStatus, Gap, RunInfo, PreviousRun, ChannelHealth,
+    SessionDay, SectionSummary,
 )  # fmt: skip
 
 
-def build_artifact_schema(parts: Mapping[str, type]) -> Schema:
-    """Return the schema of the artifact, which is also the report.
-
-    `parts` are the types of the report's `decision` and of an entry of its `coverage`.
-    """
-    definitions = _build_definitions(*_RECORDS, *parts.values())
+def build_artifact_schema() -> Schema:
+    """Return the schema of the artifact, which is also the report."""
+    definitions = _build_definitions(*_RECORDS)
     previous_run = definitions.pop(PreviousRun.__name__)["properties"]
     carried = {name: schema for name, schema in previous_run.items() if name not in _NOT_CARRIED}
+    report: Any = inspect.type_info(Report)
+    fields = {field.name: field.type for field in report.fields}
     properties: Schema = {
         "schema_version": {"const": SCHEMA_VERSION},
-        "generation": {"type": "integer", "minimum": 1},
-        "taken_at": {"type": "string", "format": "date-time"},
-        "runtime": {"type": "string"},
-        "run": _build_ref(RunInfo),
-        "decision": _build_ref(parts["decision"]),
+        **{name: _build_type(fields[name]) for name in HEAD},
         **_build_event_lists("events", "new_events", "resolved_events"),
-        "held": _build_list({"type": "string"}),
-        "muted": _build_list({"type": "string"}),
-        "coverage": _build_list(_build_ref(parts["coverage"])),
-        "sources": {"type": "object", "additionalProperties": _build_ref(SourceStatus)},
-        "foreign": _build_list({"type": "string"}),
-        "reading": _build_list(_build_ref(SectionSummary)),
-        "checked": {"type": "integer", "minimum": 0},
-        "overrides": _build_list({"type": "string"}),
-        "warnings": _build_list({"type": "string"}),
-        "gap": _build_ref(Gap),
-        "channels": {"type": "object", "additionalProperties": _build_ref(ChannelHealth)},
-        "sessions": _build_list(_build_ref(SessionDay)),
+        **{name: _build_type(fields[name]) for name in PARTS},
         "carried": _build_object(carried, optional=carried),
         "conditions": _build_list(_build_ref(Condition)),
         "snapshot": {"type": "object"},
         "checksum": {"type": "string", "pattern": _CHECKSUM},
     }
+    properties["generation"]["minimum"], properties["checked"]["minimum"] = 1, 0
     described = {
         name: {**schema, "description": ARTIFACT_FIELDS[name]} for name, schema in properties.items()
     }
