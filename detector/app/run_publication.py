@@ -86,7 +86,7 @@ def publish_outcome(job: Job, result: RunResult, summary: str | None) -> None:
     if result.advances:
         success = result.exit_code == 0
         decision = format_decision(result.report, job.settings[DISPLAY_ZONES])
-        send_ping(job, success, "\n".join((decision, *result.faults, *result.notes)))
+        send_ping(job.app, job.settings, success, "\n".join((decision, *result.faults, *result.notes)))
 
 
 def _write_job_summary(job: Job, result: RunResult, path: str | None) -> None:
@@ -132,16 +132,11 @@ def _write_step_output(job: Job, result: RunResult) -> None:
             _add_to_file(path, "told=yes\n")
 
 
-def send_ping(job: Job, success: bool, text: str) -> None:
-    """Send the run's outcome to the dead-man's switch; a failure is printed on stderr."""
-    _send(job.app, job.settings, success, text)
-
-
 def send_refusal_ping(app: AppContext, env_file: str | None) -> None:
     """Send to the dead-man's switch that the run did not begin because its settings are refused."""
     settings = _resolve_ping_settings(app, env_file)
     if settings is not None:
-        _send(app, settings, False, "nothing was looked at: what the run was given is refused")
+        send_ping(app, settings, False, "nothing was looked at: what the run was given is refused")
 
 
 def _resolve_ping_settings(app: AppContext, env_file: str | None) -> Settings | None:
@@ -161,13 +156,14 @@ def _resolve_ping_settings(app: AppContext, env_file: str | None) -> Settings | 
         return None
 
 
-def _send(app: AppContext, settings: Settings, success: bool, text: str) -> None:
+def send_ping(app: AppContext, settings: Settings, success: bool, text: str) -> None:
+    """Send the run's outcome to the dead-man's switch; a failure is printed on stderr."""
     url = settings[PING_URL]
     if not url:
         return
-    from detector.clients.http_client import send_ping
+    from detector.clients import http_client
 
     try:
-        send_ping(open_network(app, settings, _PING_SEC), url, success, redact_text(text))
+        http_client.send_ping(open_network(app, settings, _PING_SEC), url, success, redact_text(text))
     except ExternalError as failure:
         app.print_stderr(f"The dead-man's switch could not be pinged: {failure}.")

@@ -109,13 +109,13 @@ def run_job(
         result.faults += [fault] if fault else []
     except ExternalError as error:
         job.app.print_stderr(f"detector: nothing was looked at: {error}")
-        send_ping(job, success=False, text="nothing was looked at")
+        send_ping(job.app, job.settings, success=False, text="nothing was looked at")
         return ExitCode.UNDELIVERED
     except KeyboardInterrupt:
-        send_ping(job, success=False, text="the run was interrupted")
+        send_ping(job.app, job.settings, success=False, text="the run was interrupted")
         raise
     except Exception:  # the command line handles it; the switch gets its ping first
-        send_ping(job, success=False, text="the run broke off")
+        send_ping(job.app, job.settings, success=False, text="the run broke off")
         raise
     publish_outcome(job, result, summary)
     return result.exit_code

@@ -54,11 +54,6 @@ def parse_name(text: str) -> str:
     return text
 
 
-def parse_optional(text: str) -> str:
-    """Read any text; empty is off."""
-    return text
-
-
 def parse_aws_name(text: str) -> str:
     """Read a name, or an ARN that ends in it; empty is off; raises ValueError."""
     return parse_name(text.rpartition("/")[2]) if text.startswith("arn:") else text
@@ -307,7 +302,7 @@ def add_text(
     name: str,
     unit: str,
     help_: str,
-    parse: Callable[[str], str] = parse_optional,
+    parse: Callable[[str], str] = str,
     default: str = "",
     **flags: Any,
 ) -> Setting[str]:
