@@ -31,6 +31,14 @@ from detector.domain.snapshot import (
 from detector.engine.catalog import find_reader
 from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
+from detector.engine.section_origin import (
+    OuterTimes,
+    find_section_time,
+    get_content_key,
+    get_lane_key,
+    read_sources,
+    update_content,
+)
 from detector.engine.section_scope import (
     Mismatch,
     describe_mismatch,
@@ -38,14 +46,6 @@ from detector.engine.section_scope import (
     find_row_account,
     is_owner_unproven,
 )
-from detector.engine.section_time import (
-    OuterTimes,
-    find_section_time,
-    get_content_key,
-    get_lane_key,
-    update_content,
-)
-from detector.engine.source_states import read_sources
 from detector.logs.events import LogHistory
 from detector.market.hours import count_open_seconds, get_market_at
 from detector.market.maintenance import PlannedRestart, is_in_maintenance, parse_planned_restarts

@@ -9,7 +9,7 @@ import pytest
 
 from detector.domain.provenance import SourceStatus
 from detector.domain.section_reading import Reading
-from detector.engine.source_states import read_sources
+from detector.engine.section_origin import read_sources
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 
