@@ -15,7 +15,7 @@ from detector.engine.evaluate import list_rules
 from detector.formats.errors import InputError
 from detector.formats.similar_names import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
-from detector.ledger.transitions import OCCURRENCE_LOOKBACK_SEC
+from detector.ledger.not_firing import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
 from detector.render.rules import explain_code, explain_condition, explain_rule, find_section, render_plain
 from detector.settings import Settings

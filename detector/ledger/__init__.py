@@ -7,8 +7,8 @@
 from detector.ledger.acknowledge import AppliedAcks, apply_acknowledgements, join_late_acknowledgements
 from detector.ledger.advance import LedgerState, advance, list_due_notices
 from detector.ledger.delivery_due import add_receipts, is_silenced_by_ack
+from detector.ledger.run_context import RunContext
 from detector.ledger.sessions import ObservedRun, count_run, list_due_days, mark_summarized
-from detector.ledger.transitions import RunContext
 
 __all__ = [
     "AppliedAcks",

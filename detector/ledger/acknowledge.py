@@ -12,7 +12,7 @@ from detector.domain.acknowledgement import LONGEST, Acknowledgement, AckRequest
 from detector.domain.condition import Condition
 from detector.domain.rule import RANK
 from detector.formats.times import format_time
-from detector.ledger.transitions import RunContext
+from detector.ledger.run_context import RunContext
 
 _MAX_ACKS = 8
 _TOLERANCE = timedelta(seconds=120)  # between the clocks of a person's machine and of the runs

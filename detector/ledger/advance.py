@@ -14,7 +14,8 @@ from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.acknowledge import update_waiting
 from detector.ledger.delivery_due import build_notice, find_due_reason
 from detector.ledger.firing import advance_firing
-from detector.ledger.transitions import KEEP_FOR, RunContext, advance_not_firing, close_condition
+from detector.ledger.not_firing import KEEP_FOR, advance_not_firing, close_condition
+from detector.ledger.run_context import RunContext
 
 _MAX_ENDED = 150
 

@@ -11,7 +11,7 @@ from detector.domain.condition import MAX_PLACES, STDOUT, Condition, MessageRef,
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.serialize import compute_digest
 from detector.formats.times import compute_seconds
-from detector.ledger.transitions import RunContext
+from detector.ledger.run_context import RunContext
 from detector.settings import ESCALATION_REMIND_SEC, REMIND_AFTER_SEC, Rung
 
 _DAY_SEC = 86_400.0

@@ -17,7 +17,8 @@ from detector.domain.judgement import SignedFinding
 from detector.domain.rule import CRITICAL, OCCURRENCE, RANK, Lasts
 from detector.formats.numbers import normalize_number
 from detector.formats.times import compute_seconds
-from detector.ledger.transitions import RunContext, add_transition, close_if_passed, get_lookback_sec
+from detector.ledger.not_firing import add_transition, close_if_passed, get_lookback_sec
+from detector.ledger.run_context import RunContext
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
 _GAPPED_VERDICTS = 3

@@ -15,7 +15,7 @@ from detector.domain.report import Report
 from detector.domain.rule import CRITICAL as CRITICAL_SEVERITY
 from detector.domain.rule import WARNING
 from detector.domain.run_memory import FIRST_RUN
-from detector.ledger.transitions import RunContext
+from detector.ledger.run_context import RunContext
 from detector.render.settings import render_rungs
 from detector.settings import Rung
 from detector.settings.delivery_settings import Floor

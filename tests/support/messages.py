@@ -14,7 +14,7 @@ from detector.domain.report import ChannelHealth, Report
 from detector.domain.rule import Severity
 from detector.engine.evaluate import decide
 from detector.ledger import list_due_notices
-from detector.ledger.transitions import RunContext
+from detector.ledger.run_context import RunContext
 from detector.render.message import Message
 from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
