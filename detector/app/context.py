@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -47,6 +48,7 @@ from detector.settings import (
     Settings,
     add_settings,
     find_doubts,
+    find_idle,
     find_senseless,
     find_unknown,
     normalize_name,
@@ -153,8 +155,8 @@ class AppContext(Struct, frozen=True):
         if unknown:
             raise InputError(*unknown)
         others = [name for name in texts if name not in settings.values]
-        doubts = (*find_doubts(others), *find_senseless(settings), *_find_unwatched(settings))
-        return replace(settings, doubts=doubts)
+        own_doubts = (find_senseless(settings), find_idle(settings), _find_unwatched(settings))
+        return replace(settings, doubts=(*find_doubts(others), *chain(*own_doubts)))
 
 
 def get_clock(app: AppContext, text: str | None) -> Clock:

@@ -13,6 +13,7 @@ from detector.settings.resolved import (
     has_any_source as has_any_source,
     encode_basic_auth as encode_basic_auth,
     find_doubts as find_doubts,
+    find_idle as find_idle,
     find_senseless as find_senseless,
     find_unknown as find_unknown,
     normalize_name as normalize_name,

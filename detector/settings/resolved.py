@@ -13,13 +13,23 @@ from msgspec import Struct, field
 from detector.formats.errors import InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.similar_names import measure_edit_distance
+from detector.settings.delivery_settings import ACK_FROM, PAGERDUTY_TOKEN, SLACK_TOKEN, TELEGRAM_TOKEN
+from detector.settings.limit_settings import CUSHION_CRITICAL, CUSHION_WARN
 from detector.settings.runtime_settings import (
+    BOT_STATUS_TOKEN,
+    BOT_STATUS_URL,
+    FLEX_QUERY,
+    FLEX_TOKEN,
+    GATEWAY_HANDSHAKE,
+    GATEWAY_PORT,
     HIGH_EXIT_ATTEMPT_CRITICAL,
     HIGH_EXIT_ATTEMPT_WARN,
     PENDING_ORDER_CRITICAL,
     PENDING_ORDER_WARN,
     SECTIONS_FROM,
     STATUS_PASSWORD,
+    STATUS_TOKEN,
+    STATUS_URL,
     STATUS_USER,
 )
 from detector.settings.setting import DECLARED, PREFIX, Setting
@@ -33,7 +43,18 @@ _QUOTED = build_pattern(r"""(["'])((?:(?!\1).)*)\1(?:\s+#.*)?""")
 _ORDERED_LIMITS = (
     (PENDING_ORDER_WARN, PENDING_ORDER_CRITICAL),
     (HIGH_EXIT_ATTEMPT_WARN, HIGH_EXIT_ATTEMPT_CRITICAL),
+    (CUSHION_CRITICAL, CUSHION_WARN),
 )
+# What a setting does nothing without, and of AEGIS_PT_ACK_FROM the token with which each kind is asked.
+_NEEDED: tuple[tuple[Setting[str], Setting[str]], ...] = (
+    (STATUS_TOKEN, STATUS_URL),
+    (STATUS_USER, STATUS_URL),
+    (STATUS_PASSWORD, STATUS_USER),
+    (BOT_STATUS_TOKEN, BOT_STATUS_URL),
+    (GATEWAY_HANDSHAKE, GATEWAY_PORT),
+    (FLEX_QUERY, FLEX_TOKEN),
+)
+_ACK_TOKENS = {"slack": SLACK_TOKEN, "telegram": TELEGRAM_TOKEN, "pagerduty": PAGERDUTY_TOKEN}
 
 
 class Settings(Struct, frozen=True, eq=False):
@@ -242,6 +263,17 @@ def find_senseless(settings: Settings) -> Iterator[str]:
             f"{name}={value} ({origin}) is {bound} ({setting.unit}), beyond which the limit has no use:"
             f' "{setting.help}"'
         )
+
+
+def find_idle(settings: Settings) -> Iterator[str]:
+    """Yield one warning for each setting that does nothing, because another one is not set."""
+    for setting, needed in _NEEDED:
+        if settings[setting] not in ("", "0") and not settings[needed]:
+            yield f"{setting.name} does nothing: {needed.name} is not set."
+    senders: tuple[str, ...] = settings[ACK_FROM]
+    for kind, token in _ACK_TOKENS.items():
+        if any(f"={kind}:" in sender for sender in senders) and not settings[token]:
+            yield f"{ACK_FROM.name}: nobody's answer in {kind} is read: {token.name} is not set."
 
 
 @lru_cache(maxsize=256)

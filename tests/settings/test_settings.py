@@ -507,6 +507,45 @@ def test_a_senseless_limit_is_told_wherever_a_reader_looks_and_in_a_file_of_sett
         assert text in shown.replace('\\"', '"'), (words, ran.err)
 
 
+IDLE = {
+    "STATUS_TOKEN=t0ken-of-ann": "STATUS_URL",
+    "STATUS_USER=ann": "STATUS_URL",
+    "STATUS_PASSWORD=ann-s-pass": "STATUS_USER",
+    "BOT_STATUS_TOKEN=t0ken-of-ann": "BOT_STATUS_URL",
+    "GATEWAY_HANDSHAKE=1": "GATEWAY_PORT",
+    "FLEX_QUERY=4711": "FLEX_TOKEN",
+    "ACK_FROM=ann=slack:U0123": "SLACK_TOKEN",
+    "ACK_FROM=bob=github:bob,ann=telegram:4711": "TELEGRAM_TOKEN",
+    "ACK_FROM=ann=pagerduty:*": "PAGERDUTY_TOKEN",
+}
+
+
+@pytest.mark.parametrize(("line", "needed"), IDLE.items())
+def test_a_setting_that_does_nothing_without_another_one_is_a_warning(line, needed, tmp_path):
+    name, _, value = line.partition("=")
+    page = tmp_path / "page.md"
+    job = ("run", "--stdout", "--state", str(tmp_path / "state"), "--summary", str(page))
+    for words in (("settings",), ("doctor",), job):
+        ran = answer(*words, environ={PREFIX + name: value})
+        shown = ran.err + (unescape(page.read_text()) if words is job else "")
+        assert f"{PREFIX}{name}" in shown, (words, ran.err)
+        assert f"{PREFIX}{needed} is not set." in shown, (words, ran.err)
+
+
+@pytest.mark.parametrize("environ", [{}, {"GATEWAY_HANDSHAKE": "0"}, {"ACK_FROM": "bob=github:bob"}])
+def test_a_setting_that_says_nothing_and_a_dispatch_need_no_other(environ):
+    ran = answer("settings", environ={PREFIX + name: value for name, value in environ.items()})
+    assert ran.err == ""
+
+
+def test_a_warning_of_the_cushion_below_its_critical_limit_is_refused():
+    ran = answer("settings", environ={"AEGIS_PT_CUSHION_WARN": "0.01"})
+    assert (ran.code, ran.err) == (
+        2,
+        "detector: AEGIS_PT_CUSHION_CRITICAL (0.05) is above AEGIS_PT_CUSHION_WARN (0.01)\n",
+    )
+
+
 @pytest.mark.parametrize("route", ["setting", "profile", "both"])
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_run_that_watches_no_golden_signal_is_one_warning_and_no_refusal(tmp_path, route, left):
