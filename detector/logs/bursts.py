@@ -148,10 +148,13 @@ def find_rejections(history: LogHistory, limit: int) -> list[LogIncident]:
 
 
 def list_rejections(history: LogHistory) -> list[LogEvent]:
-    """Return the first rejection of each order, in order of time: several lines on one order are one."""
+    """Return the first rejection of each order, in order of time: several lines on one order are one.
+
+    Of lines that name no order those with the same text in the same minute are of one.
+    """
     first: dict[str, LogEvent] = {}
     for event in sorted(history.list_events(ORDER_REJECTED), key=lambda event: event.at):
-        first.setdefault(event.line if event.key == UNNAMED else event.key, event)
+        first.setdefault(f"{event.line} {event.at:%d%H%M}" if event.key == UNNAMED else event.key, event)
     return list(first.values())
 
 

@@ -139,3 +139,10 @@ def test_an_order_whose_rejection_stands_in_three_lines_is_one(orders, expected)
     """The request that a rejection answers is the order's own number."""
     lines = [ago(600 - order, line.format(order)) for order in orders for line in LEAN_REJECTION]
     assert named_of(seen(lines), "orders_rejected") == expected
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(60, ["critical orders_rejected"]), (1, [])])
+def test_the_same_words_without_an_order_are_one_rejection_a_minute(apart, expected):
+    text = "IBKR error 201: Order rejected - Margin requirement not met."
+    lines = [ago(240 - apart * number, text) for number in range(3)]
+    assert named_of(seen(lines), "orders_rejected") == expected

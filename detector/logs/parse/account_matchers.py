@@ -322,7 +322,8 @@ _HOST: Final = (
     ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
-        r"|\boom[ -]?kill(?:ed|er|ing)?\b|\boomkilled\b|\bheap out of memory\b"
+        r"|\boom[ -]?kill(?:ed|er|ing)?\b|\bresult 'oom-kill\b|\boom_reaper: reaped\b"
+        r"|\boomkilled\b|\bheap out of memory\b"
         r"|\bmemory quota (?:vastly )?exceeded\b|\bnode was low on resource: ?memory\b"
         r"|\binsufficient memory for the (?:java|jvm)\b|\blow virtual memory condition\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b|\blow memory!"

@@ -92,7 +92,9 @@ _CONNECTION_TEXTS: Final = (
     "no bridge", "init session first",
 )  # fmt: skip
 # The portal's answer where no brokerage session stands behind its trading part.
-_NO_SESSION: Final = build_pattern(r"\bbad request: no bridge\b|\binit session first\b")
+_NO_SESSION: Final = build_pattern(
+    r"\bbad request: no bridge\b|\binit session first\b|\bclient portal gateway not authenticated\b"
+)
 _REFUSED: Final = build_pattern(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
     r"|\brefused the network connection\b|\bactively refused\b"

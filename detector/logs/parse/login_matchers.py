@@ -72,6 +72,7 @@ FAILURES: Final = (
         r"\bsession (?:is |found |found but )?(?:active )?but (?:is )?not authenticated\b(?!, (?:logging"
         r"|authenticating))"
         r"|\bactive but not authenticated\b"
+        r"|\bclient portal gateway (?:is )?not authenticated\b(?! yet|, (?:logging|authenticating))"
     )),
     Phrase(events.GATEWAY_FAILED, "dialog", "a dialog that nobody handles", build_pattern(
         r"\b(?:could not|couldn't|cannot|can't|unable to|failed to) (?:handle|close|dismiss"
