@@ -89,7 +89,7 @@ def match_gateway_exit(line: ParsedLine) -> Iterator[LineMatch]:
 _CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "took longer",
     "api connection ready", "synchroni", "logged on", "connection established", "connection successful",
-    "no bridge", "init session first",
+    "no bridge", "init session first", "reachable", "reconnect", "connect to",
 )  # fmt: skip
 # The portal's answer where no brokerage session stands behind its trading part.
 _NO_SESSION: Final = build_pattern(
@@ -103,6 +103,11 @@ _TIMED_OUT: Final = build_pattern(
     r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b"
     r"|\boperation took longer than\b)"
     r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
+)
+_PEER: Final = r"(?:ib[ -]?gateway|tws|trader workstation|ibkr|ib|interactive brokers)"
+_UNREACHED: Final = build_pattern(
+    rf"\b{_PEER} (?:is |was )?(?:not reachable|unreachable)\b|\b{_PEER} re-?connect(?:ion)? failed\b"
+    rf"|\b(?:unable to|failed to|could not|couldn't|cannot) (?:re-?)?connect to (?:the )?{_PEER}\b"
 )
 _SUCCESS: Final = build_pattern(
     r"\bapi connection ready\b|\bsynchroni[sz]ation complete\b|\blogged on to server version\b"
@@ -134,6 +139,9 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
         return
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
+    unreached = _UNREACHED.search(body) if hit is None else None
+    if unreached is not None and is_asserted(body, unreached):
+        yield LineMatch(events.CONNECT_FAILED, "words", "its words")
     if hit is None or HYPOTHETICAL.search(body, 0, hit.start()):
         return
     ports = [int(port) for port in _PORT.findall(body)]

@@ -243,7 +243,7 @@ _NOBODYS: Final = Concept(events.UNKNOWN_FILL, "", "", build_pattern(
     r"|queue)\b"
     r"|\bexecution of (?:task|job|script|plan|strategy|the)\b|\b(?:thread|pool|job|worker|executor)\b"
     r"|\b(?:commission|(?:auto[- ]?)?liquidat\w+|execution (?:venue|algo\w*|mode|engine|quality|environment"
-    r"|service|time|latency|speed|context|thread|plan|cost))\b"
+    r"|service|time|latency|speed|context|thread|plan|cost|timeout))\b"
 ))  # fmt: skip
 _WHOLE: Final = (
     Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
