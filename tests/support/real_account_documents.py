@@ -144,7 +144,9 @@ def _row(shape: str, parts: dict[str, Any], contract: Contract | None) -> dict[s
 
 
 def _write_positions(rng: random.Random, world: World) -> list[Any]:
+    chance = random.Random(f"rows {sorted(world.rows.items())} {len(world.fills)}").random()
     rows: list[dict[str, Any]] = []
+    flex: list[dict[str, str]] = []
     for account, model, con_id, quantity in list_rows(world):
         contract, is_odd = CONTRACTS[con_id], not world.is_plain and rng.random() < 0.06 and account != "All"
         lots = [quantity]
@@ -158,13 +160,30 @@ def _write_positions(rng: random.Random, world: World) -> list[Any]:
             is_owned = world.is_plain or rng.random() < (0.6 if len(world.accounts) == 1 else 0.97)
             row |= ({key: account} if is_owned or account == "All" else {}) | write_model(world, model)
             rows += [row, dict(row)] if is_odd and len(lots) == 1 and rng.random() < 0.5 else [row]
+        flex += _write_flex(contract, quantity, account, model)
     rng.shuffle(rows)
-    return _reshape(world, rows) if world.shape == "asdict" else rows
+    if world.shape == "own" and chance < 1 / 4 and not world.consolidated:
+        return flex
+    return _reshape(chance, rows) if world.shape == "asdict" else rows
 
 
-def _reshape(world: World, rows: list[dict[str, Any]]) -> list[Any]:
-    """Return positions as ib_async's portfolio or as the arrays of its named tuples in some of the worlds."""
-    chance = random.Random(f"rows {sorted(world.rows.items())} {len(world.fills)}").random()
+def _write_flex(contract: Contract, total: float, account: str, model: str) -> list[dict[str, str]]:
+    """Return a position as Flex writes it: all as text, its lots below their sum."""
+    derived = {"underlyingSymbol": contract.symbol, "expiry": contract.expiry} if contract.expiry else {}
+    row = {
+        "accountId": account, "model": model, "currency": contract.currency, "assetCategory": contract.sec_type,
+        "symbol": contract.local if contract.expiry else contract.symbol, "conid": str(contract.con_id),
+        "multiplier": contract.multiplier or "1", "strike": f"{contract.strike:g}" if contract.strike else "",
+        "putCall": contract.right, "expiry": "", "side": "Long" if total > 0 else "Short", "markPrice": "5",
+        **derived,
+    }  # fmt: skip
+    half = total - (contract.unit if total > 0 else -contract.unit)
+    levels = [("SUMMARY", total), *(("LOT", lot) for lot in (half, total - half) if half)]
+    return [row | {"position": f"{quantity:g}", "levelOfDetail": level} for level, quantity in levels]
+
+
+def _reshape(chance: float, rows: list[dict[str, Any]]) -> list[Any]:
+    """Return positions as a portfolio of ib_async, an advisor's callback or arrays in some of the worlds."""
     has_models = any("modelCode" in row for row in rows)
     if chance < 1 / 4 and not has_models:
         more = {"marketPrice": 5.0, "marketValue": 5.0, "unrealizedPNL": 0.0, "realizedPNL": 0.0}
@@ -172,8 +191,16 @@ def _reshape(world: World, rows: list[dict[str, Any]]) -> list[Any]:
             {"averageCost": row["avgCost"], **more} | {k: v for k, v in row.items() if k != "avgCost"}
             for row in rows
         ]
-    if chance > 1 / 2:
+    if chance > 3 / 4:
         return rows
+    if chance > 1 / 2:
+        return [
+            {
+                {"account": "accountOrGroup", "position": "pos"}.get(name, name): value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
     names = ("account", "modelCode", "contract", "position", "avgCost")
     fields = names if has_models else [name for name in names if name != "modelCode"]
     return [[*([9001] if has_models else []), *(row.get(name, "") for name in fields)] for row in rows]

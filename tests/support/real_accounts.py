@@ -167,7 +167,8 @@ class Fill:
 class World:
     """What is true: holdings by (account, model, con_id), orders, fills, and the runtime's own book.
 
-    What the broker lists beside: the `sums` of models, contracts that are `flat`, what all accounts hold.
+    What the broker lists beside: the `sums` of models, contracts that are `flat`, what all accounts hold. Of
+    what is `summed` it lists nothing but the sum.
     """
 
     accounts: tuple[str, ...] = ACCOUNTS[:1]
@@ -180,6 +181,7 @@ class World:
     shape: str = "own"
     scope: str = "all"
     sums: set[tuple[str, int]] = field(default_factory=set)
+    summed: set[tuple[str, int]] = field(default_factory=set)
     flat: set[tuple[str, int]] = field(default_factory=set)
     consolidated: set[int] = field(default_factory=set)
 
@@ -209,8 +211,8 @@ class World:
         return sum(groups.values())
 
     def has_model(self, account: str, con_id: int) -> bool:
-        """Whether a model portfolio holds some of it."""
-        return any(
+        """Whether a model portfolio holds some of it, as far as the broker says so."""
+        return (account, con_id) not in self.summed and any(
             model for (acct, model, cid), q in self.rows.items() if (acct, cid) == (account, con_id) and q
         )
 

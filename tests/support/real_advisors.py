@@ -53,6 +53,8 @@ def _add_models(rng: random.Random, world: World, account: str, con_id: int) -> 
             world.rows[(account, model, con_id)] = part
     if rng.random() < 0.5:
         world.sums.add((account, con_id))
+    elif random.Random(f"sum {account} {con_id} {quantity} {parts}").random() < 0.5:
+        world.summed.add((account, con_id))
     rows: list[Order | Fill] = [*world.orders, *world.fills]
     for row in rows:
         if (row.account, row.con_id) == (account, con_id):
@@ -77,8 +79,11 @@ def list_rows(world: World) -> list[tuple[str, str, int, float]]:
 
     A sum stands in the place of what is of no model; `All` is the advisor's list of every account.
     """
-    rows = [(*key, quantity) for key, quantity in world.rows.items() if key[1] or key[::2] not in world.sums]
-    listed = sorted(world.sums)
+    rows = [
+        (*key, quantity) for key, quantity in world.rows.items()
+        if key[::2] not in world.summed and (key[1] or key[::2] not in world.sums)
+    ]  # fmt: skip
+    listed = sorted(world.sums | world.summed)
     rows += [(account, "", con_id, _add_up(world, con_id, account)) for account, con_id in listed]
     rows += [(account, "", con_id, 0.0) for account, con_id in sorted(world.flat)]
     return rows + [("All", "", con_id, _add_up(world, con_id)) for con_id in sorted(world.consolidated)]
