@@ -132,6 +132,19 @@ def test_an_order_of_ib_async_is_read_with_its_contract_and_status():
     assert (order.parent_id, order.oca_group, get_instrument_name(order)) == ("6", "bracket", NAME)
 
 
+@pytest.mark.parametrize(
+    ("own", "status"), [("Cancelled", None), ("Submitted", None), ("Inactive", "Inactive")]
+)
+def test_an_order_with_two_statuses_may_work_where_only_one_of_them_is_final(own, status):
+    reported = "Cancelled" if own != "Cancelled" else "Submitted"
+    made = reading(
+        {"open_orders": [{**CONTRACT, "orderId": 7, "status": own, "orderStatus": {"status": reported}}]}
+    )
+    assert [order.status for order in made.values["broker_orders"]] == [status]
+    problems = [] if status else [f"is {own} and {reported} in one row"]
+    assert [fault.problem for fault in made.invalid] == problems
+
+
 def test_an_id_of_0_is_none():
     order = one(
         {"open_orders": [{"symbol": "SPY", "orderId": 0, "permId": 900, "parentId": 0}]}, "broker_orders"

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.domain.broker_rows import ACCOUNT_TAGS, AccountValue, BrokerOrder, BrokerPosition, Execution
 from detector.domain.instrument_names import find_side, get_sign
+from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 from detector.formats.numbers import format_quantity, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern
@@ -89,6 +90,13 @@ def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     row |= {name: row[name] or value for name, value in _read_log(item, row["status"]).items()}
     if _parse_number(row["filled"]) == _parse_number(row["remaining"]) == 0 and row["quantity"]:
         row["remaining"] = None  # of an order that the broker has not answered yet, ib_async knows neither
+    own, reported = (merge_nested(part).get("status") for part in (row, item.get("orderStatus") or {}))
+    if own and reported and is_done(str(own)) != is_done(str(reported)):
+        row["status"] = None
+        reading.add_fault(
+            "broker.open_orders.status",
+            f"is {redact_excerpt(str(own))} and {redact_excerpt(str(reported))} in one row",
+        )
     return reading.read_row("broker.open_orders", row, BrokerOrder, _get_column)
 
 
