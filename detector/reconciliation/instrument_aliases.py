@@ -144,7 +144,8 @@ def get_roots(row: Instrument) -> frozenset[str]:
     words, future = _PLAIN_SYMBOL.fullmatch(row.symbol or ""), _get_written_root(row)
     roots = {words[1]} if words and words[2] else {future} if future else set()
     others = {**EXCHANGE_ROOTS, **VENDOR_ROOTS}
-    return names | roots | {others[root] for root in roots if root in others}
+    numbers = {name.lstrip("0") for name in names | roots if name.isdigit()}  # 0700.HK of 700
+    return names | roots | numbers | {others[root] for root in roots if root in others}
 
 
 def get_letters(text: str) -> str:

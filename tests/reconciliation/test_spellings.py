@@ -217,6 +217,8 @@ def test_what_looks_alike_is_different_where_a_part_shows_it(first, second):
 @pytest.mark.parametrize(
     ("written", "listed", "is_open"), [
         ({"symbol": "VODl"}, {"symbol": "VOD", "sec_type": "STK", "currency": "GBP"}, True),
+        ({"symbol": "0700.HK"}, {"symbol": "700", "sec_type": "STK", "currency": "HKD"}, True),
+        ({"symbol": "0700.HK"}, {"symbol": "7000", "sec_type": "STK", "currency": "HKD"}, False),
         ({"symbol": "VOW3d"}, {"symbol": "VOW3", "sec_type": "STK", "currency": "EUR"}, True),
         ({"symbol": "BACpK"}, {"symbol": "BAC PRK", "sec_type": "STK"}, True),
         ({"symbol": "ETHUSDT.P"}, {"symbol": "ETH", "sec_type": "CRYPTO", "currency": "USD"}, True),
