@@ -16,6 +16,8 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import to_exact_decimal
 
 _ALL_ACCOUNTS = re.compile(r"ALL|D?F\d+A|(?:live|paper)-\d+A", re.IGNORECASE)  # also behind its alias
+ALL_ACCOUNTS = "All"
+"""What TWS writes instead of an account where a row is of several."""
 _CORRECTED_PART = 3  # an execution's id has four parts; a correction changes the last one
 
 

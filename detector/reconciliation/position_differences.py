@@ -36,9 +36,14 @@ _Totals = frozenset[Decimal] | None
 _Test = Callable[[Instrument], bool]
 _DOUBLED = "a row is listed twice, or is the sum of the models beside it"
 _UNKNOWN_QUANTITY = "the quantity of a row is unknown"
+_OF_SEVERAL = "the broker's row is of several accounts together"
 _OF_INSTRUMENTS = "their contract ids in both places"
 _OF_ACCOUNTS = "their account in both places"
-_REMEDIES = {_DOUBLED: "each row once", _UNKNOWN_QUANTITY: "its quantity and side"}
+_REMEDIES = {
+    _DOUBLED: "each row once",
+    _UNKNOWN_QUANTITY: "its quantity and side",
+    _OF_SEVERAL: "the rows of each",
+}
 
 
 class UnclearGroup(Struct, frozen=True):
@@ -98,6 +103,9 @@ def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tupl
     totals = _list_group_totals(group)
     if any(None in pair for pair in totals):
         return [], _UNKNOWN_QUANTITY
+    listed = [position for position in group if position.lots[BROKER]]
+    if listed and all(is_all_accounts(position.account) for position in listed) and not _is_paired(group):
+        return [], _OF_SEVERAL
     held = {side: any(lot.quantity for p in group for lot in p.lots[side]) for side in (INTERNAL, BROKER)}
     if len(group) > 1 and held[BROKER] and not held[INTERNAL] and FLAT in (totals[-1][1] or ()):
         return [], "the broker's rows that may be it cancel out"

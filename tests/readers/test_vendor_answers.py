@@ -159,6 +159,17 @@ def test_a_list_that_may_go_on_does_not_prove_that_the_rest_is_flat(listed):
     assert answer("plan", stdin=given).code == 3
 
 
+@pytest.mark.parametrize(
+    ("key", "account"), [("account", "All"), ("accountOrGroup", "All"), ("accountOrGroup", "Group1")]
+)
+def test_a_sum_of_several_accounts_is_of_none_of_them(key, account):
+    lists = {"positions": [{**IBAPI_POSITION, "account": None, key: account}]}
+    assert named(evaluated(document(lists, 39))) == []
+    assert named(evaluated(document(lists, 40))) == ["warning comparison_unclear:SPY 2026-06-19 727C"]
+    ran = answer("can-close", "--con-id", "811", "--quantity", "39", "--json", stdin=document(lists, 39))
+    assert ran.document["verdict"] == "cannot_tell", ran.document
+
+
 @pytest.mark.parametrize("vendor", [name for name in POSITIONS if name != "ibapi's callback as an array"])
 def test_a_field_by_a_name_that_is_nearly_its_own_is_reported(vendor):
     written = json.dumps(POSITIONS[vendor])

@@ -12,12 +12,21 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.domain.broker_rows import ACCOUNT_TAGS, AccountValue, BrokerOrder, BrokerPosition, Execution
+from detector.domain.broker_rows import (
+    ACCOUNT_TAGS,
+    ALL_ACCOUNTS,
+    AccountValue,
+    BrokerOrder,
+    BrokerPosition,
+    Execution,
+)
 from detector.domain.instrument_names import find_side, get_sign
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 from detector.formats.numbers import format_quantity, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern
+from detector.formats.redaction import get_account_kind
+from detector.formats.secret_kinds import ACCOUNT
 from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import redact_excerpt
 from detector.market.session_plan import NEW_YORK
@@ -197,7 +206,13 @@ def _convert_plain(item: Mapping[str, Any], kind: str, reading: Reading) -> dict
     row = {column: _find_first(flat, keys) for column, keys in COLUMNS[kind].items()}
     if row["account"] is None:
         row["account"] = reading.values.get("broker_account")
+    elif row["account"] == flat.get("accountorgroup") and not _is_account(str(row["account"])):
+        row["account"] = ALL_ACCOUNTS  # of a group it is the sum of some
     return row
+
+
+def _is_account(text: str) -> bool:
+    return get_account_kind(text) is not None or ACCOUNT.fullmatch(text) is not None
 
 
 def _find_first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from detector.domain.broker_rows import BrokerPosition
+from detector.domain.broker_rows import BrokerPosition, is_all_accounts
 from detector.domain.facts import Facts
 from detector.domain.instrument import describe_apart, normalize
 from detector.domain.instrument_names import FUTURE
@@ -51,6 +51,9 @@ def find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
             return build_unknown_verdict("account", summary)
     if close.account is not None and close.account not in accounts:
         return build_unknown_verdict("account", f"The broker's rows say nothing of account {close.account}.")
+    if close.account is None and any(map(is_all_accounts, accounts)):
+        summary = "The broker's rows are of several accounts together; list the positions of each."
+        return build_unknown_verdict("account", summary)
     return close.account or (accounts[0] if accounts else None)
 
 
