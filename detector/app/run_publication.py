@@ -49,13 +49,9 @@ def list_blind_spots(job: Job, report: Report) -> Iterator[str]:
             yield f"NOTHING WAS CHECKED: no source is configured. {hint}"
 
 
-def _has_recipient(job: Job) -> bool:
-    return bool(job.channels) or job.plan.stdout_delivers
-
-
 def list_missing_recipients(job: Job, result: RunResult) -> Iterator[str]:
     """Yield that no channel is configured, and what is due and cannot be delivered therefore."""
-    if _has_recipient(job):
+    if job.channels or job.plan.stdout_delivers:
         return
     alternatives = list_channel_settings(job.app, job.settings)
     yield (

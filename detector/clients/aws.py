@@ -239,7 +239,10 @@ class Aws:
         """Send botocore's request, instead of its own HTTP client; raises ExternalError over plain HTTP."""
         if urlsplit(request.url).scheme != "https" and not _is_loopback(urlsplit(request.url).hostname or ""):
             raise ExternalError("AWS is never asked over plain HTTP", reason=FORBIDDEN)
-        headers = {name: _decode_header(value) for name, value in request.headers.items()}
+        headers = {
+            name: value.decode("latin-1") if isinstance(value, bytes) else value
+            for name, value in request.headers.items()
+        }
         page = send_request(
             self._network,
             httpx.Request(request.method, request.url, headers=headers, content=request.body),
@@ -276,10 +279,6 @@ def _build_config() -> Config:
         user_agent_extra=f"pt-health-detector/{__version__}",
         parameter_validation=True,
     )
-
-
-def _decode_header(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 class _RawBody(Struct, frozen=True):

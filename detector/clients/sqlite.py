@@ -88,7 +88,8 @@ def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
     except sqlite3.Error as error:
         raise _convert_error(error) from None
     except OSError as error:
-        raise ExternalError(f"it cannot be read: {_describe_os_error(error)}", reason=UNREADABLE) from None
+        why = (error.strerror or type(error).__name__).lower()
+        raise ExternalError(f"it cannot be read: {why}", reason=UNREADABLE) from None
 
 
 @contextmanager
@@ -165,10 +166,6 @@ def _convert_error(error: sqlite3.Error) -> ExternalError:
         if name.startswith(prefix):
             return ExternalError(message, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
     return ExternalError(f"SQLite says: {str(error) or name}", reason=UNREADABLE)
-
-
-def _describe_os_error(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 class StoreFile(Struct, frozen=True):

@@ -80,7 +80,7 @@ def command(
 def _resolve_source(source: str | None) -> str:
     from detector.schedule.schedule_files import WORKER_SOURCE
 
-    name = source or f"cli:{_get_host()}"
+    name = source or f"cli:{re.sub(r'[^A-Za-z0-9.-]', '-', platform.node())[:60] or 'unknown'}"
     if name.lower().startswith(WORKER_SOURCE):
         raise InputError(
             f"--source: {redact_excerpt(name)!r} is the Worker's:"
@@ -92,10 +92,6 @@ def _resolve_source(source: str | None) -> str:
             " (letters, digits and . _ : / @ + -, at most 100)"
         )
     return name
-
-
-def _get_host() -> str:
-    return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:60] or "unknown"
 
 
 def _print_failure(app: AppContext, error: ExternalError) -> int:

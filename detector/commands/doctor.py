@@ -66,6 +66,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
     facts = gather_document_facts(
         build_snapshot_document(settings, collected, app.clock()), app.clock(), settings
     )
+    unused = list_unused_source_options(settings)
     document = redact(
         {
             "sources": [
@@ -75,7 +76,7 @@ def command(app: AppContext, /, as_json: bool, env_file: str | None) -> int:
             "off": [name for name, entry in result.entries.items() if entry["state"] == "off"],
             "not_configured": [
                 {"section": option.section, **_describe_option(option)}
-                for option in _list_source_options(settings)
+                for option in sorted(unused, key=lambda option: get_place(option.section))
             ],
             "channels": [_describe_channel(channel, ack_errors.get(channel.name)) for channel in channels],
             "channels_not_configured": [
@@ -131,11 +132,6 @@ def _list_cleartext_settings(settings: Settings) -> list[Setting[str]]:
         if carries and parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
             addresses.append(address)
     return addresses
-
-
-def _list_source_options(settings: Settings) -> list[SourceOption]:
-    """Return the options of sections that are not configured, in the snapshot's order."""
-    return sorted(list_unused_source_options(settings), key=lambda option: get_place(option.section))
 
 
 def _describe_option(option: SourceOption | ChannelOption) -> dict[str, Any]:

@@ -95,8 +95,9 @@ def command(app: AppContext, /, **options: Any) -> int:
     scope = Scope(grace, now, unread=listing.unread, title_prefix=schedule.title)
     closures = settings.files[MARKET_CLOSURES.name]
     report = judge(schedule.lanes, listing.runs, time_range, scope, closures)
+    files = {"workflow": str(schedule.workflow), "worker": str(schedule.worker) if schedule.worker else None}
     output_code = _print_report(
-        app, report, {**_describe_files(schedule), **origin}, settings if not options["as_json"] else None
+        app, report, {**files, **origin}, settings if not options["as_json"] else None
     )
     return output_code or _compute_exit_code(report, options["fail_on_missing"])
 
@@ -196,10 +197,6 @@ def _build_progress_printer(app: AppContext) -> Callable[[datetime], None]:
             app.stderr.flush()
 
     return print_progress
-
-
-def _describe_files(schedule: LoadedSchedule) -> dict[str, Any]:
-    return {"workflow": str(schedule.workflow), "worker": str(schedule.worker) if schedule.worker else None}
 
 
 def _print_report(

@@ -138,7 +138,8 @@ def _print_conclusion(search: ProofSearch) -> int:
         f"seen: {_format_insufficient_runs(label, runs)}" for label, runs in (proof.lesser if proof else ())
     ]
     if search.run and search.proven:
-        print_lines(app, [*lines, _format_proof(search.run)])
+        proof_line = f"proven: {_format_run(search.run)}, {redact_excerpt(search.run.title)}"
+        print_lines(app, [*lines, proof_line])
         return 0
     fault = f"GitHub's list of runs: {search.runs_error}" if search.runs_error else None
     if search.health_error:
@@ -200,11 +201,6 @@ def _format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
         f"{format_time(newest.created_at)}, {redact_excerpt(result)}, {redact_excerpt(newest.title)}"
     )
     return f"{format_count(len(runs), 'run')} {label}; newest {newest_text}"
-
-
-def _format_proof(run: WorkflowRun) -> str:
-    """Return a line on the run that proves it."""
-    return f"proven: {_format_run(run)}, {redact_excerpt(run.title)}"
 
 
 def _format_run(run: WorkflowRun) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from detector.domain.condition import Condition
 from detector.domain.report import SessionDay
-from detector.domain.rule import RANK, Severity
+from detector.domain.rule import RANK
 from detector.formats.times import compute_seconds
 from detector.market.hours import MarketUnknown, Session, get_session_on, to_new_york_day
 from detector.market.session_plan import Closures
@@ -42,10 +42,11 @@ def count_run(days: Sequence[SessionDay], run: ObservedRun, closures: Closures) 
     by_day = {session_day.day: session_day for session_day in days}
     try:
         for day, session in _iter_begun_sessions(run, closures):
+            counted = by_day.get(day) or SessionDay(day, session.opens, session.closes)
             if session.is_open_at(run.taken_at):
-                by_day[day] = _add_run(by_day.get(day) or _start_day(day, session), run)
+                by_day[day] = _add_run(counted, run)
             elif run.previous_at is not None and session.closes > run.previous_at:
-                by_day.setdefault(day, _start_day(day, session))
+                by_day[day] = counted
     except MarketUnknown:
         return tuple(days)
     newest = sorted(by_day.values(), key=lambda session_day: session_day.day)[-_MAX_DAYS:]
@@ -62,17 +63,14 @@ def _iter_begun_sessions(run: ObservedRun, closures: Closures) -> Iterable[tuple
             yield day.isoformat(), session
 
 
-def _start_day(day: str, session: Session) -> SessionDay:
-    return SessionDay(day, session.opens, session.closes)
-
-
 def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
     if day.last_run is not None and run.taken_at <= day.last_run:
         return day  # a snapshot of the same moment again
     conditions = dict(day.conditions)
     more = day.more
     for condition in run.active:
-        worst = _choose_worse(conditions.get(condition.signature), condition.severity)
+        old = conditions.get(condition.signature, condition.severity)
+        worst = max(old, condition.severity, key=lambda severity: RANK[severity])
         if condition.signature in conditions or len(conditions) < _MAX_CONDITIONS:
             conditions[condition.signature] = worst
         else:
@@ -91,10 +89,6 @@ def _add_run(day: SessionDay, run: ObservedRun) -> SessionDay:
         conditions=conditions,
         more=more,
     )
-
-
-def _choose_worse(old: Severity | None, new: Severity) -> Severity:
-    return new if old is None or RANK[new] > RANK[old] else old
 
 
 def _count_names(counts: Mapping[str, int], names: Iterable[str]) -> dict[str, int]:

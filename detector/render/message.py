@@ -204,8 +204,8 @@ class Message(Struct, frozen=True):
             for page, chunk in enumerate(chunks, 1)
         )
         further = (
-            replace(part.strip_notes(), earlier=(), delivery_id=_compute_part_id(self.delivery_id, part.page))
-            for part in rest
+            replace(part.strip_notes(), earlier=(), delivery_id=compute_digest(key)[:16])
+            for part, key in ((part, f"{self.delivery_id}|{part.page}") for part in rest)
         )
         return (first, *further)
 
@@ -216,10 +216,6 @@ class Message(Struct, frozen=True):
     def strip_notes(self) -> Message:
         """Return the message without its notes and session summaries."""
         return replace(self, notes=(), days=())
-
-
-def _compute_part_id(delivery_id: str, page: int) -> str:
-    return compute_digest(f"{delivery_id}|{page}")[:16]
 
 
 def get_kind_without_items(has_days: bool, no_signal: bool) -> Kind:

@@ -154,7 +154,8 @@ def _describe_coverage(report: Report) -> str:
 def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterator[str]:
     report = context.report
     lost = next((event for event in report.events if event.type == _LOST and not context.unread), None)
-    if lost is not None and (is_first or lost.signature in _list_due_signatures(report, channel)):
+    due = {notice.condition.signature for notice in report.owed.get(channel, ())}
+    if lost is not None and (is_first or lost.signature in due):
         yield f"{lost.summary} What follows is not necessarily news."
     elif is_first:
         occasion = "First run" if report.generation == 1 else "First message to this channel"
@@ -169,10 +170,6 @@ def _list_notes(context: MessageContext, channel: str, is_first: bool) -> Iterat
                 f"No acknowledgement of {name} is read ({health.ack_error.reason}: {health.ack_error.said});"
                 " an answer there has no effect, and the next rung is alerted as if nobody had answered."
             )
-
-
-def _list_due_signatures(report: Report, channel: str) -> set[str]:
-    return {notice.condition.signature for notice in report.owed.get(channel, ())}
 
 
 def _has_no_signal(report: Report) -> bool:

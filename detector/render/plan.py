@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -153,14 +153,13 @@ def _list_steps(plan: Plan) -> Iterator[dict[str, Any]]:
     changes = [change for item in plan.items for change in item.changes]
     for change in sorted(changes, key=lambda change: change.store != "position_state"):
         columns = [(plan.get_column_name(change, name), old, new) for name, old, new in change.columns]
+        text = ", ".join(f"{name} from {old} to {new}" for name, old, new in columns)
         yield {
             "do": "correct",
             "what": f"{change.store}, {change.row}",
             "columns": [{"column": name, "from": old, "to": new} for name, old, new in columns],
             "because": [change.because],
-            "words": (
-                f"{change.store}, the row of {change.row}: {_describe_columns(columns)}; {change.because}."
-            ),
+            "words": f"{change.store}, the row of {change.row}: {text}; {change.because}.",
         }
     if plan.stop_first or changes:
         yield {"do": "look", "what": "broker and stores", "because": [], "words": _LAST_STEP}
@@ -176,7 +175,3 @@ def _describe_stop(plan: Plan) -> str:
             "only orders that work there protect them."
         )
     return f"{text} Stopping the runtime needs explicit approval."
-
-
-def _describe_columns(columns: Sequence[tuple[str, str, str]]) -> str:
-    return ", ".join(f"{name} from {old} to {new}" for name, old, new in columns)

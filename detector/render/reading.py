@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from decimal import Decimal
 
 from detector.domain.facts import Facts
 from detector.domain.provenance import SectionSummary
@@ -50,12 +49,9 @@ def _describe_fact(name: str, facts: Facts) -> str:
 
 
 def _join_rows(rows: Iterable[Position]) -> str:
-    names = [f"{row.title} {_format_held(row.signed_quantity)}" for row in rows]
+    pairs = [(row.title, row.signed_quantity) for row in rows]
+    names = [f"{name} {'of no known quantity' if q is None else format_quantity(q)}" for name, q in pairs]
     return format_first(names, _MOST_ROWS, " and ")
-
-
-def _format_held(quantity: Decimal | None) -> str:
-    return "of no known quantity" if quantity is None else format_quantity(quantity)
 
 
 def explain_ignored(section: str, facts: Facts) -> str | None:

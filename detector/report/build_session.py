@@ -115,12 +115,13 @@ def build_session_report(
     seen = [facts.get(run.at) for run in reversed(inside)]
     tables = tuple(build_tables(newest, seen, settings, marks))
     kpi = build_kpi_table(series, newest_facts, history.runs)
+    market = get_market_at(newest.at if newest else given.made_at, given.closures)
     return SessionReport(
         schema_version=REPORT_VERSION,
         runtime=history.runtime,
         made_at=given.made_at,
         session=label,
-        market=_describe_market(newest.at if newest else given.made_at, given.closures),
+        market={True: "open", False: "closed", None: "unknown"}[market.is_open],
         session_opens=session.opens if session else None,
         session_closes=session.closes if session else None,
         begins=begins,
@@ -128,8 +129,8 @@ def build_session_report(
         newest_run=newest.at if newest else None,
         runs=len(inside),
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
-        header=build_truth_header(newest_facts or _build_unseen_facts(history, given), age),
-        conditions=tuple(_iter_cards(newest, given, _describe_gaps(blind))) if newest else (),
+        header=build_truth_header(newest_facts or Facts(given.made_at, history.runtime, market), age),
+        conditions=tuple(_iter_cards(newest, given, blind)) if newest else (),
         tables=(*tables, build_condition_table(bars), kpi, *given.evidence),
         series=series,
         bars=bars,
@@ -138,10 +139,6 @@ def build_session_report(
         recovering=tuple(f"{bar.label}: {bar.state}" for bar in bars if bar.phase == "recovering"),
         remarks=tuple(_iter_remarks(history, inside, blind)),
     )
-
-
-def _build_unseen_facts(history: RunHistory, given: SessionInput) -> Facts:
-    return Facts(given.made_at, history.runtime, get_market_at(given.made_at, given.closures))
 
 
 def decide_final(run: RunRecord | None, blind: str | None) -> FinalLine:
@@ -181,21 +178,13 @@ def _describe_blind_end(run: RunRecord | None, until: datetime, settings: Settin
     return f"the last {format_duration(silent)}" if silent > settings[GAP_SEC] else None
 
 
-def _describe_market(at: datetime, closures: Closures) -> str:
-    return {True: "open", False: "closed", None: "unknown"}[get_market_at(at, closures).is_open]
-
-
 def _iter_remarks(history: RunHistory, inside: Sequence[RunRecord], blind: Sequence[Bar]) -> Iterator[str]:
     yield from history.remarks
-    yield from _describe_outside(history, inside)
+    outside = len(history.runs) - len(inside)
+    yield from [f"{format_count(outside, 'run')} outside this session"] if outside else []
     yield from describe_missing_snapshots(inside)
     yield from _describe_blind(blind)
     yield from inside[-1].report.warnings if inside else ()
-
-
-def _describe_outside(history: RunHistory, inside: Sequence[RunRecord]) -> list[str]:
-    count = len(history.runs) - len(inside)
-    return [f"{format_count(count, 'run')} outside this session"] if count else []
 
 
 def _describe_blind(blind: Sequence[Bar]) -> list[str]:
@@ -206,12 +195,8 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
     return [f"no run is at hand for {format_duration(total)} of the session, in {stretches}"]
 
 
-def _describe_gaps(blind: Sequence[Bar]) -> str:
-    """Return each stretch of the session without a run, with its exact times."""
-    return ", ".join(f"{format_time(bar.start)} to {format_time(bar.end)}" for bar in blind)
-
-
-def _iter_cards(run: RunRecord, given: SessionInput, gaps: str) -> Iterator[ConditionCard]:
+def _iter_cards(run: RunRecord, given: SessionInput, blind: Sequence[Bar]) -> Iterator[ConditionCard]:
+    gaps = ", ".join(f"{format_time(bar.start)} to {format_time(bar.end)}" for bar in blind)
     steps, zones = given.steps, given.settings[DISPLAY_ZONES]
     conditions = run.report.conditions
     for event in run.report.events:

@@ -186,11 +186,8 @@ def _judge_time(windows: list[ScheduleWindow], runs: Sequence[WorkflowRun], scop
     for run in within:
         if run.conclusion is None and run.attempt == 1 and not scope.is_stuck(run):
             return replace(first, state=PENDING, why=RUNNING, run=run)
-    return next((window for window in windows if window.state == LATE), None) or _find_worst(windows)
-
-
-def _find_worst(windows: Sequence[ScheduleWindow]) -> ScheduleWindow:
-    return next((window for window in windows if window.why != NO_RUN), windows[0])
+    late = next((window for window in windows if window.state == LATE), None)
+    return late or next((window for window in windows if window.why != NO_RUN), first)
 
 
 def _build_report(part: _JudgedLane, scope: Scope) -> LaneReport:

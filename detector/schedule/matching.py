@@ -198,9 +198,6 @@ def _decide_state(
         return MISSING, NO_RUN, None
     run = unsuccessful[window]
     if run.is_successful:
-        return LATE, RERUN if run.attempt > 1 else f"{format_duration(_compute_delay(run, window))} late", run
+        delay = format_duration((run.created_at - window).total_seconds())
+        return LATE, RERUN if run.attempt > 1 else f"{delay} late", run
     return MISSING, RERUN if run.status != COMPLETED else run.conclusion or "no conclusion", run
-
-
-def _compute_delay(run: WorkflowRun, window: datetime) -> float:
-    return (run.created_at - window).total_seconds()

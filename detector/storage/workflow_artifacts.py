@@ -173,7 +173,9 @@ class WorkflowArtifacts(Struct, frozen=True):
     def _iter_run_artifacts(self, runs: Iterable[_ListedRun], tried: set[str]) -> Iterator[tuple[str, Any]]:
         """Yield the artifacts of the newest of these runs, requested by name."""
         names = (
-            (self._build_name(run, attempt), run) for run in runs for attempt in _list_attempts(run, self.own)
+            (f"{self.own.name}-{run['id']}-{attempt}", run)
+            for run in runs
+            for attempt in _list_attempts(run, self.own)
         )
         for name, run in islice(((name, run) for name, run in names if name not in tried), _MOST_REQUESTED):
             tried.add(name)
@@ -205,9 +207,6 @@ class WorkflowArtifacts(Struct, frozen=True):
                 match = pattern.fullmatch(str(artifact.get("name"))) if isinstance(artifact, dict) else None
                 if match is not None and self._is_from_run(artifact, int(match[1])):
                     yield artifact, int(match[1]), int(match[2])
-
-    def _build_name(self, run: _ListedRun, attempt: int) -> str:
-        return f"{self.own.name}-{run['id']}-{attempt}"
 
     def _fetch_artifacts(self, name: str, run_id: int) -> list[Artifact]:
         """Return the artifacts with exactly that name of exactly that run, in this repository."""
