@@ -170,10 +170,7 @@ def _get_digits(name: str) -> str:
 
 def _is_negation(first: str, second: str) -> bool:
     long, short = (first, second) if len(first) > len(second) else (second, first)
-    return any(
-        long.startswith(prefix) and measure_edit_distance(long.removeprefix(prefix), short, 0) == 0
-        for prefix in _NEGATIONS
-    )
+    return any(long == prefix + short for prefix in _NEGATIONS)
 
 
 def _has_other_part(first: str, second: str) -> bool:
