@@ -17,12 +17,11 @@ from detector.domain.instrument_names import FUTURE, STOCK
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import (
-    DIFFERENT,
     OPTION_MULTIPLIER,
     SAME,
     UNCLEAR,
+    can_be_in_account,
     compare,
-    compare_accounts,
     compare_parts,
 )
 from detector.reconciliation.position_pairs import Difference
@@ -154,7 +153,7 @@ def _list_changes(gone: Difference, moved: Difference, now: datetime) -> list[De
     is_pair = option.is_option and not shares.is_option
     if not is_pair or shares.sec_type not in ((FUTURE,) if is_of_future else (None, STOCK)):
         return []
-    if compare_accounts(gone.account, moved.account) == DIFFERENT:
+    if not can_be_in_account(gone.account, moved.account):
         return []
     if gone.internal > 0 and get_expiry_state(option, now) == LIVE:
         return []
@@ -191,7 +190,7 @@ def is_replaced(old: Difference, new: Difference) -> bool:
     mine, theirs = old.instrument, new.instrument
     if new.kind != "unmanaged" or None in (mine.con_id, theirs.con_id) or mine.con_id == theirs.con_id:
         return False
-    if compare_accounts(old.account, new.account) == DIFFERENT or (old.internal > 0) != (new.broker > 0):
+    if not can_be_in_account(old.account, new.account) or (old.internal > 0) != (new.broker > 0):
         return False
     plain = [
         replace(row, con_id=None, multiplier=None, trading_class=None, local_symbol=None,

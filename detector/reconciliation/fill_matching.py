@@ -27,7 +27,7 @@ from detector.reconciliation.fills import (
     list_trades,
     match_leg,
 )
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts
+from detector.reconciliation.identity import SAME, UNCLEAR, Answer, can_be_in_account
 from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
@@ -152,7 +152,7 @@ def _is_candidate(row: Execution, fill: Execution) -> bool:
     quantities = (row.signed_quantity, fill.signed_quantity)
     is_near = row.at is None or fill.at is None or abs(row.at - fill.at) <= MATCH_TOLERANCE
     is_same_side = None in quantities or (quantities[0] or _ZERO) * (quantities[1] or _ZERO) > 0
-    return is_near and is_same_side and compare_accounts(row.account, fill.account) != DIFFERENT
+    return is_near and is_same_side and can_be_in_account(row.account, fill.account)
 
 
 def _has_sum(fill: Execution, rows: Sequence[Execution]) -> bool:

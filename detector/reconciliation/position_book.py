@@ -19,9 +19,9 @@ from detector.reconciliation.identity import (
     DIFFERENT,
     SAME,
     Answer,
+    can_be_in_account,
     can_lack_class,
     compare,
-    compare_accounts,
     compare_parts,
 )
 from detector.reconciliation.instrument_aliases import get_days, get_names, is_nameless
@@ -312,7 +312,7 @@ def build_position_book(
     for side, lots in sides:
         for lot in lots:
             owner = next(iter(accounts)) if lot.account is None and len(accounts) == 1 else lot.account
-            if account is None or compare_accounts(owner, account) != DIFFERENT:
+            if account is None or can_be_in_account(owner, account):
                 own_lot = replace(lot, account=owner, instrument=names.add_to(lot.instrument))
                 groups.setdefault((own_lot.instrument, owner, side), []).append(own_lot)
     for instrument, owner, _ in groups:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import Instrument
-from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_plain_account
+from detector.reconciliation.identity import can_be_in_account, is_plain_account
 from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
@@ -179,7 +179,7 @@ def _list_group_totals(
     for account in _list_accounts(group):
         is_plain = account is not None and is_plain_account(account)
         owners = dict.fromkeys((account, *odd)) if is_plain else rows
-        near = [owner for owner in owners if compare_accounts(owner, account) != DIFFERENT]
+        near = [owner for owner in owners if can_be_in_account(owner, account)]
         internal, broker = (_add_totals(sums[owner][side] for owner in near) for side in (INTERNAL, BROKER))
         totals.append((internal, broker))
     return totals

@@ -17,7 +17,7 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades
-from detector.reconciliation.identity import DIFFERENT, SAME, compare_accounts, compare_orders, is_combo
+from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, compare_orders, is_combo
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
@@ -45,7 +45,7 @@ class WorkingOrders:
         self._orders = [
             order
             for order in listed
-            if order.is_working and compare_accounts(get_account(order), self._own_account) != DIFFERENT
+            if order.is_working and can_be_in_account(get_account(order), self._own_account)
         ]
         self._by_instrument = AccountIndex(
             (get_account(order), normalize(order), order) for order in self._orders
@@ -77,7 +77,7 @@ class WorkingOrders:
 
     def is_exit(self, order: Order) -> bool:
         """Whether an order, working or final, is marked as an exit or would close what the runtime holds."""
-        if compare_accounts(get_account(order), self._own_account) == DIFFERENT:
+        if not can_be_in_account(get_account(order), self._own_account):
             return False
         purpose = self._find_mark(order)
         return purpose == EXIT or (purpose is None and self._is_against_held(order))

@@ -17,8 +17,8 @@ from detector.reconciliation.identity import (
     SAME,
     UNCLEAR,
     Answer,
+    can_be_in_account,
     compare,
-    compare_accounts,
     compare_combo,
     compare_parts,
     is_combo,
@@ -146,5 +146,5 @@ def list_orders_of(target: CloseTarget, facts: Facts) -> list[BrokerOrder]:
     return [
         row
         for row in facts.broker_orders or ()
-        if row.is_for_group or compare_accounts(row.account, target.account) != DIFFERENT
+        if row.is_for_group or can_be_in_account(row.account, target.account)
     ]

@@ -19,7 +19,7 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_accounts
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, can_be_in_account
 from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
@@ -74,9 +74,7 @@ def find_rows(
     close: CloseOrder, facts: Facts, account: str | None
 ) -> Sequence[BrokerPosition] | CloseVerdict:
     """Return the broker's rows of the contract, or a verdict where they may be of several."""
-    rows = [
-        row for row in facts.broker_positions or () if compare_accounts(row.account, account) != DIFFERENT
-    ]
+    rows = [row for row in facts.broker_positions or () if can_be_in_account(row.account, account)]
     fits = [(row, fit) for row in rows if (fit := _match_row(close, row, account)) != DIFFERENT]
     exact = {row.con_id for row, fit in fits if fit == SAME}
     if len(exact) == 1 and None not in exact:  # an exact day settles what is a day apart and has its own id

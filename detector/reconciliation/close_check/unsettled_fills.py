@@ -21,7 +21,7 @@ from detector.reconciliation.close_check.close_order import (
     list_orders_of,
 )
 from detector.reconciliation.fills import SETTLING
-from detector.reconciliation.identity import DIFFERENT, compare_accounts, is_combo
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, is_combo
 
 _RESOLUTION = timedelta(seconds=1)  # TWS gives the time of an execution in whole seconds, cut off
 
@@ -44,7 +44,7 @@ def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
 
 
 def _is_of(execution: Execution, target: CloseTarget) -> bool:
-    is_own = compare_accounts(execution.account, target.account) != DIFFERENT
+    is_own = can_be_in_account(execution.account, target.account)
     return is_own and target.match(execution) != DIFFERENT
 
 
