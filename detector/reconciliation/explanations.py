@@ -24,6 +24,7 @@ from detector.reconciliation.identity import (
     compare,
     compare_parts,
 )
+from detector.reconciliation.instrument_aliases import is_adjusted
 from detector.reconciliation.position_pairs import Difference
 
 DifferencePair = tuple[Difference, Difference]
@@ -174,12 +175,6 @@ def find_booking(facts: Facts, option: Instrument) -> Execution | None:
         and compare(normalize(row), normalize(option)) == SAME
     )
     return next(bookings, None)
-
-
-def is_adjusted(instrument: Instrument) -> bool:
-    """Whether its class is marked with a digit, as of an option whose terms were adjusted."""
-    trading_class = instrument.trading_class or ""
-    return trading_class[:1].isdigit() or trading_class[-1:].isdigit()
 
 
 def is_replaced(old: Difference, new: Difference) -> bool:

@@ -148,6 +148,12 @@ def get_roots(row: Instrument) -> frozenset[str]:
     return names | roots | numbers | {others[root] for root in roots if root in others}
 
 
+def is_adjusted(row: Instrument) -> bool:
+    """Whether its class is marked with a digit, as of an option whose terms were adjusted: AAPL1, 2SPY."""
+    trading_class = row.trading_class or ""
+    return trading_class[:1].isdigit() or trading_class[-1:].isdigit()
+
+
 def get_letters(text: str) -> str:
     """Return letters and digits only: EURUSD of EUR.USD."""
     return re.sub(r"[^A-Z0-9]", "", text)

@@ -24,6 +24,7 @@ from detector.reconciliation.identity import (
     is_combo,
     is_usual_class,
 )
+from detector.reconciliation.instrument_aliases import is_adjusted
 
 CloseDecision = Literal["allow", "refuse", "cannot_tell"]
 ALLOW: Final = "allow"
@@ -82,15 +83,14 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
         return UNCLEAR if _can_bear_local_symbol(instrument, candidate) else DIFFERENT
     if target.con_id is not None and candidate.con_id is not None:
         return UNCLEAR if compare_parts(target, candidate) == DIFFERENT else SAME
-    trading_class = candidate.trading_class or target.trading_class or ""
     is_equity = target.is_option and "FOP" not in (
         target.sec_type,
         candidate.sec_type,
     )  # EW2 is no adjustment
-    is_adjusted = is_equity and (trading_class[:1].isdigit() or trading_class[-1:].isdigit())
+    with_class = candidate if candidate.trading_class else target
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
     is_other_size = not (target.trading_class or target.local_symbol) and not is_usual_class(candidate)
-    return UNCLEAR if lacks_part or is_adjusted or is_other_size else answer
+    return UNCLEAR if lacks_part or (is_equity and is_adjusted(with_class)) or is_other_size else answer
 
 
 def _apply_own_class(target: Instrument, row: Instrument) -> Instrument:
