@@ -10,10 +10,10 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE, TRADES
-from detector.domain.runtime_rows import Position
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
 from detector.formats.numbers import format_list, format_quantity, normalize_number, to_exact_decimal
 from detector.formats.times import format_duration
+from detector.reconciliation.between_runs import TradeRow
 from detector.reconciliation.position_pairs import describe_held
 
 RUNTIME_LIST, RUNTIME_TRADES = "open_positions", "recent_trades"
@@ -70,9 +70,6 @@ def is_unsigned(row: StoredPosition) -> bool:
     """Whether a short row has its quantity without a sign, beside its side."""
     signed = row.signed_quantity
     return signed is not None and signed < 0 and row.quantity is not None and row.quantity > 0
-
-
-TradeRow = StoredPosition | Trade | Position
 
 
 class TradeRows:
