@@ -12,7 +12,7 @@ from msgspec import Struct
 from detector.domain.columns import OPENING, build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import get_sign
-from detector.domain.runtime_rows import Order
+from detector.domain.runtime_rows import Order, list_order_ids
 from detector.formats.numbers import to_exact_decimal
 
 _ALL_ACCOUNTS = re.compile(r"ALL|D?F\d+A|(?:live|paper)-\d+A", re.IGNORECASE)  # also behind its alias
@@ -139,7 +139,7 @@ class Execution(Instrument, frozen=True):
     @property
     def order_ref(self) -> str | None:
         """Return the id of the order that it fills: the permanent id where it is known."""
-        return f"perm {self.perm_id}" if self.perm_id else f"order {self.order_id}" if self.order_id else None
+        return next(iter(list_order_ids(self.perm_id, self.order_id)), None)
 
     @property
     def title(self) -> str:

@@ -41,6 +41,12 @@ def is_done(status: str | None) -> bool:
     return _normalize_label(status) in (*_FINAL_STATUSES, _INACTIVE)
 
 
+def list_order_ids(perm_id: str | None, order_id: str | None) -> list[str]:
+    """Return an order's ids, the account-wide first: `perm 5`, `order 3`; 0 names nothing."""
+    numbers = (("perm", perm_id), ("order", order_id))
+    return [f"{kind} {number}" for kind, number in numbers if number not in (None, "", "0")]
+
+
 def is_import_tag(tag: str) -> bool:
     """Whether a position's tag says that it was imported from the broker."""
     return tag == "Broker" or tag.startswith("reconcile-import-")
@@ -59,6 +65,11 @@ class Order(Instrument, frozen=True):
     filled: Decimal | float | None = build_column("quantity", "larger")
     quantity: Decimal | float | None = build_column("quantity", "larger", needed=("quantity", "remaining"))
     submitted_at: datetime | None = build_column("time", "older", needed=("submitted_at",))
+
+    @property
+    def ids(self) -> list[str]:
+        """The order's ids as `list_order_ids` has them."""
+        return list_order_ids(self.perm_id, self.order_id)
 
     @property
     def identity(self) -> str:

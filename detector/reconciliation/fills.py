@@ -16,6 +16,7 @@ from msgspec import Struct
 from detector.domain.broker_rows import Execution, get_original_id
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
+from detector.domain.runtime_rows import list_order_ids
 from detector.domain.trade_rows import Trade
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo
 from detector.reconciliation.instrument_aliases import is_nameless
@@ -68,7 +69,7 @@ class Fill(Struct, frozen=True, dict=True):
     def get_ids(self) -> set[str]:
         """Return the ids of the executions and of their order."""
         ids = (_build_exec_ids(execution.exec_id) for execution in self.executions)
-        return _build_order_ids(self.first.perm_id, self.first.order_id).union(*ids)
+        return set(list_order_ids(self.first.perm_id, self.first.order_id)).union(*ids)
 
 
 def group_fills(executions: Iterable[Execution]) -> list[Fill]:
@@ -137,16 +138,11 @@ def get_leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:
         (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id),
     )
     exec_id, perm_id, order_id = opened if opening else closed
-    return frozenset(_build_exec_ids(exec_id) | _build_order_ids(perm_id, order_id))
+    return frozenset(_build_exec_ids(exec_id)).union(list_order_ids(perm_id, order_id))
 
 
 def _build_exec_ids(exec_id: str | None) -> set[str]:
     return {f"exec {get_original_id(exec_id)}"} if exec_id else set()
-
-
-def _build_order_ids(perm_id: str | None, order_id: str | None) -> set[str]:
-    numbers = {"perm": perm_id, "order": order_id}
-    return {f"{kind} {number}" for kind, number in numbers.items() if number not in (None, "", "0")}
 
 
 def match_leg(fill: Fill, leg: Leg) -> Answer:

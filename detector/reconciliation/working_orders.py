@@ -52,7 +52,7 @@ class WorkingOrders:
         )
         self._marked: dict[str, list[Order]] = {}
         for order in facts.orders or ():
-            for key in _list_ids(order) if order.purpose else ():
+            for key in order.ids if order.purpose else ():
                 self._marked.setdefault(key, []).append(order)
         self._held = AccountIndex(
             (lot.account, lot.instrument, lot)
@@ -91,7 +91,7 @@ class WorkingOrders:
         return EXIT if purpose is None and self._is_closing(order) else purpose
 
     def _find_mark(self, order: Order) -> str | None:
-        marked = (row for key in _list_ids(order) for row in self._marked.get(key, ()))
+        marked = (row for key in order.ids for row in self._marked.get(key, ()))
         return order.purpose or next(
             (row.purpose for row in marked if compare_orders(row, order) != DIFFERENT), None
         )
@@ -121,19 +121,13 @@ class WorkingOrders:
         remaining: dict[str, Decimal] = {}
         for number, (order, _) in enumerate(self._by_instrument.find(instrument, account)):
             if sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT:
-                remaining[(_list_ids(order) or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
+                remaining[(order.ids or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
         return sum(remaining.values(), Decimal(0))
 
 
 def get_account(order: Order) -> str | None:
     """Return the account of an order; the runtime's own list has none."""
     return order.account if isinstance(order, BrokerOrder) else None
-
-
-def _list_ids(order: Order) -> list[str]:
-    return [
-        f"{kind} {number}" for kind, number in (("perm", order.perm_id), ("order", order.order_id)) if number
-    ]
 
 
 class WaitingEntries:

@@ -123,12 +123,7 @@ def iter_broker_entries(facts: Facts) -> Iterator[Entry]:
     position before the fill decides, counted back from the present one. Where none of these is known, it is
     no entry.
     """
-    purposes = {
-        key: order.purpose
-        for order in list_orders(facts)
-        if order.purpose
-        for key in (f"perm {order.perm_id}", f"order {order.order_id}")
-    }
+    purposes = {key: order.purpose for order in list_orders(facts) if order.purpose for key in order.ids}
     dated_fills = [
         fill for fill in group_fills(facts.broker_executions or ()) if fill.first.order_ref and fill.at
     ]

@@ -89,12 +89,12 @@ class _Exits:
 
     def __init__(self) -> None:
         self.entries: list[WorkingExit] = []
-        self._by_id: dict[tuple[str, str], list[int]] = {}
+        self._by_id: dict[str, list[int]] = {}
         self._first: dict[tuple[bool, bool], int] = {}
 
     def add(self, row: Order, left: Decimal) -> None:
         """Add an order, or what more it can fill to the entry of the same order."""
-        ids = [(kind, text) for kind, text in (("perm", row.perm_id), ("order", row.order_id)) if text]
+        ids = row.ids
         lacks = not row.perm_id, not row.order_id
         near = {at for key in ids for at in self._by_id.get(key, ())}
         near |= {at for other, at in self._first.items() if all(map(or_, lacks, other))}
