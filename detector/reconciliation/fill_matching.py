@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, islice
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -33,6 +34,7 @@ from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
 from detector.reconciliation.position_pairs import Lot, merge_by_instrument
 
+T = TypeVar("T")
 _ZERO = Decimal(0)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 LISTED_FOR = timedelta(hours=24)
@@ -106,12 +108,11 @@ class StatementFills:
             self._add(row)
 
     def _add(self, fill: Execution) -> None:
+        indexes = _list_near(self._by_minute, [] if fill.at is None else [fill.at])
         near = [
             (row, answer)
-            for minute in self._list_minutes(fill)
-            for row, answer in (
-                self._by_minute[minute].find(normalize(fill)) if minute in self._by_minute else ()
-            )
+            for _, index in indexes
+            for row, answer in index.find(normalize(fill))
             if id(row) not in self._used and _is_candidate(row, fill)
         ]
         same = next((rows for rows in self._iter_groups(near) if _has_sum(fill, rows)), None)
@@ -129,11 +130,6 @@ class StatementFills:
         for key in dict.fromkeys((row.account, row.order_ref) for row in sure if row.order_ref):
             yield [row for row in self._by_order[key] if id(row) not in self._used]
         yield sure
-
-    def _list_minutes(self, fill: Execution) -> Iterable[int | None]:
-        if fill.at is None:
-            return list(self._by_minute)
-        return [None, *range(_to_minute(fill.at) - 1, _to_minute(fill.at) + 2)]
 
 
 def find_unclear_fills(facts: Facts) -> list[Fill]:
@@ -206,9 +202,8 @@ class _OpenLegs:
     def _iter_groups(self, fill: Fill) -> Iterator[list[dict[Decimal | None, list[Leg]]]]:
         """Yield the groups of its minutes that may be the instrument; a mere id shares those of its kind."""
         instrument, quantity = fill.instrument, fill.quantity
-        for minute in self._list_minutes(fill):
-            index = self._indexes.get(minute)
-            for part, find in index.list_lookups(instrument) if index else ():
+        for minute, index in _list_near(self._indexes, fill.times):
+            for part, find in index.list_lookups(instrument):
                 key = minute, part, quantity
                 if key not in self._found:
                     groups = (group for group, _ in find(instrument))
@@ -216,12 +211,6 @@ class _OpenLegs:
                         row for row in groups if quantity is None or quantity in row or None in row
                     ]
                 yield self._found[key]
-
-    def _list_minutes(self, fill: Fill) -> Iterable[int | None]:
-        times = fill.times
-        if not times:
-            return list(self._indexes)
-        return [None, *range(_to_minute(min(times)) - 1, _to_minute(max(times)) + 2)]
 
 
 class _HeldQuantities:
@@ -280,7 +269,7 @@ class ClosingFills:
 
     def __init__(self, fills: Iterable[Fill]) -> None:
         self._by_id: dict[str, Fill] = {}
-        self._by_minute: dict[int, list[Fill]] = {}
+        self._by_minute: dict[int | None, list[Fill]] = {}
         for fill in fills:
             self._by_id.update(dict.fromkeys(fill.get_ids(), fill))
             for minute in {_to_minute(at) for at in fill.times}:
@@ -293,20 +282,21 @@ class ClosingFills:
             for leg_id in sorted(get_leg_ids(trade, opening=False))
             if leg_id in self._by_id
         )
-        near = (
-            fill
-            for minute in (
-                range(_to_minute(trade.closed_at) - 1, _to_minute(trade.closed_at) + 2)
-                if trade.closed_at
-                else ()
-            )
-            for fill in self._by_minute.get(minute, ())
-        )
+        lists = _list_near(self._by_minute, [trade.closed_at]) if trade.closed_at else []
+        near = (fill for _, fills in lists for fill in fills)
         return next((fill for fill in (*by_id, *near) if has_closed(fill, trade)), None)
 
 
 def _to_minute(at: datetime) -> int:
     return int(at.timestamp()) // 60
+
+
+def _list_near(by_minute: Mapping[int | None, T], times: Sequence[datetime]) -> list[tuple[int | None, T]]:
+    """Return what is listed without a minute, and in those around the times; without a time all."""
+    if not times:
+        return list(by_minute.items())
+    minutes = (None, *range(_to_minute(min(times)) - 1, _to_minute(max(times)) + 2))
+    return [(minute, by_minute[minute]) for minute in minutes if minute in by_minute]
 
 
 class _LegPart(Struct, frozen=True):
