@@ -73,6 +73,11 @@ class Comparison(Struct, frozen=True):
         return sorted({row.name for row in self.newer} - {row.name for row in self.differences})
 
 
+_NO_POSITIONS = PositionBook()
+NOTHING_COMPARED = Comparison(_NO_POSITIONS, Subjects(_NO_POSITIONS), "", False, False)
+"""What is compared where one of the sides was not read."""
+
+
 @lru_cache(maxsize=2)
 def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
     """Return both sides, or None where one of them was not read.

@@ -97,36 +97,28 @@ class ReportedDifferences:
     side was read from.
     """
 
-    def __init__(self, comparison: Comparison | None) -> None:
+    def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self.differences = () if comparison is None else comparison.differences
-        is_store = comparison is not None and comparison.internal_fact == "store_positions"
-        self.origin = POSITION_STATE if is_store else RUNTIME_LIST
+        self.differences = comparison.differences
+        self.origin = POSITION_STATE if comparison.internal_fact == "store_positions" else RUNTIME_LIST
         self._by_instrument = RowIndex((row.account, row.instrument, row) for row in self.differences)
         self._by_title: dict[str, list[Difference]] = {}
         for row in self.differences:
             for title in row.trade_titles:
                 self._by_title.setdefault(title, []).append(row)
-        positions = () if comparison is None else comparison.book.positions
-        lots = (lot for position in positions for lot in position.lots[INTERNAL])
+        lots = (lot for position in comparison.book.positions for lot in position.lots[INTERNAL])
         self._titles = {lot.key: lot.trade_title for lot in lots if lot.key and lot.quantity}
-        replaced, assigned, unclear = (
-            ((), (), ())
-            if comparison is None
-            else (comparison.replaced, comparison.assigned, comparison.unclear)
-        )
         self._replaced, self._assigned = (
-            RowIndex((None, pair[0].instrument, pair[1]) for pair in pairs) for pairs in (replaced, assigned)
+            RowIndex((None, pair[0].instrument, pair[1]) for pair in pairs)
+            for pairs in (comparison.replaced, comparison.assigned)
         )
         self._unclear: dict[str, UnclearGroup] = {}
-        for group in filter(_is_undecided, unclear):
+        for group in filter(_is_undecided, comparison.unclear):
             for name in group.names:
                 self._unclear.setdefault(name, group)
 
     def find_certain(self, instrument: Instrument, account: str | None, trade_id: str) -> Difference | None:
         """Return the reported difference in the open row of the trade, else in that very instrument."""
-        if self.comparison is None:
-            return None
         named, title = self.comparison.book.names.add_to(instrument), self._titles.get(trade_id)
         if title is not None:
             rows = [r for r in self._by_title.get(title, []) if compare(r.instrument, named) != DIFFERENT]
@@ -160,8 +152,6 @@ def _describe_unclear(group: UnclearGroup) -> str:
 def iter_instrument_items(rows: PlanRows, reported: ReportedDifferences) -> Iterator[PlanItem]:
     """Yield the differences by instrument, whether or not any row has a trade, then what is unclear."""
     comparison = reported.comparison
-    if comparison is None:
-        return
     for difference in reported.differences:
         yield _build_item(rows, difference, reported.origin)
     for old, _ in (*comparison.replaced, *comparison.assigned):

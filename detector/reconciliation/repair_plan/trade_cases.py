@@ -17,7 +17,7 @@ from detector.formats.numbers import format_list
 from detector.reconciliation.account_index import RowIndex
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import DIFFERENT, compare
-from detector.reconciliation.position_comparison import compare_with_broker
+from detector.reconciliation.position_comparison import NOTHING_COMPARED, compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.closing_evidence import (
     PRICE_DECIMALS,
@@ -49,7 +49,8 @@ def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS.
     """
-    rows, reported = PlanRows(facts), ReportedDifferences(compare_with_broker(facts, foreign))
+    rows = PlanRows(facts)
+    reported = ReportedDifferences(compare_with_broker(facts, foreign) or NOTHING_COMPARED)
     disputed = tuple(iter_instrument_items(rows, reported))
     by_instrument = build_item_index(disputed)
     cases = (
