@@ -10,6 +10,8 @@ from functools import lru_cache
 from detector.formats.patterns import build_pattern
 
 _DECIMAL = build_pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+GROUPED_NUMBER = build_pattern(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+"""A number with commas of thousands: 1,234 and 1,234.5; not 39,00."""
 # What IBKR writes for "not set": the largest double and integers, of ibapi also the largest Decimal.
 _UNSET, _UNSET_DOUBLE = 1.7e308, "1.7976931348623157E308"
 _UNSET_NUMBERS = frozenset([2**31 - 1, 2**63 - 1, 2**127 - 1])

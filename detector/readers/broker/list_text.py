@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.formats.errors import InputError
+from detector.formats.numbers import GROUPED_NUMBER
 from detector.formats.patterns import build_pattern
 from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import parse_value
@@ -34,7 +35,6 @@ FEWEST_COLUMNS = 2  # that are known: a sentence has a comma too
 _EUROPEAN = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d\d?|\d{4,}))", re.ASCII)
 _AMERICAN = build_pattern(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})", re.ASCII)
 _POINTED = build_pattern(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
-_GROUPED = build_pattern(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 _THOUSAND = build_pattern(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)  # 1.234 may be 1234
 _DECIMAL = build_pattern(r"[+-]?(?:[\d,]*\d\.(?:\d\d?|\d{4,})|0\.\d+)", re.ASCII)
 _QUANTITIES = (
@@ -210,7 +210,7 @@ def normalize_numbers(rows: list[Any], *, has_points: bool = False) -> list[Any]
     if is_european is is_american:
         return rows
     group, point = (".", ",") if is_european else (",", ".")
-    number = _POINTED if is_european else _GROUPED
+    number = _POINTED if is_european else GROUPED_NUMBER
     return [_replace_numbers(row, number, group, point) for row in rows]
 
 

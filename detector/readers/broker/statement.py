@@ -17,7 +17,7 @@ from typing import Any
 from detector.domain.broker_rows import keep_latest_versions
 from detector.domain.instrument_names import is_known_expiry, normalize_expiry
 from detector.domain.section_reading import MAX_ROWS, Reading
-from detector.domain.statement_tables import TRADES, find_missing, read_tables
+from detector.domain.statement_tables import TRADES, find_missing
 from detector.formats.errors import ExternalError
 from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import redact_excerpt
@@ -61,6 +61,8 @@ def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
 
 def read_table(text: str, path: str, kind: str, fact: str, reading: Reading) -> Rows | None:
     """Return the rows of a statement's sections of that kind; None where it has none, or cannot be read."""
+    from detector.domain.flex_statement import read_tables  # noqa: PLC0415 - only a statement pays for it
+
     try:
         tables = read_tables(text.encode()).find(kind)
     except ExternalError as error:
