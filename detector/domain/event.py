@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from detector.domain.condition import Condition, Notice, Reason
-from detector.domain.rule import Severity
+from detector.domain.rule import RANK, Severity
 from detector.formats.times import compute_seconds, format_duration, format_time
 
 
@@ -32,6 +32,11 @@ class Event(Struct, frozen=True):
     held: bool
     because_of: str | None
     runbook: str
+
+
+def get_rank_key(item: Condition | Event) -> tuple[int, str]:
+    """Return the sort key of conditions and events: the worst first, then by signature."""
+    return -RANK[item.severity], item.signature
 
 
 def build_runbook_link(name: str) -> str:

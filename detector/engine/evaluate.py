@@ -12,7 +12,7 @@ from msgspec import Struct
 from detector import ledger
 from detector.domain.acknowledgement import Mute
 from detector.domain.condition import STDOUT, Condition
-from detector.domain.event import Event, build_event, build_notice_event
+from detector.domain.event import Event, build_event, build_notice_event, get_rank_key
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.lane_memory import update_contents, update_lanes
@@ -21,7 +21,7 @@ from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
-from detector.domain.rule import RANK, Rule
+from detector.domain.rule import Rule
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
@@ -150,9 +150,7 @@ class RunStep(Struct, frozen=True):
             for notice in notices:
                 if (notice.reason in _RESOLVED_REASONS) is resolved:
                     by_signature.setdefault(notice.condition.signature, build_notice_event(notice))
-        return tuple(
-            sorted(by_signature.values(), key=lambda event: (-RANK[event.severity], event.signature))
-        )
+        return tuple(sorted(by_signature.values(), key=get_rank_key))
 
 
 def advance_memory(
@@ -245,7 +243,7 @@ def decide(conditions: Iterable[Condition]) -> Decision:
 
 def _list_active(conditions: Iterable[Condition]) -> list[Condition]:
     active = (condition for condition in conditions if condition.is_active)
-    return sorted(active, key=lambda condition: (-RANK[condition.severity], condition.signature))
+    return sorted(active, key=get_rank_key)
 
 
 def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, object]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from detector.domain.acknowledgement import ActiveMutes, Mute
 from detector.domain.condition import Condition, Notice
+from detector.domain.event import get_rank_key
 from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.acknowledge import update_waiting
@@ -127,7 +128,7 @@ def _apply_causes(
         for signature, signed in findings.items()
         if signed.finding.cause is not None and conditions[signature].is_active
     ]
-    causes.sort(key=lambda pair: (-RANK[pair[1].severity], pair[1].signature))
+    causes.sort(key=lambda pair: get_rank_key(pair[1]))
     for key, condition in conditions.items():
         cause = _find_cause(condition, causes)
         if cause != condition.because_of:
@@ -161,7 +162,7 @@ def _list_notices(
         reason = find_due_reason(condition, channel, run)
         if reason and signature not in muted and condition.because_of is None:
             notices.append(build_notice(condition, reason, channel))
-    return sorted(notices, key=lambda entry: (-RANK[entry.condition.severity], entry.condition.signature))
+    return sorted(notices, key=lambda entry: get_rank_key(entry.condition))
 
 
 def _add_pending(condition: Condition, channel: str, run: RunContext) -> Condition:
