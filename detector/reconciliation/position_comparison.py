@@ -31,7 +31,7 @@ from detector.reconciliation.lots import (
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import Difference, Lot, describe_held
-from detector.reconciliation.subjects import Subjects
+from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
 
 _EXPIRING = "it may have expired already, and what became of it is not known"

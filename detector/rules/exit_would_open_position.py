@@ -16,7 +16,7 @@ from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_comparison import Comparison, compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.subjects import Subjects, merge_by_subject
+from detector.reconciliation.position_subjects import Subjects, merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 from detector.settings import FOREIGN_POSITIONS
 

@@ -26,7 +26,7 @@ from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_comparison import Comparison, compare_runtime_list, compare_with_broker
 from detector.reconciliation.position_pairs import Difference, describe_held
-from detector.reconciliation.subjects import merge_by_subject
+from detector.reconciliation.position_subjects import merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, WorkingOrders
 from detector.settings import FOREIGN_POSITIONS, SOURCE_STALE_SEC
 

@@ -16,7 +16,7 @@ from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.subjects import merge_by_subject
+from detector.reconciliation.position_subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
 

@@ -10,7 +10,7 @@ from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, Rul
 from detector.formats.numbers import format_list, format_quantity
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.subjects import Subjects
+from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 
 _DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
