@@ -26,7 +26,7 @@ from detector.settings import FOREIGN_POSITIONS
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """An option is gone, and as many shares moved as its exercise or assignment would move."""
     comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
-    if comparison is None or not (comparison.is_broker_complete and comparison.is_internal_complete):
+    if comparison is None:
         return
     opens_in = facts.market.opens_in
     when = (

@@ -37,8 +37,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             continue
         max_listed = max(max_listed, attempts)
         yield from _judge_attempts(attempts, position.identity, "open_positions", limits)
-    if (facts.max_exit_attempt_count or 0) > max_listed:
-        yield from _judge_attempts(facts.max_exit_attempt_count or 0, None, "max_exit_attempt_count", limits)
+    highest = facts.max_exit_attempt_count
+    if highest is not None and highest > max_listed:
+        yield from _judge_attempts(highest, None, "max_exit_attempt_count", limits)
 
 
 def _judge_attempts(attempts: int, subject: str | None, fact: str, limits: Limits) -> RuleResults:

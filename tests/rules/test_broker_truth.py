@@ -1187,7 +1187,7 @@ def test_trades_of_one_order_are_one_entry(ids, expected):
     assert bursts({"status_v3": {"recent_trades": rows}, "broker": executions}) == expected
 
 
-def buys(*ids: int, **more: Any) -> list[dict[str, Any]]:
+def buys(*ids: int | None, **more: Any) -> list[dict[str, Any]]:
     return [
         {"exec_id": f"e{number}", "perm_id": one, "symbol": "JD", "side": "BOT", "quantity": 10,
          "at": f"2026-06-02T14:{30 + number}:00Z", **more}
@@ -1213,11 +1213,51 @@ JD = {"symbol": "JD"}
         pytest.param({"executions": buys(1, 2, 3)}, [], id="what they did was not seen"),
         pytest.param({"executions": buys(1, 2, 3, opens="O")}, BURST, id="Flex says that they opened"),
         pytest.param({"executions": buys(1, 2, 3, opens="C")}, [], id="Flex says that they closed"),
+        pytest.param({"executions": buys(None, None, None, opens="O")}, [], id="of no known order"),
+        pytest.param(
+            {
+                "executions": [*buys(1, 2, 3), *buys(4, quantity=None, at="2026-06-02T14:40:00Z")],
+                "positions": [row(30, JD)],
+            },
+            [],
+            id="what was held then is not known",
+        ),
     ],
 )
 def test_entries_at_the_broker_one_after_the_other_are_a_burst(section, expected):
     status = internal(row(30, JD), recent_trades=None)
     assert bursts({"status_v3": status, "broker": {"connected": True, **section}}) == expected
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("entry", BURST), ("exit", [])])
+def test_the_runtimes_own_orders_say_what_fills_of_the_broker_are_for(kind, expected):
+    mine = [
+        {"order_id": number, "perm_id": number, **JD, "kind": kind, "status": "Filled"}
+        for number in (1, 2, 3)
+    ]
+    status = internal(recent_trades=None, orders=mine)
+    assert (
+        bursts({"status_v3": status, "broker": {"connected": True, "executions": buys(1, 2, 3)}}) == expected
+    )
+
+
+def test_of_round_trips_only_the_fills_that_open_are_entries():
+    trips = [
+        {**fill, "quantity": 1, "side": "SLD" if number % 2 == 0 else "BOT"}
+        for number, fill in enumerate(buys(1, 2, 3, 4, 5, 6))
+    ]
+    section = {"connected": True, "executions": trips, "positions": []}
+    assert (
+        first(
+            {"status_v3": internal(recent_trades=None), "broker": section}, "duplicate_entry_burst"
+        ).observed
+        == 3
+    )
+
+
+def test_an_order_counts_when_it_filled_last():
+    rows = [entry(1, 0, perm_id=5), entry(2, 700, perm_id=5), entry(3, 900), entry(4, 1200)]
+    assert bursts({"status_v3": {"recent_trades": rows}}) == BURST
 
 
 def orders(*seconds_ago: int, **more: Any) -> list[dict[str, Any]]:
@@ -1251,6 +1291,8 @@ def test_the_summary_counts_the_largest_and_latest_burst():
     ]
     event = first({"status_v3": {"recent_trades": rows}}, "duplicate_entry_burst")
     assert event.observed == 3
+    larger = [entry(7, 5), *rows]
+    assert first({"status_v3": {"recent_trades": larger}}, "duplicate_entry_burst").observed == 4
     assert event.summary == (
         "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (critical at 3"
         " within 600 s)."

@@ -128,6 +128,16 @@ def values(cushion: object, look_ahead: object = "100.5") -> dict[str, Any]:
             [],
             id="another account's",
         ),
+        pytest.param(
+            broker(
+                account_values=[
+                    {"account": account, "tag": "Cushion", "value": value}
+                    for account, value in (("DU1", "0.5"), ("DU2", "0.04"), ("DU2", "0.2"))
+                ]
+            ),
+            ["critical margin_low:DU2"],
+            id="the lowest of one account of two",
+        ),
     ],
 )
 def test_margin_is_low_below_the_account_s_cushion(patch, events):

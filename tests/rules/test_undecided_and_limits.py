@@ -239,6 +239,79 @@ NOT_ENTITLED = "Error 354, reqId 17: Requested market data is not subscribed."
 UNSUPPORTED = "IBC: detected dialog entitled: This version is no longer supported; event=Opened"
 
 
+def test_a_version_that_is_no_longer_supported_is_critical():
+    assert given({"logs": [ago(80, UNSUPPORTED)]}) == ["critical gateway_unsupported"]
+
+
+def test_a_frozen_feed_is_proven_since_its_newest_tick_was_too_old():
+    ticks = [
+        {**tick, "at": f"2026-06-02T14:{minute}:00Z"} for tick, minute in zip(TICKS, (50, 40), strict=True)
+    ]
+    found = finding("feed_frozen", {"status_v3": {"ticks": ticks}})
+    assert (found.observed, found.proven_sec) == (600, 300)
+
+
+def test_a_burst_of_entries_happened_at_its_last_one():
+    rows = [{"trade_id": n, "symbol": "JD", "opened_at": f"2026-06-02T14:0{n}:00Z"} for n in (1, 2, 3)]
+    found = finding("duplicate_entry_burst", {"status_v3": {"recent_trades": rows}})
+    assert found.at == datetime.fromisoformat("2026-06-02T14:03:00Z")
+
+
+def test_attempts_of_a_position_that_is_not_listed_say_so():
+    found = finding("high_exit_attempts", {"status_v3": {"max_exit_attempt_count": 12}})
+    assert found.summary == "The exit of a position that is not listed was tried 12 times (warning at 12)."
+
+
+def test_a_task_without_the_trader_is_no_sign_of_life():
+    document = task(name="sidecar")
+    document["status_v3"] = {"trading_halted": True, "heartbeat_at": None}
+    assert outcome("halted_but_running", document).findings == {}
+
+
+@pytest.mark.parametrize(
+    "trade", [{"trade_id": "7"}, {"closed_at": "2026-06-02T14:50:00Z"}], ids=["not closed", "without an id"]
+)
+def test_only_a_trade_that_is_closed_contradicts_an_open_position(trade):
+    facts = held(
+        {**CALL, "quantity": 1, "trade_id": "7"}, {**SPX, "quantity": 1}, recent_trades=[{**CALL, **trade}]
+    )
+    assert outcome("impossible_state", {"status_v3": facts}).findings == {}
+
+
+def test_a_task_with_a_container_without_a_name_may_have_the_gateway():
+    result = outcome(
+        "gateway_unhealthy", task(containers=[{"name": "lt-ibkr-trader", "lastStatus": "RUNNING"}, {}])
+    )
+    assert [doubt.why for doubt in result.undecided] == ["the name of a container was not seen"]
+
+
+def test_two_times_in_the_future_of_one_path_are_one_and_the_furthest_counts():
+    rows = [{"order_id": n, "submitted_at": f"2026-06-02T15:{n}0:00Z"} for n in (1, 3, 2)]
+    found = finding("clock_skew", {"status_v3": {"orders": rows}})
+    assert (found.subject, found.observed) == ("status_v3.orders.submitted_at", 1800)
+
+
+def test_a_position_that_nothing_manages_has_no_next_exit():
+    document = {"status_v3": held(), "broker": broker({**CALL, "quantity": 1}, open_orders=[])}
+    assert outcome("exit_would_open_position", document).undecided == ()
+
+
+def test_the_runtime_may_send_the_exit_of_a_phantom_next():
+    document = {"status_v3": held({**CALL, "quantity": 1}), "broker": broker(open_orders=[])}
+    (doubt,) = outcome("exit_would_open_position", document).undecided
+    assert doubt.why == "the runtime may send an exit of SPY 2026-06-05 727C next"
+
+
+def test_the_newest_liquidation_says_when_and_one_without_a_time_counts():
+    rows = [
+        {"exec_id": f"e{n}", "symbol": "SPY", "side": "SLD", "quantity": 1, "liquidation": 1, "at": at}
+        for n, at in enumerate(("2026-06-02T14:50:00Z", None, "2026-06-02T14:40:00Z"))
+    ]
+    found = finding("margin_notice", {"broker": {"connected": True, "executions": rows}})
+    assert found.at == datetime.fromisoformat("2026-06-02T14:50:00Z")
+    assert found.summary.startswith("3 executions are marked as a liquidation")
+
+
 def test_a_lapsed_subscription_is_critical_with_positions_open():
     assert given({"logs": [ago(80, NOT_ENTITLED)]}) == ["warning data_not_entitled"]
     open_ = held({**CALL, "quantity": 1})
