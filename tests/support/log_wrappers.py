@@ -174,7 +174,8 @@ def zerolog(text: str, random: Random) -> str:
 
 
 def runner(text: str, random: Random) -> str:
-    return f"{TIME}1Z ##[error]{text}"
+    mark = random.choice(("[error]", "[warning]", "vso[task.logissue type=error]"))
+    return f"{TIME}1Z ##{mark}{text}"
 
 
 def json_known(text: str, random: Random) -> str:
@@ -184,7 +185,7 @@ def json_known(text: str, random: Random) -> str:
 
 def json_unknown(text: str, random: Random) -> str:
     fields: dict[str, object] = {
-        _key(random): text,
+        f"{_key(random)}t": text,  # no other key has a t
         _key(random): _name(random),
         _key(random): random.choice(_NUMBERS),
         _key(random): f"{TIME}Z",

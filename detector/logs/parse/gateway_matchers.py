@@ -21,6 +21,7 @@ from detector.logs.parse.phrases import (
     NOT_YET,
     OTHER_ADDRESS,
     RESTORED,
+    UNREAL,
     LineMatch,
     is_asserted,
 )
@@ -140,7 +141,7 @@ def match_connection(line: ParsedLine) -> Iterator[LineMatch]:
     refused, timed_out = _REFUSED.search(body), _TIMED_OUT.search(body)
     hit = refused or timed_out
     unreached = _UNREACHED.search(body) if hit is None else None
-    if unreached is not None and is_asserted(body, unreached):
+    if unreached is not None and is_asserted(body, unreached) and not UNREAL.search(body):
         yield LineMatch(events.CONNECT_FAILED, "words", "its words")
     if hit is None or HYPOTHETICAL.search(body, 0, hit.start()):
         return

@@ -50,7 +50,8 @@ def _build_piece(begins: str, form: str, *needs: str) -> _Piece:
 # Each form of a piece, in the order in which they are tried; a line compiles only those that it can have.
 _PIECES: Final = (
     _build_piece("[" + _DIGITS, rf"""(?P<date>\[?{_DATE}(?:\s?\#\d{{1,7}})?\]?(?![\d.]))"""),
-    _build_piece("#", r"""\#\#\[(?:error|warning|debug|section|command)\]"""),  # a runner's of Actions
+    # A runner's of Actions and of Azure Pipelines.
+    _build_piece("#", r"""\#\#(?:vso\[[^\]\n]{1,80}\]|\[(?:error|warning|debug|section|command)\])"""),
     _build_piece("<", r"""<\d{1,3}>(?:1(?=\s\d{4}-))?"""),
     _build_piece(
         "JFMASOND",

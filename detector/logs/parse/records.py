@@ -122,7 +122,9 @@ def _find_error_text(values: list[Field], chosen: Field) -> str:
     for field in values:
         if field.name in _ANSWER_KEYS and field is not chosen and (answer := _read_answer(field.value)):
             return f": {answer[:_LONGEST_ERROR]}"
-        is_beside = field.name in (*ERROR_KEYS, "reason") or (field.in_error and field.name in TEXT_RANK)
+        is_beside = field.name in (*ERROR_KEYS, "reason", "args", "splat") or (
+            field.in_error and field.name in TEXT_RANK
+        )
         if (
             (is_beside or (has_code and _TEXT_KEY.fullmatch(field.name)))
             and field is not chosen
