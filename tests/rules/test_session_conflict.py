@@ -37,6 +37,7 @@ def test_it_is_critical_at_once(line):
     report = seen([ago(30, line)])
     assert named_of(report, "session_conflict") == CONFLICT
     assert report.decision.action == "notify"
+    assert "times within an hour" not in summary(report, "session_conflict")
 
 
 @pytest.mark.parametrize(

@@ -312,6 +312,86 @@ def test_the_newest_liquidation_says_when_and_one_without_a_time_counts():
     assert found.summary.startswith("3 executions are marked as a liquidation")
 
 
+STARTED = "IBC: Starting session: will exit if login dialog is not displayed within 60 seconds"
+
+
+def test_starts_in_the_log_count_where_no_process_of_the_gateway_is_listed_and_happened_at_the_newest():
+    logs = {"logs": [ago(age, STARTED) for age in (1800, 900, 30)]}
+    assert finding("process_restart_loop", logs).at == datetime.fromisoformat("2026-06-02T14:59:30Z")
+    listed = {**logs, "processes": [{"name": "gateway", "running": True, "starts_recent": 0}]}
+    assert outcome("process_restart_loop", listed).findings == {}
+
+
+def test_a_process_that_starts_again_and_again_happened_at_its_newest_start():
+    row = {"name": "bot", "running": True, "starts_recent": 3, "started_at": "2026-06-02T14:50:00Z"}
+    found = finding("process_restart_loop", {"processes": [row]})
+    assert found.at == datetime.fromisoformat("2026-06-02T14:50:00Z")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(None, "is not running."), (137, "is not running (it ended with 137).")]
+)
+def test_a_process_that_is_down_says_how_it_ended(code, words):
+    row = {"name": "bot", "running": False, "exit_code": code}
+    assert finding("process_down", {"processes": [row]}).summary == f"Process bot {words}"
+
+
+@pytest.mark.parametrize(("kind", "words"), [("exit", "Exit order #9"), (None, "Working order #9")])
+def test_a_stale_order_says_its_kind(kind, words):
+    order = {
+        "order_id": 9,
+        "kind": kind,
+        "symbol": "SPY",
+        "side": "SELL",
+        "quantity": 1,
+        "status": "Submitted",
+    }
+    facts = {"orders": [{**order, "submitted_at": "2026-06-02T14:50:00Z"}]}
+    assert finding("pending_order_stale", {"status_v3": facts}).summary.startswith(words)
+
+
+def test_a_count_of_no_orders_without_a_list_is_no_stale_order():
+    assert outcome("pending_order_stale", {"status_v3": {"pending_orders": 0, "orders": None}}).findings == {}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "words"), [(1, "a new short position of 1."), (-1, "a new long position of 1.")]
+)
+def test_a_phantom_says_what_its_close_would_open(quantity, words):
+    document = {"status_v3": held({**CALL, "quantity": quantity}), "broker": broker()}
+    assert finding("open_positions_drift", document).summary.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"side": "BOT", "quantity": 1}, ": bought 1 SPY at "),
+        ({"side": "SLD", "quantity": 1}, ": sold 1 SPY at "),
+        ({"side": "SLD", "quantity": 1, "realized_pnl": 2.5}, ": sold 1 SPY, realized P&L 2.50 at "),
+    ],
+    ids=["bought", "sold", "with what it realized"],
+)
+def test_a_missed_fill_says_what_it_did(row, words):
+    fill = {"exec_id": "e1", "perm_id": 1, "symbol": "SPY", "at": "2026-06-02T14:50:00Z", **row}
+    document = {"status_v3": held(recent_trades=[]), "broker": {"connected": True, "executions": [fill]}}
+    found = finding("missed_fill", document)
+    assert (found.subject, words in found.summary) == ("e1", True)
+
+
+@pytest.mark.parametrize(("trades", "fires"), [([], False), ([{"trade_id": 1, "quantity": 5}], True)])
+def test_a_conversion_of_a_currency_is_no_missed_fill_unless_the_runtime_trades_the_pair(trades, fires):
+    pair = {"symbol": "EUR", "sec_type": "CASH", "currency": "USD"}
+    fill = {"exec_id": "e1", "perm_id": 1, **pair, "side": "BOT", "quantity": 9, "at": "2026-06-02T14:50:00Z"}
+    rows = [{**trade, **pair, "opened_at": "2026-06-02T14:00:00Z"} for trade in trades]
+    document = {"status_v3": held(recent_trades=rows), "broker": {"connected": True, "executions": [fill]}}
+    assert bool(outcome("missed_fill", document).findings) is fires
+
+
+def test_the_status_of_market_data_is_quoted():
+    found = finding("market_data_degraded", {"status_v3": {"market_data_status": "delayed"}})
+    assert found.summary == "Market data has been called delayed for 900 s or more."
+
+
 def test_a_lapsed_subscription_is_critical_with_positions_open():
     assert given({"logs": [ago(80, NOT_ENTITLED)]}) == ["warning data_not_entitled"]
     open_ = held({**CALL, "quantity": 1})
