@@ -40,11 +40,10 @@ class WorkingOrders:
     """
 
     def __init__(self, facts: Facts) -> None:
-        listed: Iterable[Order] = (*(facts.orders or ()), *(facts.broker_orders or ()))
         self._own_account = facts.broker_account
         self._orders = [
             order
-            for order in listed
+            for order in list_orders(facts)
             if order.is_working and can_be_in_account(get_account(order), self._own_account)
         ]
         self._by_instrument = AccountIndex(

@@ -58,7 +58,6 @@ class PlanItem(Struct, frozen=True):
 
     name: str
     short: str
-    instrument: str
     traded: Instrument
     claims: tuple[str, ...]
     position: Decimal | None
@@ -67,6 +66,11 @@ class PlanItem(Struct, frozen=True):
     in_memory: bool = False
     open_questions: tuple[str, ...] = ()
     account: str | None = None
+
+    @property
+    def instrument(self) -> str:
+        """The instrument's one name."""
+        return self.traded.instrument_name
 
     @property
     def title(self) -> str:
@@ -169,7 +173,7 @@ def _build_unclear_item(
 ) -> PlanItem:
     name, why = instrument.instrument_name, reported.explain_unclear(instrument)
     questions = () if why is None else (why,)
-    return PlanItem(name, name, name, instrument, (), position or None, Evidence(), open_questions=questions)
+    return PlanItem(name, name, instrument, (), position or None, Evidence(), open_questions=questions)
 
 
 def _build_item(plan_rows: PlanRows, difference: Difference, origin: str) -> PlanItem:
@@ -188,7 +192,6 @@ def _build_item(plan_rows: PlanRows, difference: Difference, origin: str) -> Pla
     return PlanItem(
         name,
         name,
-        difference.name,
         difference.instrument,
         claims,
         difference.broker,

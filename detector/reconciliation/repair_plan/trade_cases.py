@@ -96,14 +96,11 @@ class _TradeCase(Struct, frozen=True):
             changes, questions, in_memory = (), (describe_waiting(self.waiting),), False
         if not (changes or questions or in_memory):
             return None
-        texts = tuple(claim.text for claim in self.claims)
-        name = get_instrument_name(self.instrument)
         return PlanItem(
             self.title,
             self.short,
-            name,
             self.instrument,
-            texts,
+            tuple(claim.text for claim in self.claims),
             self.quantity,
             self.evidence,
             changes,
