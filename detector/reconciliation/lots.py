@@ -23,13 +23,20 @@ INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 
 
-@lru_cache(maxsize=4)
-def build_broker_book(facts: Facts, named_accounts: frozenset[str] = frozenset()) -> PositionBook:
+def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> PositionBook:
     """Return the broker's positions as a book without an internal side; they must have been read.
 
     `named_accounts` are those of other rows: a position without one is of the only account that there is.
-    One book is for all rules, which only read it.
     """
+    is_open = facts.broker_account is None and any(
+        row.account is None for row in known(facts.broker_positions)
+    )
+    return _build_broker_book(facts, frozenset(named_accounts if is_open else ()))
+
+
+@lru_cache(maxsize=4)
+def _build_broker_book(facts: Facts, named_accounts: frozenset[str]) -> PositionBook:
+    """Return one book for all rules: once it is built, a book is only read."""
     return build_book(facts, (), named_accounts)
 
 

@@ -35,7 +35,7 @@ from detector.settings import FOREIGN_POSITIONS
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
     lists = (facts.broker_orders, facts.store_positions)
-    accounts = frozenset(row.account for rows in lists for row in rows or () if row.account is not None)
+    accounts = {row.account for rows in lists for row in rows or () if row.account is not None}
     book, orders = build_broker_book(facts, accounts), WorkingOrders(facts)
     subjects, changes = Subjects(book), ChangesSince(facts)
     if "broker_orders" in facts.provenance.partial:
