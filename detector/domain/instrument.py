@@ -239,7 +239,11 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
 
 def get_instrument_name(row: Instrument) -> str:
     """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
-    named = normalize(row)
+    return _format_name(normalize(row))
+
+
+@lru_cache(maxsize=16384)
+def _format_name(named: Instrument) -> str:
     symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "(instrument not named)")
     if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
