@@ -21,10 +21,10 @@ from detector.reconciliation.fills import (
     Fill,
     Leg,
     get_leg_ids,
-    group_fills,
     has_closed,
     is_fill,
     iter_legs,
+    list_fills,
     list_trades,
     match_leg,
 )
@@ -138,7 +138,7 @@ def find_unclear_fills(facts: Facts) -> list[Fill]:
     unclear = StatementFills(facts.statement_fills or (), executions).unclear
     since = facts.taken_at - LISTED_FOR
     recent = [fill for fill in unclear if fill.at is None or fill.at >= since]
-    fills = [*group_fills(executions), *recent]
+    fills = [*list_fills(facts), *recent]
     missing = find_unmatched(fills, list_trades(facts), iter_internal_lots(facts)) if recent else []
     return [fill for fill in recent if any(fill is other for other in missing)]
 

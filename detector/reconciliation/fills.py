@@ -6,10 +6,10 @@ instrument, side, quantity and 60 s. Where a row lacks a part that would decide,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from msgspec import Struct
 
@@ -72,13 +72,14 @@ class Fill(Struct, frozen=True, dict=True):
         return set(list_order_ids(self.first.perm_id, self.first.order_id)).union(*ids)
 
 
-def group_fills(executions: Iterable[Execution]) -> list[Fill]:
+@lru_cache(maxsize=2)
+def list_fills(facts: Facts) -> Sequence[Fill]:
     """Return the executions by order and instrument, the oldest first; one without an order is its own fill.
 
     A combo's own execution is none: its legs are. One that was corrected to nothing is none.
     """
     groups: dict[tuple[str, Instrument | int], list[Execution]] = {}
-    for number, execution in enumerate(executions):
+    for number, execution in enumerate(facts.broker_executions or ()):
         if not is_fill(execution):
             continue
         reference = f"{execution.account or ''} {execution.order_ref}"

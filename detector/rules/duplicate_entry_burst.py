@@ -14,7 +14,7 @@ from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Rul
 from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
-from detector.reconciliation.fills import Fill, get_leg_ids, group_fills, list_trades
+from detector.reconciliation.fills import Fill, get_leg_ids, list_fills, list_trades
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.working_orders import list_orders
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
@@ -82,8 +82,7 @@ def iter_trade_entries(facts: Facts) -> Iterator[Entry]:
 
     A trade that names neither its order nor an execution of it is one order.
     """
-    fills = group_fills(facts.broker_executions or ())
-    order_refs = {fill_id: fill.first.order_ref for fill in fills for fill_id in fill.get_ids()}
+    order_refs = {fill_id: fill.first.order_ref for fill in list_fills(facts) for fill_id in fill.get_ids()}
     entries: dict[tuple[str, str], Entry] = {}
     for trade in list_trades(facts):
         if trade.opened_at is None or not trade.symbol or not trade.trade_id:
@@ -124,9 +123,7 @@ def iter_broker_entries(facts: Facts) -> Iterator[Entry]:
     no entry.
     """
     purposes = {key: order.purpose for order in list_orders(facts) if order.purpose for key in order.ids}
-    dated_fills = [
-        fill for fill in group_fills(facts.broker_executions or ()) if fill.first.order_ref and fill.at
-    ]
+    dated_fills = [fill for fill in list_fills(facts) if fill.first.order_ref and fill.at]
     after = _compute_positions_after(facts, dated_fills)
     for fill, held in zip(dated_fills, after, strict=True):
         purpose = fill.first.opens or purposes.get(fill.first.order_ref or "")

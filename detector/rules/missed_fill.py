@@ -21,7 +21,7 @@ from detector.reconciliation.fill_matching import (
     find_partial_fills,
     find_unmatched,
 )
-from detector.reconciliation.fills import Fill, group_fills, list_trades
+from detector.reconciliation.fills import Fill, list_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
 from detector.settings import FILL_LAG_SEC
@@ -45,7 +45,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if facts.provenance.partial & {"store_trades", "recent_trades", "store_positions", "open_positions"}:
         return  # an unreadable row may be the trade of the fill
     since, outages = _compute_listed_since(facts, trades), find_link_outages(facts.logs) if facts.logs else []
-    listed = group_fills(known(facts.broker_executions))
+    listed = list_fills(facts)
     of_statement = StatementFills(facts.statement_fills or (), known(facts.broker_executions))
     broker_fills = [*listed, *of_statement.new]
     own = InstrumentIndex(

@@ -12,7 +12,7 @@ from detector.domain.trade_rows import Trade
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fill_matching import ClosingFills, StatementFills
-from detector.reconciliation.fills import group_fills, list_trades
+from detector.reconciliation.fills import list_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
@@ -75,9 +75,8 @@ class _BrokerFigures:
 
     def __init__(self, facts: Facts, trades: list[Trade]) -> None:
         self._facts = facts
-        executions = facts.broker_executions or ()
-        stated = StatementFills(facts.statement_fills or (), executions).new
-        self._closings = ClosingFills([*group_fills(executions), *stated])
+        stated = StatementFills(facts.statement_fills or (), facts.broker_executions or ()).new
+        self._closings = ClosingFills([*list_fills(facts), *stated])
         rows = facts.broker_positions or ()
         self._side = build_broker_book(facts) if rows else None
         self._rows = InstrumentIndex((normalize(row), row) for row in rows)

@@ -19,7 +19,7 @@ from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.account_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.fill_matching import ClosingFills
-from detector.reconciliation.fills import Fill, group_fills, iter_legs, list_trades, match_leg
+from detector.reconciliation.fills import Fill, iter_legs, list_fills, list_trades, match_leg
 from detector.reconciliation.identity import (
     DIFFERENT,
     OPTION_MULTIPLIER,
@@ -64,7 +64,7 @@ class PlanRows:
         self.positions = RowIndex(
             (row.account, row, row) for row in positions if row.is_effectively_open is not False
         )
-        fills = group_fills(facts.broker_executions or ())
+        fills = list_fills(facts)
         self.fills = RowIndex((fill.first.account, fill.instrument, fill) for fill in fills)
         self.closings = ClosingFills(fills)
         self.held = RowIndex((row.account, row, row) for row in held)
