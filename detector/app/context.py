@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from detector.domain.run_windows import Timetable
 
 T = TypeVar("T")
+_PROGRESS_WIDTH = 78
 Clock = Callable[[], datetime]
 
 
@@ -115,6 +116,12 @@ class AppContext(Struct, frozen=True):
             self.print_stderr(f"detector: standard output could not be written ({why})")
             return False
         return True
+
+    def print_progress(self, text: str = "") -> None:
+        """Write the text over the last line of a terminal's stderr; without any that line is clear again."""
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{text[:_PROGRESS_WIDTH]:<{_PROGRESS_WIDTH}}" + ("" if text else "\r"))
+            self.stderr.flush()
 
     def remove_hidden(self, text: str) -> str:
         """Return a text for stdout: its lines, without characters that move the cursor or hide."""

@@ -94,8 +94,7 @@ def wait_for_proof(search: ProofSearch) -> None:
             break
         _print_progress(search, left)
         time.sleep(min(search.pause_sec, left))
-    if search.app.stderr.isatty():
-        search.app.stderr.write("\r" + " " * 78 + "\r")
+    search.app.print_progress()
 
 
 def _update_proof(search: ProofSearch) -> None:
@@ -135,8 +134,7 @@ def _print_progress(search: ProofSearch, left: float) -> None:
     """Print what is missing: on one line of a terminal again and again, every few minutes in a log."""
     line = f"waiting, {format_duration(left)} left; {redact_excerpt(_describe_state(search))}"
     if search.app.stderr.isatty():
-        search.app.stderr.write(f"\r{line[:78]:<78}")
-        search.app.stderr.flush()
+        search.app.print_progress(line)
     elif search.printed_at is None or time.monotonic() - search.printed_at >= _PROGRESS_SEC:
         search.printed_at = time.monotonic()
         search.app.print_stderr(f"prove: {line}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -171,13 +170,16 @@ def _fetch_runs(
 
     (start, end), now, schedule = request
     github = build_github_client(app, settings, repository, _TIMEOUT_SEC)
-    runs = WorkflowRuns(github, schedule.workflow.name, _build_progress_printer(app))
+    runs = WorkflowRuns(
+        github,
+        schedule.workflow.name,
+        lambda moment: app.print_progress(f"listing the runs from {format_time(moment)}"),
+    )
     margin = max(
         [lane.stand_by.period for lane in schedule.lanes if lane.stand_by], default=timedelta(minutes=1)
     )
     listing = runs.list_between(start - margin, min(now, end + LATE_WITHIN))
-    if app.stderr.isatty():
-        app.stderr.write("\r" + " " * 60 + "\r")
+    app.print_progress()
     origin: dict[str, Any] = {"repository": repository, "workflow_state": None}
     for reason in dict.fromkeys(unread.reason for unread in listing.unread):
         if reason in RUNS_ADVICE:
@@ -188,15 +190,6 @@ def _fetch_runs(
         except ExternalError as error:
             app.print_stderr(f"gaps: GitHub did not say whether the workflow is enabled: {error}")
     return listing, origin
-
-
-def _build_progress_printer(app: AppContext) -> Callable[[datetime], None]:
-    def print_progress(moment: datetime) -> None:
-        if app.stderr.isatty():
-            app.stderr.write(f"\rlisting the runs from {format_time(moment)} ")
-            app.stderr.flush()
-
-    return print_progress
 
 
 def _print_report(

@@ -63,7 +63,6 @@ def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
 
 
 def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings) -> Iterator[Snapshot]:
-    prints_progress = app.stderr.isatty()
     for count, (location, document) in enumerate(read_recordings(paths), 1):
         if document.get("taken_at") is None:
             raise InputError(f"{location}: a snapshot without taken_at cannot be replayed")
@@ -72,11 +71,9 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
             yield parse_snapshot(document, app.clock(), settings).snapshot
         except InputError as error:
             raise InputError(f"{location}: {error}") from None
-        if prints_progress and count % _PROGRESS_EVERY == 0:
-            app.stderr.write(f"\r{count} snapshots, {document['taken_at']} ")
-            app.stderr.flush()
-    if prints_progress:
-        app.stderr.write("\r" + " " * 60 + "\r")
+        if count % _PROGRESS_EVERY == 0:
+            app.print_progress(f"{count} snapshots, {document['taken_at']}")
+    app.print_progress()
 
 
 def _iter_replay(
