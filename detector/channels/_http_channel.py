@@ -45,11 +45,9 @@ class HttpChannel(ConfiguredChannel, ABC):
 
     def build_client(self, deadline: Deadline) -> JsonClient:
         """Return a client that ends at the deadline."""
-        from detector.clients.connection import build_network_policy
         from detector.clients.json_client import JsonClient
 
-        network = build_network_policy(self.settings, self.environment.environ, deadline)
-        return JsonClient(network, self.environment.clock)
+        return JsonClient(self.build_network(deadline), self.environment.clock)
 
     def count_fitting(self, items: Sequence[MessageItem], page: int) -> int:
         """Return how many of the items the message of that page names: what a phone shows."""

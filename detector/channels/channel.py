@@ -19,7 +19,7 @@ from detector.formats.errors import NO_ANSWER, REASONS, REJECTED, TIMEOUT, Exter
 from detector.settings import CHANNEL_TIMEOUT_SEC, Rung, Setting, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.connection import Deadline
+    from detector.clients.connection import Deadline, NetworkPolicy
     from detector.render.message import Message
 
 # In place of sentences in errors.REASONS that are about sources.
@@ -151,6 +151,12 @@ class ConfiguredChannel:
     def get_advice(self, reason: str) -> str:
         """Return what a person can do about a failure with that reason."""
         return self.advice.get(reason)
+
+    def build_network(self, deadline: Deadline) -> NetworkPolicy:
+        """Return the network of what ends at the deadline."""
+        from detector.clients.connection import build_network_policy
+
+        return build_network_policy(self.settings, self.environment.environ, deadline)
 
 
 class ChannelModule(Protocol):

@@ -125,7 +125,6 @@ class Mail(ConfiguredChannel):
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the mail; raises ExternalError with the number of the recipient."""
-        from detector.clients.connection import build_network_policy
         from detector.clients.smtp import Envelope, SmtpClient, SmtpServer
 
         settings = self.settings
@@ -136,7 +135,7 @@ class Mail(ConfiguredChannel):
             settings[SMTP_USER],
             settings[SMTP_PASSWORD],
         )
-        post = SmtpClient(build_network_policy(settings, self.environment.environ, context.deadline), server)
+        post = SmtpClient(self.build_network(context.deadline), server)
 
         def send(part: Message) -> None:
             try:

@@ -109,12 +109,9 @@ class _Slack(ConfiguredChannel):
         import detector.clients.slack_api  # noqa: F401 - loaded, not used
 
     def _build_client(self, context: DeliveryContext | AckContext) -> Slack:
-        from detector.clients.connection import build_network_policy
         from detector.clients.slack_api import Slack
 
-        environment = self.environment
-        network = build_network_policy(self.settings, environment.environ, context.deadline)
-        return Slack(network, environment.clock)
+        return Slack(self.build_network(context.deadline), self.environment.clock)
 
 
 class Webhook(_Slack):
