@@ -55,16 +55,16 @@ class GateDecision(Struct, frozen=True):
     evidence: str
 
 
-Decide = Callable[[GateContext], Iterator[GateDecision]]
+Decide = Callable[[GateContext], GateDecision | Iterator[GateDecision]]
 
 
 class GateCheck(Struct, frozen=True):
     """One check as data.
 
     It passes only where every fact of `sees`, and one of `any_of`, was seen in full, every rule of `rules`
-    was judged and is good, and `decide` yields a yes and nothing else. `adds` are rules that count only where
-    their facts were seen. `signal` is the golden signal without which the check is omitted; `replaces` one
-    in whose place it stands where that is off. `asks` names the option that answers it.
+    was judged and is good, and `decide` returns a yes, or yields nothing else. `adds` are rules that count
+    only where their facts were seen. `signal` is the golden signal without which the check is omitted;
+    `replaces` one in whose place it stands where that is off. `asks` names the option that answers it.
     """
 
     name: str

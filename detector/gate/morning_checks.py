@@ -35,42 +35,37 @@ def find_session(facts: Facts) -> Session | None:
     return Session(market.opens_at, market.closes_at)
 
 
-def decide_session(context: GateContext) -> Iterator[GateDecision]:
+def decide_session(context: GateContext) -> GateDecision:
     """The session of this morning is known, with its close; an early close is said."""
     facts, session = context.facts, context.session
     if session is None:
-        yield GateDecision(UNPROVEN, facts.market.why_unknown or "no session is known within ten days")
-    elif session.opens - facts.taken_at > _SOON:
-        yield GateDecision(NO, f"no session within 12 h: the next opens at {format_time(session.opens)}")
-    else:
-        is_short = facts.closures.plan is US_EQUITY and session.closes - session.opens < _FULL_DAY
-        label = "HALF DAY, it closes" if is_short else "it closes"
-        yield GateDecision(
-            YES, f"it opens at {format_time(session.opens)}; {label} at {format_time(session.closes)}"
-        )
+        return GateDecision(UNPROVEN, facts.market.why_unknown or "no session is known within ten days")
+    if session.opens - facts.taken_at > _SOON:
+        return GateDecision(NO, f"no session within 12 h: the next opens at {format_time(session.opens)}")
+    is_short = facts.closures.plan is US_EQUITY and session.closes - session.opens < _FULL_DAY
+    label = "HALF DAY, it closes" if is_short else "it closes"
+    return GateDecision(
+        YES, f"it opens at {format_time(session.opens)}; {label} at {format_time(session.closes)}"
+    )
 
 
-def decide_login(context: GateContext) -> Iterator[GateDecision]:
+def decide_login(context: GateContext) -> GateDecision:
     """The link is up, no planned restart and no weekly login falls before the close."""
     facts, session = context.facts, context.session
     if session is None:
-        yield GateDecision(UNPROVEN, "the close of the session is not known")
-        return
+        return GateDecision(UNPROVEN, "the close of the session is not known")
     if not facts.is_linked:
-        yield GateDecision(UNPROVEN, "nothing that was seen says that the gateway is logged in now")
-        return
+        return GateDecision(UNPROVEN, "nothing that was seen says that the gateway is logged in now")
     try:
         weekly = _find_weekly_login(facts.taken_at)
     except MarketUnknown as error:
-        yield GateDecision(UNPROVEN, error.reason)
-        return
+        return GateDecision(UNPROVEN, error.reason)
     restart = _find_restart(context, session.closes)
     if restart is not None:
-        yield GateDecision(NO, f"the gateway restarts by plan at {format_time(restart)}, before the close")
-    elif weekly <= session.closes:
-        yield GateDecision(NO, f"IBKR ends the login at {format_time(weekly)}, before the close")
-    else:
-        yield GateDecision(YES, f"the link is up; IBKR ends logins at {format_time(weekly)}, after the close")
+        return GateDecision(NO, f"the gateway restarts by plan at {format_time(restart)}, before the close")
+    if weekly <= session.closes:
+        return GateDecision(NO, f"IBKR ends the login at {format_time(weekly)}, before the close")
+    return GateDecision(YES, f"the link is up; IBKR ends logins at {format_time(weekly)}, after the close")
 
 
 def _find_weekly_login(moment: datetime) -> datetime:
@@ -91,7 +86,7 @@ def _find_restart(context: GateContext, closes: datetime) -> datetime | None:
     return None
 
 
-def decide_orders_allowed(context: GateContext) -> Iterator[GateDecision]:
+def decide_orders_allowed(context: GateContext) -> GateDecision:
     """The API takes orders: one was placed or executed since the start, or the logs since then say nothing.
 
     A read-only API answers the first request after a connection with code 321, so that logs which reach back
@@ -101,36 +96,34 @@ def decide_orders_allowed(context: GateContext) -> Iterator[GateDecision]:
     history = known(facts.logs)
     starts = list_starts(facts)
     if not starts:
-        yield GateDecision(UNPROVEN, "when the runtime started was not seen")
-        return
+        return GateDecision(UNPROVEN, "when the runtime started was not seen")
     start = max(starts)
     placed = [order.submitted_at for order in facts.broker_orders or ()]
     executed = [fill.at for fill in facts.broker_executions or ()]
     if any(at is not None and at >= start for at in (*placed, *executed)):
-        yield GateDecision(YES, f"an order was taken since the start at {format_time(start)}")
-    elif history.since <= start:
-        yield GateDecision(YES, f"no line since the start at {format_time(start)} says read-only")
-    else:
-        yield GateDecision(
-            UNPROVEN, f"the logs begin after the start at {format_time(start)}, and no order was taken"
-        )
+        return GateDecision(YES, f"an order was taken since the start at {format_time(start)}")
+    if history.since <= start:
+        return GateDecision(YES, f"no line since the start at {format_time(start)} says read-only")
+    return GateDecision(
+        UNPROVEN, f"the logs begin after the start at {format_time(start)}, and no order was taken"
+    )
 
 
-def decide_data(context: GateContext) -> Iterator[GateDecision]:
+def decide_data(context: GateContext) -> GateDecision:
     """The runtime calls its market data ok; whether it flows shows only after the bell."""
     status = known(context.facts.market_data_status)
     recheck = "look again five minutes after the bell"
-    yield (
+    return (
         GateDecision(YES, f"ok; {recheck}")
         if is_ok(status)
         else GateDecision(NO, f"market_data_status = {status}")
     )
 
 
-def decide_account(context: GateContext) -> Iterator[GateDecision]:
+def decide_account(context: GateContext) -> GateDecision:
     """The account is known and agrees with the mode."""
     facts = context.facts
-    yield GateDecision(YES, f"{facts.broker_account}, mode {facts.mode or facts.broker_mode}")
+    return GateDecision(YES, f"{facts.broker_account}, mode {facts.mode or facts.broker_mode}")
 
 
 def decide_stops(context: GateContext) -> Iterator[GateDecision]:

@@ -76,7 +76,9 @@ def run_check(check: GateCheck, context: GateContext) -> CheckLine:
     """Return the line of one check: the worst of all that is known about it."""
     decisions = [*_list_doubts(check, context)]
     if all(decision.answer != UNPROVEN for decision in decisions) and check.decide is not None:
-        decisions += list(check.decide(context)) or [GateDecision(UNPROVEN, "nothing decides it")]
+        decided = check.decide(context)
+        answers = [decided] if isinstance(decided, GateDecision) else list(decided)
+        decisions += answers or [GateDecision(UNPROVEN, "nothing decides it")]
     elif not decisions:
         decisions = [GateDecision(YES, f"{', '.join(_list_seen(check, context.facts))} seen and good")]
     worst = min((decision.answer for decision in decisions), key=lambda answer: _RANK[answer])
