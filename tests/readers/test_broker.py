@@ -145,6 +145,16 @@ def test_an_order_with_two_statuses_may_work_where_only_one_of_them_is_final(own
     assert [fault.problem for fault in made.invalid] == problems
 
 
+@pytest.mark.parametrize(
+    ("own", "action", "side"), [("LONG", "SELL", None), ("SELL", "SLD", "SELL"), ("", "SELL", "SELL")]
+)
+def test_an_order_with_two_sides_may_be_of_either(own, action, side):
+    made = reading({"open_orders": [{**CONTRACT, "orderId": 7, "side": own, "action": action}]})
+    assert [order.side for order in made.values["broker_orders"]] == [side]
+    problems = [] if side else [f"is {own} and {action} in one row"]
+    assert [fault.problem for fault in made.invalid] == problems
+
+
 def test_an_id_of_0_is_none():
     order = one(
         {"open_orders": [{"symbol": "SPY", "orderId": 0, "permId": 900, "parentId": 0}]}, "broker_orders"

@@ -99,13 +99,14 @@ def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     row |= {name: row[name] or value for name, value in _read_log(item, row["status"]).items()}
     if _parse_number(row["filled"]) == _parse_number(row["remaining"]) == 0 and row["quantity"]:
         row["remaining"] = None  # of an order that the broker has not answered yet, ib_async knows neither
-    own, reported = (merge_nested(part).get("status") for part in (row, item.get("orderStatus") or {}))
-    if own and reported and is_done(str(own)) != is_done(str(reported)):
-        row["status"] = None
-        reading.add_fault(
-            "broker.open_orders.status",
-            f"is {redact_excerpt(str(own))} and {redact_excerpt(str(reported))} in one row",
-        )
+    flat, part = merge_nested(item), item.get("orderStatus")
+    statuses = (row["status"], merge_nested(part).get("status") if isinstance(part, dict) else None)
+    sides = [flat.get(name) for name in COLUMNS[ORDER]["side"]]
+    for column, values, get_kind in (("status", statuses, is_done), ("side", sides, get_sign)):
+        given = {get_kind(str(value)): redact_excerpt(str(value)) for value in values if value}
+        if len(given) > 1:
+            row[column] = None
+            reading.add_fault(f"broker.open_orders.{column}", f"is {' and '.join(given.values())} in one row")
     return reading.read_row("broker.open_orders", row, BrokerOrder, _get_column)
 
 
