@@ -8,7 +8,7 @@ import pytest
 
 from detector.commands.schema import SCHEMAS
 from tests.support.command_output import told
-from tests.support.snapshots import ROOT, healthy
+from tests.support.snapshots import ROOT, given, healthy
 
 
 def test_without_a_name_it_lists_the_names():
@@ -93,6 +93,33 @@ def test_the_check_passes_nothing_that_detect_refuses(document):
     detected = told("detect", "--offline", "--quiet", stdin=json.dumps(document).encode())
     if detected.code == 2:
         assert departures(document)[0] == 1
+
+
+def _in_row(section: str, rows: str, **columns: object) -> dict[str, object]:
+    return {
+        section: {rows: [{"symbol": "SPY", "trade_id": 1, "order_id": 1, "status": "Submitted", **columns}]}
+    }
+
+
+@pytest.mark.parametrize("value", ["39", "39.5", "thirty", 1, 2, True, {}, 0])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda value: _in_row("broker", "positions", quantity=value),
+        lambda value: _in_row("broker", "open_orders", quantity=value, side="BUY"),
+        lambda value: _in_row("stores", "position_state", is_open=1, quantity=value),
+        lambda value: _in_row("stores", "position_state", is_open=value, quantity=1),
+        lambda value: _in_row("stores", "trades", is_open=1, entry_price=value),
+        lambda value: {"power": {"status": "OL", "battery_charge": value}},
+        lambda value: {"status_v3": {"stuck_exits": value}},
+    ],
+    ids=["position", "order", "stored quantity", "stored flag", "stored price", "charge", "count"],
+)
+def test_the_check_calls_unread_what_detect_does_not_read_and_nothing_else(place, value):
+    document = place(value)
+    faults = [name for name in given(document) if "reading_invalid" in name]
+    code, lines = departures(document)
+    assert (code, any("it is not seen" in line for line in lines)) == ((1, True) if faults else (0, False))
 
 
 def test_an_account_in_a_departure_is_an_alias():
