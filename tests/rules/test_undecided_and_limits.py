@@ -19,7 +19,7 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import judge
 from detector.formats.redaction import redact
-from tests.support.log_lines import REFUSED, ago
+from tests.support.log_lines import BACK, LOST, REFUSED, ago
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import evaluated, fixture, given, healthy, healthy_at, settings_of
 
@@ -390,6 +390,62 @@ def test_a_conversion_of_a_currency_is_no_missed_fill_unless_the_runtime_trades_
 def test_the_status_of_market_data_is_quoted():
     found = finding("market_data_degraded", {"status_v3": {"market_data_status": "delayed"}})
     assert found.summary == "Market data has been called delayed for 900 s or more."
+
+
+ENGINE = "lt_ibkr_trader INFO engine started mode=paper"
+SEVERE, LAST_LINE = "CRITICAL engine: fatal thing", ago(5, "INFO scan done")
+
+
+def test_a_proof_is_due_since_the_earliest_of_what_owes_one():
+    logs = [ago(5000, "INFO scan done"), ago(2000, ENGINE), LAST_LINE]
+    found = finding(
+        "reconcile_unproven", {"status_v3": {"engine_started_at": "2026-06-02T13:50:00Z"}, "logs": logs}
+    )
+    assert "since 2026-06-02T13:50:00Z, for 70 min" in found.summary
+
+
+def test_logs_that_begin_after_a_proof_became_due_leave_it_undecided():
+    facts = {"engine_started_at": "2026-06-02T14:00:00Z"}
+    result = outcome(
+        "reconcile_unproven", {"status_v3": facts, "logs": [ago(600, "INFO scan done"), LAST_LINE]}
+    )
+    (doubt,) = result.undecided
+    assert (result.findings, "begin after 2026-06-02T14:00:00Z" in doubt.why) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ("oldest", "goes_on"), [(604, True), (605, False)], ids=["600 s since its last", "601 s"]
+)
+def test_a_burst_of_severe_lines_goes_on_for_600_s(oldest, goes_on):
+    logs = [*(ago(oldest - number, SEVERE) for number in range(5)), LAST_LINE]
+    found = finding("severe_log_burst", {"logs": logs})
+    assert (found.observed, found.ongoing) == (5, goes_on)
+
+
+def test_a_burst_of_severe_lines_counts_the_most_within_600_s():
+    logs = [*(ago(300 - number, SEVERE) for number in range(7)), LAST_LINE]
+    assert finding("severe_log_burst", {"logs": logs}).observed == 7
+
+
+def test_a_link_that_is_back_is_proven_for_no_time():
+    found = finding("connectivity_lost", {"logs": [ago(600, LOST), ago(300, BACK), LAST_LINE]})
+    assert (found.severity, found.proven_sec) == (WARNING, 0)
+
+
+def test_the_port_that_does_not_listen_is_named():
+    assert finding("gateway_unresponsive", gateway(listening=False)).summary.startswith("API port 4002 ")
+
+
+def test_a_second_runtime_task_says_how_many_are_draining():
+    (first,) = task()["ecs"]["tasks"]
+    other = {**first, "taskArn": first["taskArn"][:-1] + "0", "desiredStatus": "STOPPED"}
+    found = finding("ecs_task_count_mismatch", {"ecs": {"tasks": [first, other]}})
+    assert found.summary.startswith("2 runtime tasks run in the cluster, 1 of them draining (expected 1)")
+
+
+def test_where_the_calendar_ends_it_says_why_the_session_is_not_known():
+    found = finding("session_unknown", {}, moment="2090-06-06T15:00:00Z")
+    assert found.summary.endswith("2090-06-06 is outside the exchange calendar, which covers 2010 to 2036.")
 
 
 def test_a_lapsed_subscription_is_critical_with_positions_open():
