@@ -8,11 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import replace
 
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
-from detector.app.input_documents import parse_source, read_source
+from detector.app.input_documents import gather_document_facts, parse_source, read_source
 from detector.domain.coercion import ValueReader
-from detector.domain.snapshot import build_snapshot
 from detector.domain.vendor_keys import IB_KEYS
 from detector.formats.errors import InputError
 from detector.formats.similar_names import ANY, find_nearest_name, normalize_key
@@ -68,20 +68,24 @@ def _check_document(app: AppContext, name: str, source: str) -> int:
     document = parse_source(read_source(app, source).data, source)
     departures = _find_departures(SCHEMAS[name](), document)
     if name == "snapshot" and not departures:
-        departures += _list_refusals(app, document)
+        departures += _list_faults(app, document)
     printed = print_lines(app, departures)
     if printed:
         return printed
     return ExitCode.FINDING if departures else ExitCode.OK
 
 
-def _list_refusals(app: AppContext, document: Mapping[str, Any]) -> list[str]:
-    """Return why `detect` refuses a document in which the schema finds nothing."""
+def _list_faults(app: AppContext, document: Mapping[str, Any]) -> list[str]:
+    """Return why `detect` refuses a document in which the schema finds nothing, or what it cannot read there.
+
+    The settings are the defaults, so that the answer is of the document alone.
+    """
+    settings = replace(app, environ={}).load_settings(None)
     try:
-        build_snapshot(document, now=app.clock(), runtime="")
+        facts = gather_document_facts(document, app.clock(), settings)
     except InputError as error:
         return list(error.lines)
-    return []
+    return [f"{fault.path}: {fault.problem}" for fault in facts.invalid]
 
 
 def _find_departures(schema: Mapping[str, Any], document: Any) -> list[str]:

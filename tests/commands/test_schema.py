@@ -95,6 +95,28 @@ def test_the_check_passes_nothing_that_detect_refuses(document):
         assert departures(document)[0] == 1
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"logs": {"events": [], "from": "yesterday"}},
+        {"logs": {"events": [{"timestamp": "soon", "message": "x"}]}},
+        {"logs": {"evnts": []}},
+        {"ecs": {"tasks": {}}},
+        {"ecs": {"services": [], "error": "denied"}},
+        {"containers": ["x"]},
+        {"processes": [{"name": "bot"}]},
+        {"power": {"status": "OFF"}},
+        {"stores": {"position_state": [{"symbol": "SPY", "status": "STOPPED", "quantity": 1}]}},
+        {"broker": {"positions": [{"quantity": 1}]}},
+    ],
+    ids=str,
+)
+def test_the_check_passes_nothing_that_detect_cannot_read(document):
+    assert [name for name in given(document) if "reading_invalid" in name]
+    code, lines = departures(document)
+    assert (code, len(lines)) == (1, 1), lines
+
+
 def _in_row(section: str, rows: str, **columns: object) -> dict[str, object]:
     return {
         section: {rows: [{"symbol": "SPY", "trade_id": 1, "order_id": 1, "status": "Submitted", **columns}]}
@@ -162,6 +184,7 @@ def test_a_row_of_the_broker_in_ibkrs_own_names_departs_nowhere(kind):
         "totalQuantity",
         "execId",
     )
-    assert departures({"broker": {kind: [dict.fromkeys(names)]}}) == (0, [])
+    lines = departures({"broker": {kind: [dict.fromkeys(names)]}})[1]
+    assert not [line for line in lines if "nothing reads this key" in line]
     code, lines = departures({"broker": {kind: [{"quantitiy": 1}]}})
     assert (code, len(lines)) == (1, 1)
