@@ -52,10 +52,11 @@ class RuleOutcome(Struct, frozen=True):
 
 
 class Judgement(Struct, frozen=True):
-    """The outcomes of all rules on one set of facts."""
+    """The outcomes of all rules on one set of facts; `known` names those that were seen."""
 
     facts: Facts
     outcomes: Mapping[str, RuleOutcome]
+    known: frozenset[str]
 
     @property
     def findings(self) -> dict[str, SignedFinding]:

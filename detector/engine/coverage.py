@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from detector.domain.condition import Condition
 from detector.domain.facts import Facts
-from detector.domain.judgement import Judgement, RuleOutcome
+from detector.domain.judgement import Judgement
 from detector.domain.report import SignalCoverage
 from detector.engine.catalog import load_rules
 from detector.engine.run_rules import list_missing_facts
@@ -177,15 +177,11 @@ def _explain_unknown(signal: Signal, judgement: Judgement) -> Iterator[str]:
         return
     for name in signal.rules:
         outcome = judgement.outcomes.get(name)
-        if outcome is not None and not _is_optional(outcome, judgement.facts):
+        # A rule whose own facts are missing only adds to a signal whose facts are known.
+        if outcome is not None and not list_missing_facts(outcome.rule, judgement.known):
             yield from (doubt.why for doubt in outcome.undecided)
             if outcome.verdict == "unseen":
                 yield outcome.why
-
-
-def _is_optional(outcome: RuleOutcome, facts: Facts) -> bool:
-    """Whether the rule's own facts are missing; it only adds to a signal whose facts are known."""
-    return bool(list_missing_facts(outcome.rule, facts.list_known()))
 
 
 def _is_complete(name: str, facts: Facts) -> bool:

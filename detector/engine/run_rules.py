@@ -27,7 +27,8 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
     Rules that declare others' findings run in a second pass. `detector_error` runs last, on every rule and
     reader that raised.
     """
-    plan = _build_plan(tuple(rules), settings, facts.list_known())
+    known = facts.list_known()
+    plan = _build_plan(tuple(rules), settings, known)
     outcomes = dict(plan.outcomes)
     errors = list(facts.errors)
     undecided: set[str] = set()
@@ -45,7 +46,7 @@ def run_rules(rules: Sequence[Rule], facts: Facts, settings: Settings) -> Judgem
     final_facts = replace(facts, errors=tuple(errors), ran=ran)
     for rule, limits in plan.last:
         outcomes[rule.name] = _run_rule(rule, limits, final_facts, outcomes) or outcomes[rule.name]
-    return Judgement(facts, outcomes)
+    return Judgement(facts, outcomes, known)
 
 
 class _Plan(Struct, frozen=True, eq=False):

@@ -96,7 +96,7 @@ def _list_doubts(check: GateCheck, context: GateContext) -> Iterator[GateDecisio
     if check.any_of and not any(getattr(facts, name) is not None for name in check.any_of):
         missing.append(f"any of {', '.join(check.any_of)}")
     missing += [name for name in check.any_of if name in facts.provenance.partial]
-    added = [name for name in check.adds if _has_facts(judgement.outcomes.get(name), facts)]
+    added = [name for name in check.adds if _has_facts(judgement, name)]
     doubts = [doubt for name in (*check.rules, *added) for doubt in _list_rule_doubts(name, judgement)]
     if missing:
         yield GateDecision(UNPROVEN, f"not seen in full: {', '.join(missing)}")
@@ -113,8 +113,9 @@ def _is_seen(name: str, facts: Facts) -> bool:
     return is_complete(name, facts)
 
 
-def _has_facts(outcome: RuleOutcome | None, facts: Facts) -> bool:
-    return outcome is not None and not list_missing_facts(outcome.rule, facts.list_known())
+def _has_facts(judgement: Judgement, name: str) -> bool:
+    outcome: RuleOutcome | None = judgement.outcomes.get(name)
+    return outcome is not None and not list_missing_facts(outcome.rule, judgement.known)
 
 
 def _list_rule_doubts(name: str, judgement: Judgement) -> Iterator[GateDecision]:

@@ -12,7 +12,6 @@ import pytest
 from msgspec.structs import replace
 
 from detector.domain.gate_report import AFTER, BEFORE, OPEN, YES
-from detector.domain.judgement import Judgement
 from detector.domain.report import ChannelHealth
 from detector.domain.rule import PAST_GRACE, RTH
 from detector.engine.catalog import load_rules
@@ -194,11 +193,11 @@ def test_a_rule_that_was_not_judged_or_does_not_exist_leaves_no_yes(stage, check
     for name in check.rules:
         outcomes = dict(context.judgement.outcomes)
         outcome = outcomes.pop(name)
-        without = replace(context, judgement=Judgement(context.facts, outcomes))
+        without = replace(context, judgement=replace(context.judgement, outcomes=outcomes))
         assert run_check(check, without).answer != YES
         for verdict in ("unseen", "off hours"):
             unjudged = {**outcomes, name: replace(outcome, verdict=verdict)}
-            without = replace(context, judgement=Judgement(context.facts, unjudged))
+            without = replace(context, judgement=replace(context.judgement, outcomes=unjudged))
             assert run_check(check, without).answer != YES
 
 
