@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def settings_of(texts: dict[str, str] | None = None, **files: str) -> Settings:
     A name that is no setting is refused, as in an env file.
     """
     named = {f"AEGIS_PT_{name}": text for name, text in (texts or {}).items()}
+    return _build_settings(tuple(named.items()), tuple(files.items()))
+
+
+@lru_cache(maxsize=64)  # the program keeps what it derives from settings as long as they are the same object
+def _build_settings(texts: tuple[tuple[str, str], ...], contents: tuple[tuple[str, str], ...]) -> Settings:
+    named, files = dict(texts), dict(contents)
     if unknown := list(find_unknown("test", named)):
         raise InputError(*unknown)
     made = resolve_settings(("test", named))
