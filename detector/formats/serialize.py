@@ -15,18 +15,22 @@ from msgspec.structs import fields
 from detector.formats.strict_json import escape_hidden
 from detector.formats.times import format_time
 
+_PLAIN = (str, int, float)
+
 
 def to_json(value: Any) -> Any:
     """Return the value as JSON knows it: times as RFC 3339, records as objects, tuples as arrays."""
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, _PLAIN):
         return value
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
     if isinstance(value, datetime):
         return format_time(value)
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Struct):
         keys = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
         return {key: to_json(getattr(value, name)) for key, name in keys}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
     return [to_json(item) for item in (sorted(value) if isinstance(value, frozenset | set) else value)]
 
 
