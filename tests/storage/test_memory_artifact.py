@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ REPORT = evaluated({**healthy(), "status_v3": {**healthy()["status_v3"], "pendin
 ONE = next(iter(REPORT.conditions.values()))
 
 
+@cache
 def of(count: int, summary: str = "alike") -> Report:
     """A report of that many conditions, every third critical, every other one over."""
     made = [
