@@ -916,6 +916,29 @@ def test_a_restart_loop_names_how_its_containers_ended_and_happened_at_the_last_
     assert found.at == datetime.fromisoformat("2026-06-02T14:30:00Z")
 
 
+@pytest.mark.parametrize(
+    ("lists", "fires"),
+    [
+        pytest.param({"stopped_tasks": [stopped(10), stopped(10), stopped(20)]}, False, id="one task twice"),
+        pytest.param(
+            {"stopped_tasks": [{**stopped(n), "taskArn": None} for n in (10, 20, 30)]},
+            True,
+            id="without an id",
+        ),
+        pytest.param({"tasks": [stopped(10), stopped(20), stopped(30)]}, True, id="in the list of tasks"),
+    ],
+)
+def test_each_task_that_stopped_counts_once(lists, fires):
+    assert bool(outcome("task_restart_loop", {"ecs": lists}).findings) is fires
+
+
+def test_a_single_stop_is_one_where_the_limit_is_one():
+    found = finding(
+        "task_restart_loop", {"ecs": {"stopped_tasks": [stopped(10)]}}, settings={"RESTART_CRITICAL": "1"}
+    )
+    assert found.summary.startswith("1 task stopped by itself within")
+
+
 # --- positions without protection, and stores ------------------------------------------------------------
 
 
