@@ -220,19 +220,28 @@ def _open_store_file(path: str) -> Iterator[StoreFile]:
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
             raise ExternalError(_NO_DATABASE_MESSAGE, reason=CORRUPT)
-        _check_side_files(real_path)
+        _check_side_files(real_path, file_stat)
         yield StoreFile(real_path, header)
     finally:
         # Closing it releases every lock of this process on the file: never while a connection is open.
         os.close(descriptor)
 
 
-def _check_side_files(real_path: str) -> None:
-    """Refuse a log or a journal that is no regular file: SQLite would open it, and wait for a pipe."""
+def _check_side_files(real_path: str, owned: os.stat_result) -> None:
+    """Refuse a log or a journal that is no regular file: SQLite would open it, and wait for a pipe.
+
+    As root it gives each of them the owner of the database: refused as well where that is another one.
+    """
     for suffix in _SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
-            if not stat.S_ISREG(Path(f"{real_path}{suffix}").stat().st_mode):
+            side = Path(f"{real_path}{suffix}").stat()
+            if not stat.S_ISREG(side.st_mode):
                 raise ExternalError(f"what lies beside it ({suffix}) is no regular file", reason=UNREADABLE)
+            if os.geteuid() == 0 and (side.st_uid, side.st_gid) != (owned.st_uid, owned.st_gid):
+                raise ExternalError(
+                    f"as root SQLite would change the owner of what lies beside it ({suffix})",
+                    reason=UNREADABLE,
+                )
 
 
 def _lock_shared(descriptor: int) -> None:

@@ -255,6 +255,24 @@ def test_a_pipe_in_place_of_what_lies_beside_it_is_not_waited_for(beside, mode, 
     assert time.monotonic() - began < PATIENCE_SEC
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("owner", [(1000, 0), (0, 1000), (0, 0)])
+def test_as_root_the_owner_of_a_log_is_left_as_it_was(owner, store):
+    with writing(store, LIVES):
+        os.chown(store, *owner)
+        before = [
+            (path.name, path.stat().st_uid, path.stat().st_gid) for path in sorted(store.parent.iterdir())
+        ]
+        if owner == (0, 0):
+            assert quantities(store)
+        else:
+            assert "would change the owner" in str(fault(store))
+        after = [
+            (path.name, path.stat().st_uid, path.stat().st_gid) for path in sorted(store.parent.iterdir())
+        ]
+    assert (after, len(after)) == (before, 3)
+
+
 def test_a_socket_is_no_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listening:
