@@ -436,11 +436,12 @@ def test_the_port_that_does_not_listen_is_named():
     assert finding("gateway_unresponsive", gateway(listening=False)).summary.startswith("API port 4002 ")
 
 
-def test_a_second_runtime_task_says_how_many_are_draining():
+def test_further_runtime_tasks_say_how_many_are_draining():
     (first,) = task()["ecs"]["tasks"]
     other = {**first, "taskArn": first["taskArn"][:-1] + "0", "desiredStatus": "STOPPED"}
-    found = finding("ecs_task_count_mismatch", {"ecs": {"tasks": [first, other]}})
-    assert found.summary.startswith("2 runtime tasks run in the cluster, 1 of them draining (expected 1)")
+    third = {**first, "taskArn": first["taskArn"][:-1] + "1"}
+    found = finding("ecs_task_count_mismatch", {"ecs": {"tasks": [first, other, third]}})
+    assert found.summary.startswith("3 runtime tasks run in the cluster, 1 of them draining (expected 1)")
 
 
 def test_where_the_calendar_ends_it_says_why_the_session_is_not_known():
