@@ -42,7 +42,8 @@ from detector.reconciliation.close_check.working_exits import (
     explain_unknown_orders,
     list_working_exits,
 )
-from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state
+from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state, is_last_day_missing
+from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.lots import can_be_ended
 from detector.reconciliation.position_pairs import describe_held
 
@@ -186,6 +187,10 @@ def _explain_expiry(
         return CloseVerdict(
             REFUSE, "expired", f"{close.name} has expired: nothing can be traded in it any more."
         )
+    is_undated = is_last_day_missing(named) and not get_days(named)
+    if state == LIVE and is_undated and rows:
+        text = f"{close.name} may have expired already: no list has its last day; add --expiry YYYY-MM-DD."
+        return build_unknown_verdict("expired", text)
     if state == LIVE and not (rows and named.expiry is None and can_be_ended(named, facts)):
         return None
     last = "its last moment is not known" if state != LIVE else "a list names a last day that is past"

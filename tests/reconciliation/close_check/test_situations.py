@@ -178,3 +178,18 @@ def test_a_mere_id_may_be_a_contract_that_has_ended(row, day, decision):
         decide([hold(2, {"con_id": 902, **row})], Instrument(con_id="902"), 2, executions=[filled])
         == decision
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "asked", "decision"),
+    [
+        pytest.param({"sec_type": "OPT"}, {}, CANNOT_TELL, id="no list has its last day"),
+        pytest.param({"sec_type": "FUT"}, {}, CANNOT_TELL, id="a future"),
+        pytest.param({"sec_type": "OPT"}, {"expiry": "20260619"}, ALLOW, id="the question has it"),
+        pytest.param({"sec_type": "OPT", "expiry": "20260619"}, {}, ALLOW, id="the row has it"),
+        pytest.param({"sec_type": "FUT", "expiry": "202606"}, {}, ALLOW, id="its month lives"),
+        pytest.param({"sec_type": "STK"}, {}, ALLOW, id="a share has none"),
+    ],
+)
+def test_what_ends_and_has_no_day_anywhere_may_have_ended(row, asked, decision):
+    assert decide([hold(2, {"con_id": 902, **row})], Instrument(con_id="902", **asked), 2) == decision
