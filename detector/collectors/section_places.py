@@ -31,7 +31,7 @@ _MAX_BYTES = 8 * 1024 * 1024
 _TIME_KEYS = ("as_of",)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _HEAD_BYTES, _LOG_BYTES, _LOG_LINES = 64 * 1024, 6 * 1024 * 1024, 20_000  # as many as of CloudWatch
-_LONGEST_QUIET_SEC = 3600  # a log in which nothing was written for longer may be one that its bot left
+_LONGEST_QUIET_SEC = 4 * 86_400  # over a long weekend a log may be quiet; after it its bot writes elsewhere
 _JSON_START = build_pattern(rb"\{|\[\s*[\[{\"\]]")
 
 

@@ -249,7 +249,9 @@ def test_of_a_long_log_the_newest_lines_are_read(put):
     assert read == lines[-20_000:]
 
 
-@pytest.mark.parametrize(("ago", "as_of"), [(3600, None), (3601, stamp(3601))], ids=["quiet", "left"])
-def test_a_log_in_which_nothing_was_written_for_over_an_hour_is_as_old_as_its_file(put, ago, as_of):
+@pytest.mark.parametrize(
+    ("ago", "as_of"), [(345_600, None), (345_601, stamp(345_601))], ids=["quiet", "left"]
+)
+def test_a_log_in_which_nothing_was_written_for_over_four_days_is_as_old_as_its_file(put, ago, as_of):
     place = put(f"{stamp(ago)} a line\nand another\n".encode(), ago, "bot.log")
     assert entry(f"logs={place}", "logs").get("as_of") == as_of
