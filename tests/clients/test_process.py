@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 
 import pytest
 
 from detector.clients.process import is_installed, run_program
-from detector.formats.errors import MISSING, TIMEOUT, ExternalError
+from detector.formats.errors import MISSING, TIMEOUT, TOO_LARGE, ExternalError
 
 SECRETS = {
     "GH_TOKEN": "sesame", "GITHUB_TOKEN": "sesame", "CLOUDFLARE_API_TOKEN": "sesame", "AWS_SECRET_ACCESS_KEY": "sesame",
@@ -55,6 +56,30 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path):
     os.set_blocking(reader, True)
     with os.fdopen(reader, encoding="utf-8") as pipe:
         assert pipe.read() == "begun"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", TOO_LARGE),
+        ("import sys\nsys.stdout.write('x' * (8 * 1024 * 1024 + 1))", TOO_LARGE),
+        ("import time\nwhile True: print('x', flush=True); time.sleep(0.01)", TIMEOUT),
+        ("import os, time\nos.close(1); os.close(2); time.sleep(600)", TIMEOUT),
+    ],
+    ids=["prints without end", "one byte too many", "drips without end", "closes its output and stays"],
+)
+def test_what_prints_without_end_is_ended_and_never_cut_silently(tmp_path, program, reason):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ExternalError) as caught:
+        run_program([sys.executable, "-IS", "-c", program], tmp_path, {}, 3)
+    assert caught.value.reason == reason
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
+
+
+def test_an_output_of_just_the_limit_is_whole(tmp_path):
+    program = "import sys\nsys.stdout.write('a' + 'x' * (8 * 1024 * 1024 - 1))"
+    output = run_program([sys.executable, "-IS", "-c", program], tmp_path, {}, 20).output
+    assert (output[0], len(output)) == ("a", 8 * 1024 * 1024)
 
 
 def test_a_program_that_is_not_there_is_said(tmp_path):
