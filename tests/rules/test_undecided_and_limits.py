@@ -1036,6 +1036,22 @@ def test_an_assignment_is_not_suspected_beside_a_row_that_cannot_be_read(section
     assert not outcome("assignment_suspected", unread).findings
 
 
+@pytest.mark.parametrize(
+    ("section", "rows", "findings"), [("broker", "positions", 0), ("status_v3", "open_positions", 1)]
+)
+def test_an_assignment_of_shares_that_are_gone_needs_the_brokers_rows_and_no_others(section, rows, findings):
+    """Both are open in rows that were read, and no drift names them: silent here, the money would be lost."""
+    option = {**fixture("assignment_suspected").patch["status_v3"]["open_positions"][0], "right": "C"}
+    shares = {"symbol": "ACME", "sec_type": "STK", "quantity": 200, "tags": [], "exit_attempt_count": 0}
+    patch: dict[str, Any] = {
+        "status_v3": {"open_positions": [option, shares], "open_position_count": 2},
+        "broker": {"connected": True, "positions": []},
+    }
+    patch[section][rows].append(NAMELESS)
+    assert len(outcome("assignment_suspected", patch).findings) == findings
+    assert not outcome("open_positions_drift", patch).findings
+
+
 def test_a_holding_of_one_side_alone_needs_no_con_id():
     row = {**CALL, "quantity": 1}
     result = outcome("contract_replaced", {"status_v3": held(), "broker": broker(row)})
