@@ -102,13 +102,15 @@ def _find_differing_quantities(
     by_id = {trade.trade_id: trade for trade in trades if trade.trade_id and trade.is_effectively_open}
     for row in positions:
         trade, quantity = by_id.get(row.trade_id or ""), row.signed_quantity
-        if trade is None or not quantity or not row.is_effectively_open:
+        if trade is None or quantity is None or not row.is_effectively_open:
             continue
         remaining, opened = (to_exact_decimal(value) for value in (trade.remaining, trade.quantity))
         if remaining is not None and abs(remaining) != abs(quantity):
             problem = f"{TRADES} has {format_quantity(abs(remaining))} of it left"
         elif opened and abs(quantity) > abs(opened):
             problem = f"it was never more than {format_quantity(abs(opened))} in {TRADES}"
+        elif opened and not quantity and remaining is None:
+            problem = f"{TRADES} has it open"
         else:
             continue
         _, held = _find_held(row, side)

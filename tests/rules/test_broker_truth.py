@@ -595,10 +595,20 @@ def test_a_position_without_a_trade_id_is_found_by_its_instrument():
         pytest.param(39, {}, None, None, id="all that was bought"),
         pytest.param(40, {}, None, "it was never more than 39 in trades.", id="more than was bought"),
         pytest.param(40, {"contracts": None}, None, None, id="nobody knows what was bought"),
+        pytest.param(0, {"remaining": 20}, None, "trades has 20 of it left.", id="none is left"),
+        pytest.param(
+            0,
+            {},
+            [row(39)],
+            "trades has it open, and the broker holds long 39.",
+            id="none of what was bought",
+        ),
+        pytest.param(0, {"remaining": 0}, None, None, id="nothing left in either"),
+        pytest.param(0, {"contracts": 0}, None, None, id="nothing was bought"),
     ],
 )
 def test_two_stores_cannot_both_be_right_about_a_quantity(held, trade, at_broker, words):
-    patch = stores(1, "OPEN")
+    patch, side = stores(1, "OPEN"), f"long {held}" if held else "flat"
     patch["stores"]["position_state"][0]["contracts_remaining"] = held
     patch["stores"]["trades"][0] |= trade
     section = {} if at_broker is None else {"broker": broker(*at_broker)}
@@ -610,7 +620,7 @@ def test_two_stores_cannot_both_be_right_about_a_quantity(held, trade, at_broker
     expected = (
         []
         if words is None
-        else [("critical", f"Trade #162 in {NAME} is long {held} in position_state, and {words}")]
+        else [("critical", f"Trade #162 in {NAME} is {side} in position_state, and {words}")]
     )
     assert [(event.severity, event.summary) for event in told] == expected
 
