@@ -159,3 +159,25 @@ def test_it_stays_listed_for_as_long_as_it_is_broken():
         report = seen([ago(400, FARM_DOWN.format("usfarm"))] if not hours else [], now, memory)
         assert farms(report) == USFARM, hours
         memory = remembered(report)
+
+
+def test_forty_farms_are_told_at_most_and_the_last_that_broke_are():
+    found = farms(seen([ago(500 - number, FARM_DOWN.format(f"farm{number}")) for number in range(41)]))
+    assert len(found) == 40
+    assert "warning farm_unhealed:farm0" not in found
+
+
+def test_one_whose_heal_within_300_seconds_is_read_late_is_over():
+    memory = remembered(seen([ago(301, FARM_DOWN.format("usfarm"))]))
+    memory = remembered(seen([ago(150, FARM_UP.format("usfarm"))], NOON + timedelta(hours=1), memory))
+    assert farms(seen([], NOON + timedelta(hours=3), memory)) == []
+
+
+def test_one_that_healed_and_broke_again_while_nobody_looked_for_an_hour_is_told_again():
+    minutes = {10: FARM_UP.format("usfarm"), 50: FARM_DOWN.format("usfarm")}
+    later = NOON + timedelta(minutes=61)
+    unseen = [ago(-60 * minute, line) for minute, line in minutes.items()]
+    assert told_of([(NOON, [ago(400, FARM_DOWN.format("usfarm"))]), (later, unseen)]) == [
+        ["new warning farm_unhealed:usfarm"],
+        ["again warning farm_unhealed:usfarm"],
+    ]
