@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.log_lines import NOON, READY, REFUSED, ago, document, named_of, seen, summary, told_of
+from tests.support.log_lines import (
+    NOON,
+    READY,
+    REFUSED,
+    ago,
+    document,
+    event,
+    named_of,
+    seen,
+    summary,
+    told_of,
+)
 from tests.support.snapshots import evaluated, remembered
 
 FAILED = ["critical gateway_failure"]
@@ -183,3 +194,19 @@ def test_a_spell_without_a_success_stays_listed_beyond_its_look_back():
     later += timedelta(hours=2)
     report = evaluated(document([], later, status_v3={"broker_connected": None}), remembered(report))
     assert failed(report) == []
+
+
+def test_of_two_failures_the_newest_is_told():
+    failure = "IBC returned exit status 78"
+    report = seen([ago(600, failure), ago(500, "IBC: Login has completed"), ago(30, failure)])
+    assert "The gateway failed at 2026-06-02T14:59:30Z" in summary(report, "gateway_failure")
+
+
+def test_a_failure_that_no_line_repeats_is_forgotten_after_a_week():
+    unknown: dict[str, Any] = {"status_v3": {"broker_connected": None}}
+    failed_at = NOON - timedelta(seconds=30)
+    memory = remembered(seen([event(failed_at, "IBC returned exit status 78")], **unknown))
+    for over, expected in ((timedelta(0), FAILED), (timedelta(seconds=1), [])):
+        now = failed_at + timedelta(days=7) + over
+        outcome = evaluated(document([], now, **unknown), memory)
+        assert [one for one in failed(outcome) if not outcome.events[0].held] == expected
