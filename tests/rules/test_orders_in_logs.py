@@ -146,3 +146,19 @@ def test_the_same_words_without_an_order_are_one_rejection_a_minute(apart, expec
     text = "IBKR error 201: Order rejected - Margin requirement not met."
     lines = [ago(240 - apart * number, text) for number in range(3)]
     assert named_of(seen(lines), "orders_rejected") == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "fires"),
+    [
+        pytest.param("2026-06-02T14:59:00Z", True, id="as the log said it"),
+        pytest.param("2026-06-02T14:59:01Z", False, id="after it"),
+        pytest.param(None, True, id="at an unknown time"),
+    ],
+)
+def test_trading_is_blocked_until_the_broker_executes_an_order(at, fires):
+    row = {"exec_id": "e1", "symbol": "SPY", "sec_type": "STK", "side": "BOT", "quantity": 1, "at": at}
+    section = {"connected": True, "executions": [row]}
+    line = "Error 321, reqId 91: The API interface is currently in Read-Only mode."
+    found = named_of(seen([ago(60, line)], broker=section), "trading_blocked")
+    assert found == ["critical trading_blocked"] * fires
