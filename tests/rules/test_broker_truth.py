@@ -648,6 +648,7 @@ def looks(*patches: dict[str, Any]) -> list[list[str]]:
 
 
 OPEN, CLOSED = stores(1, "OPEN"), stores(0, "CLOSED")
+UNNAMED = {"trade_id": 162, "is_open": 1, "quantity": 39}
 
 
 @pytest.mark.parametrize(
@@ -667,6 +668,12 @@ OPEN, CLOSED = stores(1, "OPEN"), stores(0, "CLOSED")
         ),
         pytest.param(
             [CLOSED, {**OPEN, "broker": broker(row("x"))}], False, id="the broker's quantity was not seen"
+        ),
+        pytest.param([CLOSED, {**OPEN, "broker": broker({"quantity": 5})}], False, id="a nameless row"),
+        pytest.param(
+            [CLOSED, {"stores": {"position_state": [UNNAMED]}, "broker": broker()}],
+            False,
+            id="its instrument was not seen",
         ),
         pytest.param(
             [{"stores": {"position_state": [], "trades": CLOSED["stores"]["trades"]}}, OPEN],
@@ -720,6 +727,17 @@ def test_it_stays_until_the_trade_is_closed_again():
     assert looks(CLOSED, OPEN, OPEN, CLOSED, CLOSED) == [
         [], ["new trade_reopened:162"], [], [], ["resolved trade_reopened:162"],
     ]  # fmt: skip
+
+
+def test_it_does_not_end_while_a_store_that_had_it_closed_is_not_read():
+    alone = {"stores": {"position_state": CLOSED["stores"]["position_state"]}}
+    assert looks(CLOSED, stores(1, "CLOSED"), alone, alone, alone)[2:] == [[], [], []]
+
+
+def test_the_stores_in_which_it_is_open_are_its_evidence():
+    memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z", CLOSED)))
+    report = evaluated(healthy_at("2026-06-02T15:00:00Z", stores(1, "CLOSED")), memory)
+    assert report.conditions["trade_reopened:aegis-pt-core:162"].evidence == ("stores:store_positions",)
 
 
 def test_a_second_relapse_after_one_good_look_is_told_again():
