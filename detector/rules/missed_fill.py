@@ -62,10 +62,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         else set()
     )
     for fill in unknown:
-        at, exec_id = fill.at, get_original_id(fill.first.exec_id or "")
-        if at is not None and any(fill is other for other in of_statement.new):
+        at, exec_id = known(fill.at), get_original_id(fill.first.exec_id or "")
+        if any(fill is other for other in of_statement.new):
             exec_id = f"{fill.first.instrument_name} {at:%Y-%m-%dT%H.%M.%SZ}"
-        if at is None or not exec_id or id(fill) in partial:
+        if not exec_id or id(fill) in partial:
             continue
         age, lost = facts.age_of(at), _is_within_outage(outages, at)
         if lost or limits.is_broken(FILL_LAG_SEC, age):
