@@ -57,11 +57,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for group in comparison.unclear:
         if not group.is_paired:
             names = ", ".join(group.names)
-            others = f" (with {', '.join(group.names[1:])})" if len(group.names) > 1 else ""
+            others = ", ".join(group.names[1:])
             yield Finding(
                 WARNING,
-                f"{group.names[0]}{others} cannot be compared with the broker: {group.why};"
-                f" {group.remedy} would make it clear.",
+                f"{group.names[0]}{f' (with {others})' if others else ''} cannot be compared"
+                f" with the broker: {group.why}; {group.remedy} would make it clear.",
                 subject=group.names[0],
                 observed=names,
                 facts=comparison.facts,

@@ -275,7 +275,8 @@ def test_only_a_trade_that_is_closed_contradicts_an_open_position(trade):
     facts = held(
         {**CALL, "quantity": 1, "trade_id": "7"}, {**SPX, "quantity": 1}, recent_trades=[{**CALL, **trade}]
     )
-    assert outcome("impossible_state", {"status_v3": facts}).findings == {}
+    result = outcome("impossible_state", {"status_v3": facts})
+    assert (result.verdict, result.findings) == ("good", {})
 
 
 def test_a_task_with_a_container_without_a_name_may_have_the_gateway():
@@ -985,6 +986,12 @@ def test_a_trade_that_is_not_named_in_full_leaves_the_stores_undecided():
     assert [doubt.why for doubt in result.undecided] == ["an instrument that differs is not named in full"]
 
 
+def test_a_difference_in_an_instrument_that_is_not_named_in_full_leaves_the_others_undecided():
+    vague = {**CALL, "strike": None, "quantity": 40}
+    result = outcome("open_positions_drift", {"status_v3": held(vague), "broker": broker()})
+    assert [doubt.why for doubt in result.undecided] == ["an instrument that differs is not named in full"]
+
+
 # --- what cannot be compared -----------------------------------------------------------------------------
 
 SHARES = [{"con_id": 7, "sec_type": "STK", "quantity": 4}, {"con_id": 8, "sec_type": "STK", "quantity": 6}]
@@ -994,7 +1001,10 @@ def test_what_cannot_be_compared_is_a_warning_and_critical_after_a_session_where
     patch = {"status_v3": held({"symbol": "ACME", "quantity": 10}), "broker": broker(*SHARES)}
     found = finding("comparison_unclear", patch)
     assert (found.severity, found.subject, found.critical_after) == (WARNING, "ACME", AS_DECLARED)
-    assert "ACME (with conid 7, conid 8) cannot be compared" in found.summary
+    assert found.summary.startswith("ACME (with conid 7, conid 8) cannot be compared")
+    ends_today = {**FUTURE, "expiry": "20260602"}
+    alone = finding("comparison_unclear", {"status_v3": held(ends_today), "broker": broker()})
+    assert alone.summary.startswith("MCL 2026-06-02 cannot be compared")
     (rule,) = [rule for rule in load_rules() if rule.name == "comparison_unclear"]
     assert rule.declaration.critical_after == lasts(seconds=23_400)
 
