@@ -383,3 +383,30 @@ def test_what_is_dark_says_what_was_last_known(positions, words):
 def test_nothing_is_dark_after_the_close():
     memory = remembered(evaluated(seen_at("19:50", 2)))
     assert named(evaluated(dark_at("20:00"), memory)) == []
+
+
+def watch_twice(first: dict[str, Any], then: dict[str, Any]) -> list[list[str]]:
+    """What is told of the dark in the first run and in two further ones."""
+    memory, told = None, []
+    for minute, patch in enumerate((first, then, then)):
+        document = {"taken_at": f"2026-06-02T15:{minute}0:00Z", **patch}
+        report = evaluated(document, memory)
+        told.append([one for one in owed(report) if "exposure_unwatched" in one])
+        memory = remembered(report)
+    return told
+
+
+def test_dark_ends_when_all_that_is_watched_is_seen_again():
+    """No source of the heartbeat is configured, so that nobody waits for it."""
+    failed = {"sources": {"broker": {"state": "failed"}}}
+    at_broker = {"connected": True, "positions": [{"symbol": "SPY", "sec_type": "STK", "quantity": 1}]}
+    read = {"sources": {"broker": {"state": "ok"}}, "broker": at_broker}
+    assert watch_twice(failed, read) == [
+        ["new exposure_unwatched"], [], ["resolved exposure_unwatched"],
+    ]  # fmt: skip
+
+
+def test_dark_does_not_end_because_its_source_is_not_configured_any_more():
+    assert watch_twice({"sources": {"status_v3": {"state": "failed"}}}, {}) == [
+        ["new exposure_unwatched"], [], [],
+    ]  # fmt: skip
