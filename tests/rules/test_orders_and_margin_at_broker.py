@@ -53,6 +53,13 @@ def test_an_order_without_an_answer(row, events):
     assert own_events({"status_v3": {"orders": [row]}}, "order_limbo") == events
 
 
+def test_an_order_that_would_close_a_position_is_an_exit_without_a_mark():
+    row = order("PendingSubmit", "2026-06-02T14:54:59Z", side="SELL", quantity=1)
+    held = {"open_positions": [{"symbol": "COIN", "quantity": 1}], "open_position_count": 1}
+    events = own_events({"status_v3": {"orders": [row], **held}}, "order_limbo")
+    assert events == ["critical order_limbo:5"]
+
+
 def test_a_cancel_that_came_after_the_fill_leaves_the_order_in_limbo():
     line = (
         "2026-06-02 14:50:00+00:00 ERROR Error 10148, reqId 77: OrderId 77 that needs to be cancelled cannot be"
