@@ -23,7 +23,7 @@ from detector.market.session_plan import (
     TableDays,
     build_session_plan,
 )
-from tests.support.snapshots import evaluated, healthy_at, named, remembered, settings_of
+from tests.support.snapshots import evaluated, healthy_at, moved, named, remembered, settings_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 YEAR = 2026
@@ -194,16 +194,24 @@ def test_a_heartbeat_that_is_dead_for_two_hours_at_20_30(session, fires):
     assert ("critical heartbeat_stale" in events) is fires
 
 
-@pytest.mark.parametrize(("minutes", "listed"), [(0, False), (10, False), (15, True)])
-def test_a_reset_in_a_session_that_never_pauses_is_quiet_for_900_seconds(minutes, listed):
-    """23:50 in New York, with a position open: listed once the outage lasted 900 s."""
+@pytest.mark.parametrize(
+    ("begins", "minutes", "listed"),
+    [
+        ("2026-06-03T03:40:00Z", 0, False),
+        ("2026-06-03T03:40:00Z", 10, False),
+        ("2026-06-03T03:40:00Z", 15, True),
+        ("2026-06-02T15:00:00Z", 0, True),
+    ],
+)
+def test_a_reset_in_a_session_that_never_pauses_is_quiet_for_900_seconds(begins, minutes, listed):
+    """23:40 in New York, with a position open: listed once the outage lasted 900 s; by day at once."""
     positions = '[rows.open_positions]\n[market]\nsession = "always"\n'
     text = PROFILE + 'open_positions = "open_positions"\n' + positions
     settings = settings_of(profile=text)
     held = {"open_positions": [{"symbol": "ES", "quantity": 1}], "broker_connected": False}
     memory, listed_now = None, False
     for minute in range(0, minutes + 1, 5):
-        document = healthy_at(f"2026-06-03T03:{40 + minute}:00Z", {"status_v3": held})
+        document = healthy_at(moved(begins, 60 * minute), {"status_v3": held})
         report = evaluated(document, memory, settings)
         memory = remembered(report)
         listed_now = "critical broker_disconnected" in named(report)
