@@ -98,7 +98,10 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "ClusterNotFoundException": (MISSING, "there is no such cluster in this region (AEGIS_PT_ECS_CLUSTER)"),
     "ResourceNotFoundException": (MISSING, "there is no such log group in this region (AEGIS_PT_LOG_GROUP)"),
 }
-_THROTTLED = ("RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "SlowDown")
+# What botocore raises for a body that is not of AWS's shape, such as a list, null, UTF-16 or one too deep.
+_GARBAGE_ERRORS = (AttributeError, TypeError, ValueError, RecursionError)
+# botocore takes the status for the code of an error without one: 429 is a proxy's.
+_THROTTLED = ("429", "RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "SlowDown")
 _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (faults.ProfileNotFound,),
@@ -300,7 +303,7 @@ def _convert_errors(operation: str) -> Iterator[None]:
         yield
     except faults.ClientError as error:
         raise _convert_client_error(error.response, operation) from None
-    except (faults.BotoCoreError, ResponseParserError) as error:
+    except (faults.BotoCoreError, ResponseParserError, *_GARBAGE_ERRORS) as error:
         for kinds, reason, message in _ERROR_KINDS:
             if isinstance(error, kinds):
                 raise ExternalError(message, reason=reason) from None

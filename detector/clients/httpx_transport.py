@@ -114,9 +114,11 @@ def _decode_chunks(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     try:
         for chunk in raw:
             rest = chunk
-            while rest and not decompressor.eof:
+            while rest:
+                if decompressor.eof:  # RFC 1952 allows several members, one after the other
+                    decompressor = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
                 yield decompressor.decompress(rest, _CHUNK_BYTES)
-                rest = decompressor.unconsumed_tail
+                rest = decompressor.unconsumed_tail or decompressor.unused_data
         yield decompressor.flush()
     except zlib.error:
         raise ExternalError("its compressed body cannot be unpacked", reason=ENCODING) from None

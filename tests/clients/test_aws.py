@@ -303,6 +303,13 @@ def test_throttling_for_ever_ends(machine):
         pytest.param(
             says(b"", 307, {"location": "http://169.254.169.254/"}), errors.HTTP_STATUS, id="a redirect"
         ),
+        pytest.param(says(b"<html>wait</html>", 429), errors.THROTTLED, id="429 of a proxy"),
+        *(
+            pytest.param(says(body, status), errors.UNREADABLE, id=f"{status} {body[:9]!r}")
+            for body in (b"null", b"[]", b'"x"', b"\xff\xfe", b"[" * 20_000, b'{"__type": 5, "taskArns": 5}')
+            for status in (200, 403)
+            if not (status == 403 and body[:3] == b"[[[")  # of an error, botocore takes it for text
+        ),
     ],
 )
 def test_what_answers_badly_fails_within_the_deadline(behaviour, reason, machine):

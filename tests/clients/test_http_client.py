@@ -78,6 +78,7 @@ def test_a_page_is_read_whole():
     ("encoding", "packed"),
     [
         ("gzip", gzip.compress(b'{"a": 1}')),
+        ("gzip", gzip.compress(b'{"a"') + gzip.compress(b": 1}")),
         ("deflate", zlib.compress(b'{"a": 1}')),
         ("identity", b'{"a": 1}'),
         ("", b'{"a": 1}'),
@@ -160,6 +161,14 @@ def test_a_connection_that_is_never_accepted():
             says(gzip.compress(b"a" * 99)[:-12], headers={"content-encoding": "gzip"}),
             errors.ENCODING,
             id="cut gzip",
+        ),
+        *(
+            pytest.param(
+                says(gzip.compress(b"{}") + more, headers={"content-encoding": "gzip"}),
+                errors.ENCODING,
+                id=f"more behind gzip: {name}",
+            )
+            for name, more in (("text", b"<html>"), ("a cut one", gzip.compress(b"{}")[:-4]))
         ),
         pytest.param(says(b"", 401), errors.CREDENTIALS, id="401"),
         pytest.param(says(b"", 403), errors.DENIED, id="403"),
