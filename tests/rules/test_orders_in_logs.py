@@ -6,7 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.log_lines import BACK, CLIENT_ID, LOST, NOON, ago, named_of, seen, told_of
+from tests.support.log_lines import (
+    BACK,
+    CLIENT_ID,
+    CRITICAL_LINE,
+    LOST,
+    NOON,
+    ago,
+    named_of,
+    seen,
+    summary,
+    told_of,
+)
 from tests.support.snapshots import named, remembered
 
 OUTCOME, FILL = "ERROR send_outcome_unknown order_id={}", "ERROR unknown fill: orderId={} symbol=COIN"
@@ -162,3 +173,28 @@ def test_trading_is_blocked_until_the_broker_executes_an_order(at, fires):
     line = "Error 321, reqId 91: The API interface is currently in Read-Only mode."
     found = named_of(seen([ago(60, line)], broker=section), "trading_blocked")
     assert found == ["critical trading_blocked"] * fires
+
+
+PACING = "Error 162, reqId 1: Historical Market Data Service error message: Pacing violation"
+REJECTED = "Error 201, reqId {}: Order rejected - reason:Margin requirement increase"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "count", "apart"),
+    [
+        pytest.param("throttled", PACING, 3, 3000, id="throttled"),
+        pytest.param("severe_log_burst", CRITICAL_LINE, 5, 3000, id="severe_log_burst"),
+        pytest.param("orders_rejected", REJECTED, 3, 10_000, id="orders_rejected"),
+    ],
+)
+def test_of_two_bursts_that_are_news_the_newest_is_told(name, line, count, apart):
+    """The older one is news to a run that looks again after hours."""
+    later = NOON + timedelta(hours=4)
+    memory = remembered(seen([ago(30, "INFO scan done")]))
+    lines = [
+        ago(90 - 10 * step + age, line.format(age + step), later)
+        for age in (apart, 0)
+        for step in range(count)
+    ]
+    sentence = summary(seen(lines, later, memory), name)
+    assert "2026-06-02T18:58:30Z" in sentence
