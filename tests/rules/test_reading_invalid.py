@@ -92,6 +92,7 @@ def test_without_a_count_of_positions_an_earlier_run_s_counts(before, severity):
         pytest.param("broker.positions.quantity", {"broker.positions"}, True, id="of a list that was read"),
         pytest.param("broker.positions.quantity", set(), False, id="a value that was not read"),
         pytest.param("broker.positions.quantitty", {"broker.positions.quantity"}, True, id="a key that became known"),
+        pytest.param("broker.account_value", {"broker.accountValues"}, True, id="a key that became one of two known ones"),
         pytest.param("broker.positions.quantitty", set(), False, id="a misspelt key, and neither now"),
         pytest.param("broker.positions.colour", set(), True, id="a key that nobody knows and that is gone"),
         pytest.param("broker", set(), True, id="a section of known shape"),

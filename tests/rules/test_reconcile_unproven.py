@@ -106,6 +106,13 @@ def test_the_engine_s_start_and_a_closed_trade_owe_one(fact, age, expected):
     assert unproven(report) == expected
 
 
+def test_a_proof_of_the_very_second_of_the_start_is_its_proof():
+    started: dict[str, Any] = {
+        "status_v3": {"engine_started_at": (NOON - timedelta(seconds=2000)).isoformat()}
+    }
+    assert unproven(seen([ago(3000, "INFO scan done"), ago(2000, PROOF)], **started)) == []
+
+
 # --- nothing is said of what was not seen ----------------------------------------------------------------
 
 

@@ -56,6 +56,9 @@ def severities(outcome: RuleOutcome) -> list[str]:
         pytest.param(
             "2026-06-02T14:00:00Z", lost("pending_orders", "2026-06-02T13:29:59Z"), False, id="seen before the open"
         ),
+        pytest.param(
+            "2026-06-02T13:33:00Z", lost("pending_orders", OPEN), False, id="seen since the open, within its grace"
+        ),
         pytest.param("2026-06-02T22:00:00Z", lost("status_v3.mode"), False, id="a key of a payload, at night"),
         pytest.param(
             "2026-06-02T22:00:00Z", lost("broker.positions.account", section="broker"), True,
@@ -138,6 +141,13 @@ def test_an_event_is_of_its_one_subject_and_of_the_section_where_there_are_more(
 def test_a_key_that_is_there_and_was_not_understood_is_not_lost(fault, missed):
     fact = lost("broker.open_orders", section="broker")
     assert bool(judged(fact, invalid=(fault,)).findings) is missed
+
+
+def test_a_key_that_was_not_understood_is_known_by_the_name_of_its_group():
+    read = {"broker": {"connected": True, "positions": [], "open_orders": []}}
+    fault = Fault("broker.open_orders", "is no array")
+    fact = lost("broker.broker_orders", section="broker")
+    assert judged(fact, patch=read, invalid=(fault,)).findings == {}
 
 
 @pytest.mark.parametrize(
