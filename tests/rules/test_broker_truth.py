@@ -1144,6 +1144,11 @@ def test_a_record_that_contradicts_the_broker_is_told(section, expected):
     assert records(record(), broker={"connected": True, **section}) == expected
 
 
+def test_the_figure_of_the_day_is_no_figure_of_a_trade_of_another_day():
+    yesterday = {"opened_at": "2026-06-01T14:00:00Z", "closed_at": "2026-06-01T14:50:00Z"}
+    assert records(record(**yesterday), broker=broker(row(0, realized_pnl=1857.7))) == []
+
+
 def test_the_figure_of_the_day_is_no_single_trade_s_where_there_were_two():
     both = [record(), record(trade_id=163, closed_at="2026-06-02T14:55:00Z")]
     assert records(*both, broker=broker(row(0, realized_pnl=7484.88))) == []

@@ -313,6 +313,16 @@ def test_a_restart_loop_is_three_stops_within_its_time(tasks, expected):
     assert given({"ecs": {"stopped_tasks": tasks}}) == expected
 
 
+def test_a_restart_loop_names_three_different_ends_of_its_containers():
+    tasks = [
+        stopped(number, THIRD, containers=[{"name": "lt-ibkr-trader", "exitCode": number}])
+        for number in range(1, 5)
+    ]
+    events = evaluated(apply_patch(healthy(), {"ecs": {"stopped_tasks": tasks}})).events
+    (sentence,) = [event.summary for event in events if event.type == "task_restart_loop"]
+    assert "(exit 1, exit 2, exit 3)" in sentence
+
+
 @pytest.mark.parametrize(
     ("at", "expected"),
     [("2026-06-02T14:00:00Z", LOOP), ("2026-06-02T13:59:59Z", [])],
