@@ -280,6 +280,15 @@ def test_a_gap_in_the_watch_is_told_from_its_limit_in_the_session(before, now, p
     assert named(evaluated(snapshot(now), remembered(evaluated(snapshot(before))))) == expected
 
 
+def test_a_gap_of_twice_the_length_is_told_again_within_the_hour():
+    memory, told = None, []
+    for clock in ("13:40", "14:06", "15:00"):
+        report = evaluated(seen_at(clock, 0), memory)
+        told.append([one for one in owed(report) if "watch_gap" in one])
+        memory = remembered(report)
+    assert told == [[], ["new watch_gap"], ["again watch_gap"]]
+
+
 def test_a_lost_memory_tells_everything_active_again_at_once():
     document = apply_patch(healthy(), status(pending_orders=2, stuck_exits=1, pending_exits=1))
     report = evaluated({**document, "previous": {"schema_version": 99, "events": []}})

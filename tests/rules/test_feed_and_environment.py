@@ -194,8 +194,9 @@ WRONG = ["critical wrong_environment"]
             for port in (4001, 4003, 7496, 7498)
         ),
         *(
-            pytest.param("paper", {"gateway": {"port": port}}, [], id=f"port {port}")
+            pytest.param(mode, {"gateway": {"port": port}}, expected, id=f"{mode}, port {port}")
             for port in (4002, 4004, 7497, 7499)
+            for mode, expected in (("paper", []), ("live", WRONG))
         ),
         pytest.param("live", {"broker": {"port": 4002}}, WRONG, id="the port of the export"),
     ],
