@@ -845,10 +845,15 @@ def test_an_order_that_names_no_client_leaves_it_undecided():
 
 def test_the_orders_and_executions_of_an_unknown_client_are_counted_in_its_own_account():
     orders = [client(12, "DU1"), {**client(12, "DU1"), "order_id": 6, "perm_id": 71}, client(13, "DU2")]
-    section = broker(open_orders=orders, account="DU1", executions=[])
-    found = finding("unknown_client", {"broker": section}, settings={"CLIENT_IDS": "7"})
-    assert found.subject == "12"
-    assert "has 2 orders and 0 executions in this account." in found.summary
+    fill = {**CALL, "exec_id": "e1", "side": "BOT", "quantity": 1, "client_id": 12, "account": "DU1"}
+    for section, counts in (
+        (broker(open_orders=orders, executions=[]), "2 orders and 0 executions"),
+        (broker(open_orders=[], executions=[fill]), "0 orders and 1 execution"),
+    ):
+        patch = {"broker": {**section, "account": "DU1"}}
+        found = finding("unknown_client", patch, settings={"CLIENT_IDS": "7"})
+        assert found.subject == "12"
+        assert f"has {counts} in this account." in found.summary
 
 
 # --- tasks -----------------------------------------------------------------------------------------------
@@ -966,6 +971,29 @@ def test_whether_a_position_is_protected_is_not_known(patch, why):
     document = {"broker": broker({**CALL, "quantity": 1}, open_orders=[]), **patch}
     document["broker"].setdefault("open_orders", [])
     assert [doubt.why for doubt in outcome("unprotected_position", document).undecided] == [why]
+
+
+@pytest.mark.parametrize(("account", "doubts"), [(None, 0), ("masked", 1)], ids=["unseen", "masked"])
+def test_an_account_that_shows_neither_paper_nor_live_leaves_the_environment_undecided(account, doubts):
+    patch = {
+        "status_v3": {"mode": "paper"},
+        "gateway": None,
+        "broker": {"connected": True, "account": account},
+    }
+    assert len(outcome("wrong_environment", patch).undecided) == doubts
+
+
+def test_one_of_two_facts_of_the_link_is_enough_to_know_that_it_is_up():
+    document = {"broker": broker({**CALL, "quantity": 1}, open_orders=[])}
+    for link in ({"broker_connected": None, "connection_error": ""}, {"broker_connected": True}):
+        assert outcome("unprotected_position", {**document, "status_v3": link}).undecided == ()
+
+
+def test_an_unprotected_position_that_is_not_named_in_full_leaves_the_others_undecided():
+    vague = broker({**CALL, "strike": None, "quantity": 1}, open_orders=[])
+    result = outcome("unprotected_position", {"broker": vague, "status_v3": {"broker_connected": False}})
+    assert len(result.findings) == 1
+    assert [doubt.why for doubt in result.undecided] == ["the instrument is not named in full"]
 
 
 def stores(positions: list[dict[str, Any]], trades: list[dict[str, Any]]) -> dict[str, Any]:
