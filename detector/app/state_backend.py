@@ -57,11 +57,12 @@ class StateBackend(Protocol):
 
 
 def open_backend(
-    app: AppContext, settings: Settings, state: str | None, artifact: str | None, stored: set[str]
+    app: AppContext, settings: Settings, state: str | None, artifact: str | None, stored: dict[str, str]
 ) -> StateBackend:
     """Return the backend of this run: `--state` wins over the workflow's artifacts.
 
-    `stored` are the runtimes whose memory this process stored in the folder; the backend adds to them.
+    `stored` has each runtime whose memory this process stored, with the text that could not be written, or
+    none; the backend changes it.
     """
     if state is not None:
         return _FolderBackend(StateDir(Path(state)), settings[COLLECT_TIMEOUT_SEC], stored)
@@ -92,7 +93,7 @@ class _NoBackend(Struct, frozen=True):
 class _FolderBackend(Struct, frozen=True):
     folder: StateDir
     wait_sec: float
-    stored: set[str]
+    stored: dict[str, str]
     public: bool = False
     written: set[int] = field(default_factory=set)
 
@@ -104,15 +105,16 @@ class _FolderBackend(Struct, frozen=True):
         return self.folder.lock(runtime, self.wait_sec)
 
     def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        loaded = self.folder.find(expected)
+        loaded = self.folder.find(expected, self.stored.get(expected.runtime, ""))
         if loaded.memory != FIRST_RUN or expected.runtime not in self.stored:
             return loaded
         why = f"what this process had stored in {self.folder.path} is gone"
         return replace(loaded, memory=build_lost_memory(why))
 
     def store(self, text: str, runtime: str, generation: int) -> None:
+        self.stored[runtime] = text  # on a full disk the next run of this process knows it all the same
         self.folder.store(text, runtime, generation, overwrites=generation in self.written)
-        self.stored.add(runtime)
+        self.stored[runtime] = ""
         self.written.add(generation)
 
 

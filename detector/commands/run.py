@@ -122,16 +122,14 @@ def run_job(
 
 
 def build_job(
-    app: AppContext, options: RunOptions, stored: set[str] | None = None
+    app: AppContext, options: RunOptions, stored: dict[str, str] | None = None
 ) -> tuple[Job, StateBackend]:
     """Return the job of these options and the place of its memory; raises InputError.
 
-    `stored` are the runtimes whose memory this process stored already.
+    `stored` has the runtimes whose memory this process stored already (see `open_backend`).
     """
     settings = app.load_settings(options.env_file)
-    backend = open_backend(
-        app, settings, options.state, options.artifact, set() if stored is None else stored
-    )
+    backend = open_backend(app, settings, options.state, options.artifact, {} if stored is None else stored)
     plan = PipelinePlan(
         source=options.snapshot,
         stdout_delivers=options.stdout,

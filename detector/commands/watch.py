@@ -46,7 +46,7 @@ class _Watch(Struct):
     job: Job
     backend: StateBackend
     lock: ExitStack
-    stored: set[str]
+    stored: dict[str, str]
     exit_code: int = 0
     outdated: str = ""
 
@@ -140,7 +140,7 @@ def _start_watch(app: AppContext, options: RunOptions) -> Iterator[_Watch]:
     fields = {name: getattr(app, name) for name in AppContext.__struct_fields__}
     context = WatchContext(**fields, tick_lines=lines)
     try:
-        stored: set[str] = set()
+        stored: dict[str, str] = {}
         job, backend = build_job(context, options, stored)
     except InputError:
         send_refusal_ping(app, options.env_file)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from detector.domain.run_memory import build_lost_memory, mark_missing_memory
 from detector.formats.errors import TIMEOUT, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.serialize import format_document, from_json, to_json
+from detector.formats.strict_json import parse_document
 from detector.formats.times import parse_rfc3339
 from detector.readers.previous import ExpectedMemory
 from detector.storage import artifact_file
@@ -81,18 +83,22 @@ class StateDir(Struct, frozen=True):
             else:
                 return None
 
-    def find(self, expected: ExpectedMemory) -> LoadedMemory:
-        """Return the newest usable memory of this runtime; a first run where there is no file."""
+    def find(self, expected: ExpectedMemory, unwritten: str = "") -> LoadedMemory:
+        """Return the newest usable memory of this runtime; a first run where there is no file.
+
+        `unwritten` is the memory that this process could not write.
+        """
         names = (encode_runtime(expected.runtime), *list_earlier_names(expected.runtime))
         try:
             files = [self._list_files(name) for name in names]
         except FileNotFoundError:
-            return LoadedMemory()
+            files = [[]]
         except OSError as error:
             why = f"{self.path} cannot be read ({error.strerror})"
             return LoadedMemory(build_lost_memory(why), unavailable=why)
-        documents = [((file.name, _read_document(file)) for file in listed) for listed in files]
-        memories = (pick_newest(entries, expected) for entries in documents)
+        own = [("this process", parse_document(unwritten.encode()))] if unwritten else []
+        documents = (((file.name, _read_document(file)) for file in listed) for listed in files)
+        memories = (pick_newest(chain(own, entries), expected) for entries in documents)
         loaded = next((loaded for loaded in memories if loaded is not None), LoadedMemory())
         return replace(
             loaded, memory=mark_missing_memory(loaded.memory, self._read_unstored(expected.runtime))

@@ -27,6 +27,7 @@ from detector.commands.watch import _start_watch, _Watch
 from detector.formats.errors import InputError
 from detector.render.watch import CLEAR, render_screen
 from detector.settings import RUNTIME
+from detector.storage import artifact_file
 from tests.support.loopback import says, serving
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT, evaluated, healthy, healthy_at, remembered
@@ -373,6 +374,18 @@ def test_the_end_of_all_faults_is_printed_once(ticks_of, tmp_path):
     assert ran.err.count("the ticks are without a fault again") == 1
 
 
+def reload_at_ticks(monkeypatch, reloads: bool) -> None:
+    """Let each tick read the settings again before it, or not."""
+    original = _Watch.run_tick
+
+    def run_tick(self) -> None:
+        if reloads:
+            self.update_settings()
+        original(self)
+
+    monkeypatch.setattr(_Watch, "run_tick", run_tick)
+
+
 @pytest.mark.parametrize("goes", ["the folder", "its files"])
 @pytest.mark.parametrize("reloads", [False, True])
 def test_a_memory_that_goes_while_it_watches_is_lost_and_said(ticks_of, tmp_path, monkeypatch, goes, reloads):
@@ -386,14 +399,7 @@ def test_a_memory_that_goes_while_it_watches_is_lost_and_said(ticks_of, tmp_path
         if goes == "the folder":
             shutil.rmtree(state)
 
-    original = _Watch.run_tick
-
-    def run_tick(self) -> None:
-        if reloads:
-            self.update_settings()
-        original(self)
-
-    monkeypatch.setattr(_Watch, "run_tick", run_tick)
+    reload_at_ticks(monkeypatch, reloads)
     with serving(says(b"ok")) as slack:
         environ = {
             "AEGIS_PT_SECTIONS": f"status_v3={path}",
@@ -405,6 +411,42 @@ def test_a_memory_that_goes_while_it_watches_is_lost_and_said(ticks_of, tmp_path
     assert "memory_lost" not in posts[0]
     for text in ("memory_lost", "The record of sent alerts was lost", "is gone", "stuck_exits"):
         assert text in posts[1]
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["from the first tick", "after one was stored"])
+@pytest.mark.parametrize("reloads", [False, True])
+def test_a_disk_that_is_full_for_many_ticks_repeats_no_alert(
+    ticks_of, tmp_path, monkeypatch, stored, reloads
+):
+    state, path = tmp_path / "state", tmp_path / "status.json"
+    path.write_text('{"stuck_exits": 1}')
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    write, full = artifact_file.write_atomically, [not stored]
+
+    def write_or_fail(file, text) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        write(file, text)
+
+    def fill() -> None:
+        full[0] = True
+
+    def free() -> None:
+        full[0] = False
+
+    monkeypatch.setattr(artifact_file, "write_atomically", write_or_fail)
+    reload_at_ticks(monkeypatch, reloads)
+    with serving(says(b"ok")) as slack:
+        environ = {
+            "AEGIS_PT_SECTIONS": f"status_v3={path}",
+            "AEGIS_PT_SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/x",
+        }
+        ran = ticks_of(nothing, fill, nothing, nothing, free, nothing, environ=environ)
+    posts = [request.partition(b"\r\n\r\n")[2].decode() for request in slack.requests]
+    assert (ran.code, ran.err.count("could not be written")) == (0, 1)
+    assert len([post for post in posts if "stuck_exits" in post]) == 1
+    assert not any("memory_lost" in post or "watch_gap" in post for post in posts)
+    assert list(state.glob("memory-*"))
 
 
 @pytest.mark.parametrize("every", [5, 60, 600])
