@@ -1020,6 +1020,17 @@ def test_a_difference_in_an_instrument_that_is_not_named_in_full_leaves_the_othe
     assert [doubt.why for doubt in result.undecided] == ["an instrument that differs is not named in full"]
 
 
+def test_a_difference_that_a_trade_since_may_explain_is_neither_there_nor_gone():
+    opened = {"trade_id": 1, **CALL, "quantity": 39, "opened_at": "2026-06-02T14:58:00Z"}
+    patch = {
+        "status_v3": held({**CALL, "quantity": 39}, recent_trades=[opened]),
+        "broker": broker(as_of="2026-06-02T14:55:30Z"),
+    }
+    (doubt,) = outcome("open_positions_drift", patch).undecided
+    assert doubt.why.endswith("is older than the last order or trade in SPY 2026-06-05 727C")
+    assert doubt.subjects == ["SPY 2026-06-05 727C"]
+
+
 # --- what cannot be compared -----------------------------------------------------------------------------
 
 SHARES = [{"con_id": 7, "sec_type": "STK", "quantity": 4}, {"con_id": 8, "sec_type": "STK", "quantity": 6}]
