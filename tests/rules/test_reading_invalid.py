@@ -23,7 +23,8 @@ NOON = "2026-06-02T15:00:00Z"
 FLAT = {"status_v3": {"open_positions": [], "open_position_count": 0}}
 HELD = {"status_v3": {"open_positions": [{"symbol": "SPY", "quantity": 1}], "open_position_count": 1}}
 ROW = Shape({"quantity": Key("quantity"), "symbol": Key("text")}, named_by=("symbol",))
-SHAPES = {"broker": Shape({"positions": Key("list", inner=ROW)})}
+SPELLINGS = ("positions", "account_values", "accountValues")
+SHAPES = {"broker": Shape({name: Key("list", inner=ROW) for name in SPELLINGS})}
 
 
 def judged(*faults: Fault, patch: dict[str, Any] | None = None, **changes: Any) -> RuleOutcome:
