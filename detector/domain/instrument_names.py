@@ -50,7 +50,12 @@ _MINOR_UNITS = {"GBX": "GBP", "GBPENCE": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 _COINS = frozenset(["BTC", "ETH", "LTC", "BCH", "SOL", "ADA", "XRP", "DOGE", "AVAX", "LINK", "SUI", "HBAR"])
 _STABLE_COINS = ("USDT", "USDC")  # at IBKR a coin is held in dollars: a bot's ETHUSDT may be its ETH.USD
 _PAIR = build_pattern(r"([A-Z]{3,5}?)([./ _-]?)([A-Z]{3,4})", re.ASCII)
-_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}})([{_MONTH_CODES}])(20\d\d|\d{{1,2}})", re.ASCII)
+# LEAN writes the day before the month code (MNQ18Z26); two digits of VX are a week. Source: LEAN, Cboe.
+_FUTURE = build_pattern(
+    rf"(\d?[A-Z][A-Z0-9]{{0,3}}?)(?:(?<!VX)(?:0[1-9]|[12]\d|3[01])(?=[{_MONTH_CODES}]\d\d\b))?"
+    rf"([{_MONTH_CODES}])(20\d\d|\d{{1,2}})",
+    re.ASCII,
+)
 # ES JUN26, ES 202606, ES M26: root and the day, month or month code. After normalize_symbol.
 _SPACED_FUTURE = build_pattern(rf"(\d?[A-Z][A-Z0-9]{{0,3}}) (?:([{_MONTH_CODES}]\d{{1,2}})|(.+))", re.ASCII)
 # ESM6 C6000, ./ESM6 E3CM6 260619C6000: an option on a future, by its class, month and year. Source: CME.
@@ -74,9 +79,10 @@ _VENUES = (
 _TYPE_NOTES = {"STK": STOCK, "STOCK": STOCK, "EQUITY": STOCK, "ETF": STOCK, "FUT": FUTURE, "CFD": "CFD",
                "CASH": "CASH", "FOREX": "CASH", "CRYPTO": "CRYPTO"}  # fmt: skip
 _NOTES = "|".join((*_VENUES, *_TYPE_NOTES))
+_NOTED = "USD|EUR|GBP|JPY|CHF|CAD|AUD|HKD"  # vnpy writes the currency before the type: SPY-USD-STK
 _WITH_NOTES = build_pattern(
     rf"[$^@]?(?:({_NOTES}|US|EQ|FX|C|X):)?(.+?)"
-    rf"(?:[ .:@_-]({_NOTES})(?:[ .:@_-](USD|EUR|GBP|JPY|CHF|CAD|AUD|HKD))?|=X)?",
+    rf"(?:(?:-({_NOTED})(?=-(?:STK|FUT)))?[ .:@_-]({_NOTES})(?:[ .:@_-]({_NOTED}))?|=X)?",
     re.ASCII,
 )
 _AMERICAN = build_pattern(r"([A-Z]{1,5}(?:[./]([A-Z]))?)[. ]US", re.ASCII)  # AAPL US Equity, AAPL.US
@@ -153,9 +159,9 @@ def split_notes(text: str) -> WrittenSymbol:
         return WrittenSymbol(text)
     rest, sec_type, currency = text, None, None
     while (match := _WITH_NOTES.fullmatch(rest)) and match[2] != rest:
-        notes = [note for note in (match[1], match[3]) if note]
+        notes = [note for note in (match[1], match[4]) if note]
         sec_type = next((_TYPE_NOTES[note] for note in notes if note in _TYPE_NOTES), sec_type)
-        currency = currency or match[4] or ("USD" if {*notes} & {*_SHARE_VENUES} else None)
+        currency = currency or match[3] or match[5] or ("USD" if {*notes} & {*_SHARE_VENUES} else None)
         rest = match[2]
     american = _AMERICAN.fullmatch(rest) if sec_type in (None, STOCK) else None
     return (

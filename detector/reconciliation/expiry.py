@@ -87,7 +87,7 @@ def is_last_day_missing(row: Instrument) -> bool:
 def build_contract_key(row: Instrument) -> ContractKey:
     """Return what two lists of one expiring contract share, however they spell its class (SPXW, SPX)."""
     named = normalize(row)
-    root = min(get_roots(named), key=lambda name: (len(name), name), default="")
+    root = min(get_roots(named), key=lambda name: (name.isdigit(), len(name), name), default="")
     return root, min(get_days(named), default=""), named.strike, named.right
 
 

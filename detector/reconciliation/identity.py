@@ -67,6 +67,8 @@ _SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
 OPTION_MULTIPLIER = 100
 """Of an American option whose row gives none."""
 _DAY_LENGTH = len("2026-06-19")
+# vnpy writes the id as the symbol. A shorter number may be a share's code: 8314 is IBM's id too.
+_LEAST_CERTAIN_ID = len("265598")
 _SHARE_CLASS = build_pattern(r"(?:PR?)?[A-Z]", re.ASCII)
 
 
@@ -74,7 +76,9 @@ def compare(first: Instrument, second: Instrument) -> Answer:
     """Compare two instruments in their normal form: by contract id, else in every part of their names."""
     if first.con_id is not None and second.con_id is not None:
         return SAME if first.con_id == second.con_id else DIFFERENT
-    return compare_parts(first, second)
+    con_id, symbol = first.con_id or second.con_id, second.symbol if first.con_id else first.symbol
+    is_id = con_id is not None and con_id == symbol and len(con_id) >= _LEAST_CERTAIN_ID
+    return SAME if is_id else compare_parts(first, second)
 
 
 @lru_cache(maxsize=65536)
@@ -133,7 +137,8 @@ def _compare_names(first: Instrument, second: Instrument) -> Answer:
         return UNCLEAR if is_shared is None else SAME if is_shared else DIFFERENT
     if get_names(first) & get_names(second):
         return SAME
-    is_open = bool(get_roots(first) & get_roots(second)) and not _is_other_share_class(first, second)
+    roots = (get_roots(first) & get_roots(second)) - ({first.con_id} & {second.con_id})
+    is_open = bool(roots) and not _is_other_share_class(first, second)
     return UNCLEAR if is_open or is_nameless(first) or is_nameless(second) else DIFFERENT
 
 

@@ -128,8 +128,10 @@ def read_as_future(row: Instrument) -> Instrument:
 
 @lru_cache(maxsize=16384)
 def get_roots(row: Instrument) -> frozenset[str]:
-    """Return the names, and those of which they may be: SPX for SPXW, AAPL for AAPL1, VOD for VOD.L."""
+    """Return the names, and those of which they may be: SPX for SPXW, VOD for VOD.L, its contract id."""
     names = get_names(row)
+    if names and row.con_id:
+        names |= {row.con_id}
     if row.sec_type in PAIR_TYPES and row.symbol:
         return names | {row.symbol}
     if row.sec_type == "CFD":  # AAPLn, IBDE40

@@ -1,7 +1,7 @@
 """One contract in the spellings of brokers, exchanges and vendors of data: never another, whoever wrote it.
 
 Sources: OCC, IBKR's local symbols, thinkorswim, tastytrade, Tradovate, TradingView, Polygon, Yahoo, Bloomberg,
-Reuters' codes, CQG, Schwab, Nautilus, ISIN, CUSIP and FIGI.
+Reuters' codes, CQG, Schwab, Nautilus, LEAN, vnpy, ISIN, CUSIP and FIGI.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from detector.domain.instrument import Instrument, normalize
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare
+from detector.reconciliation.expiry import build_contract_key
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, compare_parts
+from detector.reconciliation.instrument_aliases import get_roots
 from tests.support.snapshots import evaluated, healthy
 
 Spellings = list[dict[str, Any]]
@@ -33,7 +35,7 @@ def spell_share(symbol: str) -> Spellings:
     texts = [
         *written, symbol.lower(), f"NASDAQ:{dotted}", f"{dotted}:NASDAQ", f"XNAS:{dotted}", f"NMS:{dotted}", f"{dotted}.NASDAQ",
         f"{dotted}@SMART", f"{dotted}-STK-SMART", f"{dotted}.STK.SMART.USD", f"{dotted}_STK_SMART_USD", f"STK:{dotted}:USD",
-        f"NASDAQ:{dotted}:USD", f"{symbol.replace(' ', '/')} US Equity", f"{dotted}.US", f"US:{dotted}", *CODES[symbol],
+        f"NASDAQ:{dotted}:USD", f"{dotted}-USD-STK.SMART", f"{symbol.replace(' ', '/')} US Equity", f"{dotted}.US", f"US:{dotted}", *CODES[symbol],
     ]  # fmt: skip
     if " " not in symbol:
         texts += [
@@ -97,6 +99,8 @@ def spell_future(root: str, last: date, code: str, venue: str, *, is_alike: bool
         f"{root} {last:%b%y}", f"{root} {last:%Y%m}", f"{root}-{last:%Y%m}", f"{root} {last:%Y%m%d}", f"{root}.{code}{last:%y}",
         f"{root}/{code}{year}", f"{venue}:{root}{code}{last:%Y}", f"{local}.{venue}", f"{root}=F", f"{root}1!", f"{local} Comdty",
         f"F.US.{root}{code}{last:%y}",
+        f"{root}{last:%d}{code}{last:%y}",
+        f"{root}-{last:%Y%m%d}-USD-FUT.{venue}",
     ]  # fmt: skip
     parts = {"symbol": root, "sec_type": "FUT"}
     rows: Spellings = [{"expiry": f"{last:%Y%m%d}"}, {"expiry": f"{last:%Y%m}"}, {"local_symbol": local},
@@ -246,6 +250,53 @@ def test_a_vendors_suffix_or_root_is_unclear_and_never_the_same(written, listed,
     assert answer(written, listed) == (UNCLEAR if is_open else DIFFERENT)
 
 
+MNQ = {"symbol": "MNQ", "sec_type": "FUT", "con_id": "793356225", "expiry": "20261218", "multiplier": 2.0,
+       "local_symbol": "MNQZ6", "trading_class": "MNQ", "currency": "USD"}  # fmt: skip
+IBM = {"symbol": "IBM", "sec_type": "STK", "con_id": "8314", "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("written", "listed", "expected"), [
+        ({"symbol": "MNQ18Z26"}, MNQ, SAME),
+        ({"symbol": "MNQ18Z26", "sec_type": "FUT"}, MNQ, SAME),
+        ({"symbol": "MNQ18H27"}, MNQ, DIFFERENT),
+        ({"symbol": "NQ18Z26"}, MNQ, DIFFERENT),
+        ({"symbol": "M6E14Z26"}, {"symbol": "M6E", "sec_type": "FUT", "expiry": "20261214", "con_id": "5"}, UNCLEAR),
+        ({"symbol": "CL20X26"}, {"symbol": "CL", "sec_type": "FUT", "expiry": "20261120", "con_id": "5", "local_symbol": "CLZ6"}, UNCLEAR),
+        ({"symbol": "VX23M26", "sec_type": "FUT", "expiry": "202606"},
+         {"symbol": "VIX", "sec_type": "FUT", "expiry": "20260617", "con_id": "5", "local_symbol": "VXM6"}, UNCLEAR),
+        ({"symbol": "IBM-USD-STK.SMART"}, IBM, SAME),
+        ({"symbol": "IBM-EUR-STK.SMART"}, IBM, DIFFERENT),
+        ({"symbol": "MNQ-20261218-USD-FUT.CME"}, MNQ, SAME),
+        ({"symbol": "793356225.CME"}, MNQ, SAME),
+        ({"symbol": "793356226.CME"}, MNQ, DIFFERENT),
+        ({"symbol": "8314"}, IBM, UNCLEAR),
+        ({"symbol": "8315"}, IBM, DIFFERENT),
+    ],
+)  # fmt: skip
+def test_the_symbols_of_lean_and_vnpy_are_read(written, listed, expected):
+    """LEAN's code is the month of the contract or, in other versions, of the day: of CL these are two."""
+    assert answer(written, listed) == expected
+
+
+def test_one_id_is_no_name_in_common():
+    rows = (Instrument(symbol=symbol, con_id="265598") for symbol in ("AAPL", "MSFT"))
+    assert compare_parts(*map(normalize, rows)) == DIFFERENT
+
+
+def test_an_id_is_neither_the_root_of_a_contract_nor_a_name_of_what_has_no_other():
+    contract: dict[str, Any] = {
+        "symbol": "SPXW",
+        "sec_type": "OPT",
+        "expiry": "20260619",
+        "strike": 6000.0,
+        "right": "C",
+    }
+    keys = {build_contract_key(Instrument(**contract, con_id=con_id)) for con_id in (None, "51")}
+    assert {key[0] for key in keys} == {"SPX"}
+    assert not get_roots(Instrument(con_id="265598"))
+
+
 UNREAD = [
     "AAPL.O",
     "US0378331005",
@@ -255,6 +306,9 @@ UNREAD = [
     "FOO:BAR",
     "F.US.AAPL",
     "TYM6 Comdty",
+    "265598",
+    "265598.SMART",
+    "AAPL-USD-STK.SMART",
 ]
 
 
