@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.domain.columns import KEPT, VOCABULARIES
@@ -327,6 +327,7 @@ def test_a_row_that_names_nothing_proves_nothing(row):
 
 
 @given(kind=st.sampled_from(KINDS), raw=ANYTHING)
+@example(kind="market data status", raw="0" * 5000)
 def test_any_value_is_read_or_noted_and_never_raises(kind, raw):
     one = reading()
     made = one.read_value(kind, "status_v3.x", raw)
@@ -335,7 +336,7 @@ def test_any_value_is_read_or_noted_and_never_raises(kind, raw):
     assert ("status_v3.x" in one.read_paths) is (raw is not None and not noted)
     if noted and kind not in KEPT:
         assert made is None
-    assert all(len(fault.problem) < 60 for fault in one.invalid)
+    assert all(len(fault.problem) < 130 for fault in one.invalid)
 
 
 @given(raw=ANYTHING)
