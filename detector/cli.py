@@ -152,9 +152,8 @@ def run(app: AppContext, args: Sequence[str]) -> int:
     except click.ClickException as error:
         hint = _describe_order(args) or _describe_help(error)
         return _print_refusal(app, [error.format_message() + hint], args)
-    except (click.Abort, KeyboardInterrupt):
-        app.print_stderr("detector: interrupted")
-        return ExitCode.BROKEN
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _print_interruption(app, error, args)
     except SystemExit:  # click raises it where nobody reads its help any more
         return ExitCode.UNDELIVERED
     except Exception as error:  # noqa: BLE001 - the last line of defence: still a valid document
@@ -208,6 +207,13 @@ def _print_refusal(app: AppContext, lines: Sequence[str], args: Sequence[str]) -
         return ExitCode.BAD_INPUT
     app.print_stdout(_format_unknown(messages[0]))
     return ExitCode.UNDECIDED
+
+
+def _print_interruption(app: AppContext, error: BaseException, args: Sequence[str]) -> int:
+    if isinstance(error.__cause__, EOFError):  # click aborts on it too: a module that a full disk cut
+        return _print_failure(app, error.__cause__, args)
+    app.print_stderr("detector: interrupted")
+    return ExitCode.BROKEN
 
 
 def _print_failure(app: AppContext, error: Exception, args: Sequence[str]) -> int:

@@ -862,6 +862,19 @@ class Broken(io.BytesIO):
         raise ZeroDivisionError("hunter2 was in the data")
 
 
+def test_a_module_that_a_full_disk_cut_is_a_failure_and_no_interruption(tmp_path):
+    """Python raises EOFError for such a file of its cache, at every start until somebody removes it."""
+    environ = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    words = [sys.executable, "-m", "detector", "detect"]
+    subprocess.run(words, cwd=ROOT, env=environ, input=b"{}", capture_output=True, check=True)
+    (cached,) = tmp_path.rglob("commands/detect.*.pyc")
+    os.truncate(cached, 100)
+    ran = subprocess.run(words, cwd=ROOT, env=environ, input=b"{}", capture_output=True, check=False)
+    assert ran.returncode == 4
+    assert json.loads(ran.stdout)["new_events"][0]["type"] == "detector_error"
+    assert b"the detector itself failed: EOFError" in ran.stderr
+
+
 def test_whatever_happens_a_valid_document_is_printed():
     given = answer(stdin=Broken())
     assert given.code == 4
