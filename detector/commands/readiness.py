@@ -33,6 +33,7 @@ _LINES_SHOWN = 15
 # node's test runner prints a dot for each test that passed, pytest their count.
 _DOTS = build_pattern(r"^\.+$", re.MULTILINE)
 _PASSED = build_pattern(r"^([0-9]+) passed", re.MULTILINE)
+_LEFT_OUT = build_pattern(r"^[0-9]+ passed.*?\b([0-9]+ (?:skipped|deselected|xfailed|xpassed))", re.MULTILINE)
 _COLUMN = 24
 
 
@@ -119,14 +120,14 @@ def _run_tests(app: AppContext, root: Path) -> ReadinessRow:
     from importlib.util import find_spec
 
     what = "the scheduler's tests"
-    present = [name for name in _TESTS if (root / name).exists()]
-    if not present:
-        return ReadinessRow(what, SKIPPED, "the repository's tests are not here")
+    missing = next((name for name in _TESTS if not (root / name).exists()), None)
+    if missing:
+        return ReadinessRow(what, SKIPPED, f"the repository's tests are not here: {missing}")
     if find_spec("pytest") is None:
         return ReadinessRow(
             what, SKIPPED, "pytest is not installed here: run it with the development requirements"
         )
-    args = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *present]
+    args = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_TESTS]
     return _check_test_output(_run_program(app, what, args, (root, _TESTS_SEC)))
 
 
@@ -150,14 +151,16 @@ def _run_program(
 
 
 def _check_test_output(row: ReadinessRow) -> ReadinessRow:
-    """Return the row of a test run; a run without any test has failed."""
+    """Return the row of a test run: failed where no test ran, skipped where one was left out."""
     if row.state != PROVEN:
         return row
     dots = sum(len(line) for line in _DOTS.findall(row.output))
     passed = dots + sum(int(count) for count in _PASSED.findall(row.output))
     if not passed:
         return ReadinessRow(row.what, FAILED, "no test ran", row.output)
-    return ReadinessRow(row.what, PROVEN, f"{format_count(passed, 'test')} passed")
+    left_out = _LEFT_OUT.search(row.output)
+    detail = f"{format_count(passed, 'test')} passed{f', {left_out[1]}' if left_out else ''}"
+    return ReadinessRow(row.what, SKIPPED if left_out else PROVEN, detail)
 
 
 def _check_consistency(root: Path) -> Iterator[ReadinessRow]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.commands.readiness import _TESTS
 from tests.support.program import Answer, answer
 from tests.support.snapshots import ROOT
 
@@ -42,9 +43,11 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def one_test(checkout: Path, claim: str) -> None:
-    """Give it a test of the scheduler."""
-    write(checkout / "tests" / "schedule" / "test_x.py", f"def test_x():\n    assert {claim}\n")
+def one_test(checkout: Path, claim: str, more: str = "") -> None:
+    """Give it a test of the scheduler, and the other files of its tests, empty."""
+    for name in _TESTS:
+        write(checkout / name / "test_x.py" if name == "tests/schedule" else checkout / name, "")
+    write(checkout / "tests" / "schedule" / "test_x.py", f"{more}\ndef test_x():\n    assert {claim}\n")
 
 
 def no_pytest(checkout: Path) -> None:
@@ -130,6 +133,28 @@ def test_a_test_that_fails(checkout):
     assert "assert 1 == 2" in found.err
 
 
+LEFT_OUT = "import pytest\n@pytest.mark.{}\ndef test_y():\n    assert {}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        (LEFT_OUT.format("skip", True), "1 skipped"),
+        (LEFT_OUT.format("xfail", False), "1 xfailed"),
+        (LEFT_OUT.format("xfail", True), "1 xpassed"),
+    ],
+)
+def test_a_run_that_left_a_test_out_proves_nothing(checkout, more, left_out):
+    one_test(checkout, "True", more)
+    found = readiness(checkout, "--json")
+    assert (found.code, found.document["ready"]) == (1, False)
+    assert rows(found)["the scheduler's tests"] == f"skipped: 1 test passed, {left_out}"
+
+
+def _one_file_less(checkout: Path) -> None:
+    (checkout / _TESTS[-1]).unlink()
+
+
 def _no_npm(checkout: Path) -> None:
     (checkout / "bin" / "npm").unlink()
 
@@ -153,6 +178,12 @@ def _no_tests(checkout: Path) -> None:
         pytest.param(_no_node, "the Worker", "node is not installed here", id="no node"),
         pytest.param(
             _no_modules, "the Worker", "scheduler/node_modules is missing: run npm ci", id="no modules"
+        ),
+        pytest.param(
+            _one_file_less,
+            "the scheduler's tests",
+            f"the repository's tests are not here: {_TESTS[-1]}",
+            id="one file of the tests less",
         ),
         pytest.param(
             _no_tests, "the scheduler's tests", "the repository's tests are not here", id="no tests"
@@ -200,7 +231,7 @@ def test_what_drifts_is_named(checkout, name, change, what, says):
 
 def test_what_was_skipped_stands_in_the_table_and_is_counted(checkout):
     lines = readiness(checkout).out.decode().splitlines()
-    assert "SKIPPED  the scheduler's tests   the repository's tests are not here" in lines
+    assert lines[-3] == "SKIPPED  the scheduler's tests   the repository's tests are not here: tests/schedule"
     assert lines[-2:] == [
         "14 checks: 13 proven, 1 skipped",
         "not ready: the scheduler's tests could not be tried here",
