@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from itertools import product
+from statistics import median
 from typing import NamedTuple
 
 from benchmarks.stdin_path import measure_process
@@ -20,13 +21,15 @@ COMMANDS = {"detect": ["--quiet", "--offline"], "plan": ["plan"], "can-close": [
 def run() -> None:
     """Print the kinds and commands that take longest at the goal's rows, and those that grow most.
 
-    Growth is net of the start.
+    Growth is net of the start, and the median of three where the first is over the goal.
     """
     print(f"processor time of processes; goals: ratio at most {GOAL_RATIO:g}, {GOAL_ROWS} in {GOAL_SEC:g} s")
     results = []
     for kind, command in product(KINDS, COMMANDS):
-        start, few, many, goal = (_measure(kind, command, n) for n in (1, FEW, MANY, GOAL_ROWS))
-        results.append(_Result(goal, (many - start) / (few - start), f"{kind}, {command}"))
+        growth, goal = _measure_growth(kind, command), _measure(kind, command, GOAL_ROWS)
+        if growth > GOAL_RATIO:  # one disturbed process shows as such
+            growth = median((growth, *(_measure_growth(kind, command) for _ in range(2))))
+        results.append(_Result(goal, growth, f"{kind}, {command}"))
     by_time = sorted(results, reverse=True)
     by_growth = sorted(results, key=lambda result: result.growth, reverse=True)
     print(f"{len(results)} kinds and commands; the slowest at {GOAL_ROWS} rows:")
@@ -41,6 +44,11 @@ class _Result(NamedTuple):
     seconds: float
     growth: float
     name: str
+
+
+def _measure_growth(kind: str, command: str) -> float:
+    start, few, many = (_measure(kind, command, n) for n in (1, FEW, MANY))
+    return (many - start) / (few - start)
 
 
 def _measure(kind: str, command: str, rows: int) -> float:
