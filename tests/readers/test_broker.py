@@ -335,7 +335,7 @@ def test_a_position_that_says_it_twice_is_known(more):
     assert one({"positions": [{**CONTRACT, **more}]}).quantity == -39
 
 
-@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", 0])
 def test_a_time_that_was_never_set_is_none(at):
     made = reading({"executions": [{"execId": "e1", "time": at, "symbol": "SPY"}]})
     assert [fill.at for fill in made.values["broker_executions"]] == [None]

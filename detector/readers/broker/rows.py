@@ -129,9 +129,10 @@ def _read_log(item: Mapping[str, Any], status: object) -> dict[str, Any]:
 
 def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     """Return one execution; Flex writes the quantity of a sale with a minus."""
-    return reading.read_row(
-        "broker.executions", _convert_columns(item, EXECUTION, reading), Execution, _get_column
-    )
+    row = _convert_columns(item, EXECUTION, reading)
+    if row["at"] == 0:  # none in other rows; a fill without its time is compared with nothing
+        reading.add_fault("broker.executions.at", "is not given")
+    return reading.read_row("broker.executions", row, Execution, _get_column)
 
 
 def read_account_value(item: Mapping[str, Any], reading: Reading) -> AccountValue | None:
