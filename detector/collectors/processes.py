@@ -34,7 +34,8 @@ _UNIT_STATES: Mapping[str, bool | None] = {
 }  # fmt: skip
 _JOB_STATES = {"running": True, "not running": False, "waiting": False}
 _UNIT_TIME = build_pattern(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-_AGE = build_pattern(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d\d)")
+# Of a process that began as the clock was set back ps prints an age of millions of days: it is not known.
+_AGE = build_pattern(r"(?:(?:(\d{1,4})-)?(\d\d):)?(\d\d):(\d\d)")
 _PID_FILE_SLACK = timedelta(seconds=60)
 _FIRST_PID = 1
 _NO_SUCH_JOB = "could not find"

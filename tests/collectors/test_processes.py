@@ -200,6 +200,14 @@ PS = f"""    1  1-02:03:04 /sbin/init
 """
 
 
+def test_an_age_that_cannot_be_leaves_the_process_listed_without_a_start():
+    listed = parse_process_list(" 7 213503982334601-07:00:15 python3 bot.py\n 8 01:05 sleep 9\n", NOW)
+    assert [(process.pid, process.started_at) for process in listed] == [
+        (7, None),
+        (8, NOW - timedelta(seconds=65)),
+    ]
+
+
 def test_the_process_list_gives_each_start():
     ages = {
         process.pid: (NOW - process.started_at).total_seconds()
