@@ -12,7 +12,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts, has_trouble
-from detector.domain.key_comparison import KeyComparison
 from detector.domain.lane_memory import SectionContent
 from detector.domain.log_incidents import find_announced_restart
 from detector.domain.profile import ReadContext
@@ -29,6 +28,7 @@ from detector.domain.snapshot import (
     split_parts,
 )
 from detector.engine.catalog import find_reader
+from detector.engine.key_comparison import KeyComparison
 from detector.engine.merge_readings import merge_readings
 from detector.engine.reading_summary import build_summary, find_hidden_money, find_missing_facts
 from detector.engine.section_origin import (

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from detector.domain.columns import MODE, TEXT
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
-from detector.domain.key_comparison import MOST_NAMES, KeyComparison
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault, SectionSummary
@@ -20,6 +19,7 @@ from detector.domain.snapshot import STATUS_SECTIONS
 from detector.domain.vendor_keys import ALSO_NAMED
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
+from detector.engine.key_comparison import MOST_NAMES, KeyComparison
 from detector.formats.similar_names import is_other_fact_of, normalize_key
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
