@@ -1,7 +1,7 @@
 """Runs the reads of all sources, or the deliveries of all channels, in parallel until one deadline.
 
 Each task ends at its own deadline. A task that cannot, for example a name look-up that hangs, is abandoned:
-its thread ends with the program.
+its thread ends with the program. Where no thread can be started, tasks run one after the other.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ class ParallelRun(Generic[T]):
         self.waiting = dict.fromkeys(tasks)
         self._results: SimpleQueue[tuple[str, T]] = SimpleQueue()
         self._get_remaining = get_remaining
-        for name, task in tasks.items():
-            Thread(target=self._run, args=(name, task), daemon=True).start()
+        for entry in [entry for entry in tasks.items() if not self._start(*entry)]:
+            if get_remaining() > 0:
+                self._run(*entry)
 
     def __iter__(self) -> Iterator[tuple[str, T | None]]:
         with suppress(Empty):
@@ -41,6 +42,13 @@ class ParallelRun(Generic[T]):
         with suppress(Empty):
             while self.waiting:
                 yield self._collect(0)
+
+    def _start(self, name: str, task: Callable[[], T]) -> bool:
+        """Start the task in a thread; return False where a limit of processes or memory allows none."""
+        with suppress(RuntimeError):
+            Thread(target=self._run, args=(name, task), daemon=True).start()
+            return True
+        return False
 
     def _run(self, name: str, task: Callable[[], T]) -> None:
         self._results.put((name, task()))

@@ -76,6 +76,23 @@ def test_all_are_told_at_the_same_time():
     assert all(one.failure is None for one in found.values())
 
 
+@pytest.mark.parametrize("startable", [0, 1])
+def test_where_no_thread_can_be_started_they_are_told_one_after_the_other(startable, monkeypatch):
+    """As in a container whose limit of processes is reached."""
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if len(started) == startable:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    found = outcomes(*(Fake(str(k), lambda: None) for k in range(3)))
+    assert [one.failure for one in found.values()] == [None] * 3
+
+
 def test_one_that_hangs_is_left_behind_and_its_late_yes_is_no_receipt():
     go, done = threading.Event(), threading.Event()
 
