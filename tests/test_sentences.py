@@ -199,6 +199,8 @@ FAULTS = {
     "a value of the code": r"\b(?:None|nan|inf|True|False)\b|unknown instrument",
     "a section that nobody can find": r"§|\bDESIGN\b",
     "a hole": r"  | [,.;:)]|\( |,,|\.\.(?!\.)|, and \.",
+    "more seconds than anybody counts": r"(?<![\d.])(?:1[2-9]\d|[2-9]\d\d|\d{4,})(?:\.\d+)? (?:s|seconds)\b",
+    "more minutes than anybody counts": r"(?<![\d.])(?:[6-9]\d|\d{3,}) min\b",
     "a wrong article": r"\ba [aeio][a-z]+\b|\ban [bcdfgjklmnpqrstvwxyz][a-z]+\b",
 }
 

@@ -22,7 +22,7 @@ from tests.support.slack_server import Slack, slack_on_loopback
 from tests.support.snapshots import ROOT
 
 DOCUMENT = ROOT / "docs" / "channels.md"
-_WIDTH = 118
+_WIDTH = 150
 
 
 class Transcript:

@@ -19,7 +19,7 @@ _PLAIN = build_pattern(rf"\d{{4}}-\d\d-\d\dT{_HOUR_MINUTE}:[0-5]\dZ", re.ASCII) 
 _NO_TIME = "is not a time that exists"
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
-_MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 120, 48
+_MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 60, 48
 NEVER = datetime.min.replace(tzinfo=UTC)  # a time that is known not to have come yet
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 RUNS_FROM, RUNS_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -117,18 +117,30 @@ def format_duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-_LONG_SEC = 7200  # nobody counts so many seconds at night
+def format_exactly(seconds: float) -> str:
+    """Return a limit for people, nothing rounded: `45 s`, `5 min`, `5 min 10 s`, `36 h`, `7 d`."""
+    if seconds < _MANY_SECONDS:
+        return f"{normalize_number(seconds)} s"
+    minutes, left = int(seconds // 60), normalize_number(round(seconds % 60, 3))
+    hours, minutes = divmod(minutes, 60) if minutes >= _MANY_MINUTES else (0, minutes)
+    days, hours = divmod(hours, 24) if hours >= _MANY_HOURS else (0, hours)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (left, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def format_above(seconds: float, limit: float) -> str:
-    """Return seconds above their limit: `300.4 s` less than one above it, `2 d 4 h` from two hours on."""
-    if seconds >= max(_LONG_SEC, 2 * limit):
-        return format_duration(seconds)
-    if limit < seconds < limit + 1:
-        return f"{math.ceil(seconds * 1000) / 1000:g} s"
-    return f"{seconds:.0f} s"
+    """Return seconds above their limit for people, as exactly as it takes to read more than the limit."""
+    text = format_duration(seconds)
+    if seconds <= limit or text != format_duration(limit):
+        return text
+    return format_exactly(math.ceil(seconds * 1000) / 1000 if seconds < limit + 1 else int(seconds))
+
+
+def format_over(limit: float) -> str:
+    """Return the limit that a duration exceeds: `over the limit of 5 min`."""
+    return f"over the limit of {format_exactly(limit)}"
 
 
 def format_limit(seconds: float, limit: float) -> str:
-    """Return the limit of a duration: `limit 300 s` where it is kept, `over 300 s` where it is exceeded."""
-    return f"{'over' if seconds > limit else 'limit'} {normalize_number(limit)} s"
+    """Return the limit of a duration: `limit 5 min` where it is kept, else that it is exceeded."""
+    return format_over(limit) if seconds > limit else f"limit {format_exactly(limit)}"

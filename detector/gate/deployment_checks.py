@@ -8,7 +8,14 @@ from detector.domain.facts import RECONCILE_FLAGS, known
 from detector.domain.gate_report import NO, PASSED, UNPROVEN, YES
 from detector.domain.runtime_rows import ENTRY
 from detector.formats.numbers import format_count, format_first
-from detector.formats.times import compute_seconds, format_duration, format_limit, format_time
+from detector.formats.times import (
+    compute_seconds,
+    format_above,
+    format_duration,
+    format_limit,
+    format_over,
+    format_time,
+)
 from detector.gate.check import GateCheck, GateContext, GateDecision, list_starts
 from detector.gate.exposure import Change, find_unused, list_changes, list_lost
 from detector.market.hours import count_open_seconds
@@ -54,7 +61,7 @@ def decide_snapshot(context: GateContext) -> GateDecision:
     age = compute_seconds(context.facts.taken_at, context.now)
     limit = context.settings[SOURCE_STALE_SEC]
     where = "ago" if age >= 0 else "ahead of the clock"
-    text = f"taken {format_duration(abs(age))} {where} ({format_limit(abs(age), limit)})"
+    text = f"taken {format_above(abs(age), limit)} {where} ({format_limit(abs(age), limit)})"
     return GateDecision(YES if abs(age) <= limit else UNPROVEN, text)
 
 
@@ -177,7 +184,7 @@ def decide_heartbeat(context: GateContext) -> GateDecision:
         context.facts.age_of(known(context.facts.heartbeat_at)),
         context.settings[HEARTBEAT_STALE_SEC],
     )
-    text = f"{format_duration(max(age, 0))} old ({format_limit(age, limit)})"
+    text = f"{format_above(max(age, 0), limit)} old ({format_limit(age, limit)})"
     return GateDecision(NO if age > limit else YES, text)
 
 
@@ -208,8 +215,8 @@ def _decide_single(context: GateContext, order: object) -> GateDecision:
     if row.submitted_at is None:
         return GateDecision(UNPROVEN, f"entry order {row.title} is pending; its age was not seen")
     if facts.age_of(row.submitted_at) > limit:
-        age = format_duration(facts.age_of(row.submitted_at))
-        return GateDecision(NO, f"entry order {row.title} is {age} old (over {limit} s)")
+        age = format_above(facts.age_of(row.submitted_at), limit)
+        return GateDecision(NO, f"entry order {row.title} is {age} old ({format_over(limit)})")
     if context.answers.accepted_entry:
         return GateDecision(YES, f"entry order {row.title} may stay: {context.answers.accepted_entry}")
     return GateDecision(UNPROVEN, f"entry order {row.title} is pending: wait until it clears")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from detector.domain.facts import Facts
 from detector.domain.gate_report import TruthHeader
 from detector.domain.section_reading import Reading
-from detector.formats.numbers import format_list, normalize_number
+from detector.formats.numbers import format_list
 from detector.formats.times import compute_seconds, format_above, format_duration, format_limit
 
 _LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
@@ -32,8 +32,7 @@ class DataAge(Struct, frozen=True):
 
 def describe_age(seconds: float, limit: float) -> str:
     """Return an age and its limit, `20 s old (limit 60 s)` or `61 s old (over 60 s)`."""
-    text = format_above(seconds, limit) if limit < seconds < limit + 1 else format_duration(seconds)
-    return f"{text} old ({format_limit(seconds, limit)})"
+    return f"{format_above(seconds, limit)} old ({format_limit(seconds, limit)})"
 
 
 def compute_data_age(
@@ -50,7 +49,7 @@ def compute_data_age(
         if isinstance(document, dict)
     ]
     for path, ahead in reading.skewed:
-        return DataAge(fault=f"{path} lies {normalize_number(ahead)} s in the future")
+        return DataAge(fault=f"{path} lies {format_duration(ahead)} in the future")
     for fault in reading.invalid:
         return DataAge(fault=f"{fault.path} {fault.problem}")
     known_times = [moment for moment in times if moment is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import STATE, WARNING, Finding, Healthy, Limits, RuleResults, exceeds, rule
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.settings import CLOCK_SKEW_SEC
 
 
@@ -17,7 +17,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for path, ahead in furthest.items():
         yield Finding(
             WARNING,
-            f"{path} is ignored: it lies {format_above(ahead, limit)} in the future (over {limit} s).",
+            f"{path} is ignored: it lies {format_above(ahead, limit)} in the future ({format_over(limit)}).",
             subject=path,
             observed=ahead,
             limit=CLOCK_SKEW_SEC,

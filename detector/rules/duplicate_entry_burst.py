@@ -13,7 +13,7 @@ from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
-from detector.formats.times import format_time
+from detector.formats.times import format_exactly, format_time
 from detector.reconciliation.fills import Fill, get_leg_ids, list_fills, list_trades
 from detector.reconciliation.lots import build_broker_book, find_broker_position
 from detector.reconciliation.working_orders import list_orders
@@ -43,7 +43,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
                     f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to"
                     f" {format_time(burst[-1])} "
                     f"(critical at {limits[ENTRY_BURST_CRITICAL]}"
-                    f" within {limits[ENTRY_BURST_WINDOW_SEC]} s).",
+                    f" within {format_exactly(limits[ENTRY_BURST_WINDOW_SEC])}).",
                     subject=name,
                     observed=len(burst),
                     limit=ENTRY_BURST_CRITICAL,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, RuleResults, rule
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_above, format_over, format_time
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_dead_streams, find_farm_outages
 from detector.market.maintenance import compute_alert_time
@@ -77,6 +77,6 @@ def _summarize_outage(outage: LogIncident, lasted: float) -> str:
     state = "was broken from" if outage.until else "has been broken since"
     return (
         f"Data farm {outage.key} {state} {format_time(outage.since)},"
-        f" for {format_duration(lasted)} ({outage.note}, "
-        f"over {_HEALS_WITHIN.total_seconds():.0f} s)."
+        f" for {format_above(lasted, _HEALS_WITHIN.total_seconds())} ({outage.note}, "
+        f"{format_over(_HEALS_WITHIN.total_seconds())})."
     )

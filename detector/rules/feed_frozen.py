@@ -16,7 +16,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import format_above, format_duration
+from detector.formats.times import format_above, format_duration, format_exactly, format_over
 from detector.reconciliation.between_runs import get_prices, has_unchanged_prices
 from detector.settings import FEED_FROZEN_SEC
 
@@ -53,9 +53,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if len(ages) == len(ticks) and limits.is_broken(FEED_FROZEN_SEC, min(ages)):
         yield Finding(
             severity,
-            f"Market data is reported as ok, but no tick of {len(ticks)} instruments"
-            f" is younger than {format_above(min(ages), limit)} "
-            f"(over {limit} s).",
+            f"Market data is reported as ok, but none of {len(ticks)} instruments"
+            f" has had a tick for {format_above(min(ages), limit)} "
+            f"({format_over(limit)}).",
             observed=min(ages),
             limit=FEED_FROZEN_SEC,
             proven_sec=min(ages) - limit,
@@ -65,7 +65,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             severity,
             f"Market data is reported as ok, but no price of {len(ticks)} instruments has moved for"
             f" {format_duration(still_sec)} "
-            f"({severity} at {limit} s).",
+            f"({severity} at {format_exactly(limit)}).",
             observed=still_sec,
         )
     elif (

@@ -16,7 +16,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.task_rows import Task
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.settings import ESCALATE_AFTER_SEC, GATEWAY_CONTAINER, START_GRACE_SEC, TRADER_CONTAINER
 
 
@@ -69,7 +69,7 @@ def _judge_unknown_health(task: Task, facts: Facts, limits: Limits) -> RuleResul
         yield Finding(
             WARNING,
             f"The health of {name} is still unknown {format_above(age, limit)} after its task started "
-            f"(over {limit} s).",
+            f"({format_over(limit)}).",
             observed=age,
             limit=START_GRACE_SEC,
         )

@@ -17,7 +17,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.settings import HEARTBEAT_STALE_SEC
 
 _ESCALATE_NOW_FACTOR = 3
@@ -40,7 +40,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         limit = limits[HEARTBEAT_STALE_SEC]
         yield Finding(
             CRITICAL,
-            f"No heartbeat for {format_above(age, limit)} while the market is open (over {limit} s).",
+            f"No heartbeat for {format_above(age, limit)} while the market is open ({format_over(limit)}).",
             observed=age,
             limit=HEARTBEAT_STALE_SEC,
             proven_sec=age - limit,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, is_ok, known
 from detector.domain.rule import PAST_GRACE, STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.formats.strict_json import redact_excerpt
+from detector.formats.times import format_exactly
 from detector.settings import MARKET_DATA_DEGRADED_SEC
 
 
@@ -24,5 +25,5 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             WARNING,
             f"Market data has been called {redact_excerpt(status) or 'nothing'} for"
-            f" {limits[MARKET_DATA_DEGRADED_SEC]} s or more.",
+            f" {format_exactly(limits[MARKET_DATA_DEGRADED_SEC])} or more.",
         )

@@ -12,7 +12,7 @@ from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity
-from detector.formats.times import format_time
+from detector.formats.times import format_above, format_over, format_time
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
 from detector.reconciliation.fill_matching import (
@@ -67,13 +67,13 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             exec_id = f"{fill.first.instrument_name} {at:%Y-%m-%dT%H.%M.%SZ}"
         if not exec_id or id(fill) in partial:
             continue
-        age, lost = facts.age_of(at), _is_within_outage(outages, at)
+        age, lost, limit = facts.age_of(at), _is_within_outage(outages, at), limits[FILL_LAG_SEC]
         if lost or limits.is_broken(FILL_LAG_SEC, age):
+            ago = f"{format_above(age, limit)} ago ({format_over(limit)})"
             yield Finding(
                 CRITICAL,
-                f"{_describe_source(fill)} has no trade in the runtime:"
-                f" {_describe_fill(fill)} at {format_time(at)}"
-                f"{', while connectivity was lost' if lost else f' (over {limits[FILL_LAG_SEC]} s ago)'}.",
+                f"{_describe_source(fill)} has no trade in the runtime: {_describe_fill(fill)}"
+                f" at {format_time(at)}, {'while connectivity was lost' if lost else ago}.",
                 subject=exec_id,
                 observed=age,
                 limit=FILL_LAG_SEC,

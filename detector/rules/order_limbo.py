@@ -21,7 +21,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.runtime_rows import EXIT, Order
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.logs.events import FILLED_FIRST, MAX_NEWS_AGE
 from detector.reconciliation.working_orders import PURPOSE_FACTS, WorkingOrders, list_orders
 from detector.settings import ESCALATE_AFTER_SEC
@@ -64,7 +64,8 @@ def _judge_order(order: Order, since: datetime | None, facts: Facts, *, is_exit:
         + (
             f"is {order.status} and has not been answered."
             if age is None
-            else f"has been {order.status} for {format_above(age, _WAITING_SEC)} (over {_WAITING_SEC} s)."
+            else f"has been {order.status} for {format_above(age, _WAITING_SEC)}"
+            f" ({format_over(_WAITING_SEC)})."
         ),
         subject=order.identity,
         observed=age,

@@ -6,6 +6,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.rule import STATE, WARNING, Finding, Limits, RuleResults, lasts, rule
 from detector.domain.runtime_rows import EXIT
 from detector.formats.numbers import format_count
+from detector.formats.times import format_duration, format_exactly
 from detector.settings import PENDING_EXIT_PERSIST_SEC, PENDING_ORDER_STALE_SEC
 
 
@@ -25,11 +26,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if count == 0:
         return
     age = _compute_oldest_exit_age(facts)
-    age_note = f", the oldest {age:.0f} s old" if age is not None else ""
+    age_note = f", the oldest {format_duration(age)} old" if age is not None else ""
     yield Finding(
         WARNING,
         f"{format_count(count, 'exit is', 'exits are')} pending{age_note} (critical after"
-        f" {limits[PENDING_EXIT_PERSIST_SEC]} s).",
+        f" {format_exactly(limits[PENDING_EXIT_PERSIST_SEC])}).",
         observed=count,
         proven_sec=age,
         confirmed=age is not None and age > limits[PENDING_ORDER_STALE_SEC],

@@ -18,7 +18,7 @@ from detector.domain.rule import (
 )
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_count
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.reconciliation.working_orders import PURPOSE_FACTS, WorkingOrders
 from detector.settings import ESCALATE_AFTER_SEC, PENDING_ORDER_STALE_SEC
 
@@ -66,7 +66,7 @@ def _describe_order(order: Order, age: float, limits: Limits, *, is_exit: bool) 
     return Finding(
         CRITICAL if is_exit and age > 2 * limit else WARNING,
         f"{(order.kind or '').capitalize() or 'Working'} order {order.title} is"
-        f" {format_above(age, limit)} old (over {limit} s).",
+        f" {format_above(age, limit)} old ({format_over(limit)}).",
         subject=order.identity,
         observed=age,
         limit=PENDING_ORDER_STALE_SEC,

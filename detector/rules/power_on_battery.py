@@ -15,7 +15,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.formats.numbers import format_count
-from detector.formats.times import format_duration
+from detector.formats.times import format_duration, format_exactly
 from detector.settings import UPS_RUNTIME_SEC
 
 _BATTERY = ("OB", "FSD")  # upsd(8): on battery, forced shutdown
@@ -51,7 +51,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         CRITICAL if is_low or facts.exposure != 0 else WARNING,
         f"The UPS is on battery{' and nearly empty' if is_low else ''}{_describe_battery(facts)},"
         f" with {_describe_exposure(facts.exposure)}"
-        f" (critical below {limits[UPS_RUNTIME_SEC]} s of runtime).",
+        f" (critical below {format_exactly(limits[UPS_RUNTIME_SEC])} of runtime).",
         observed=left,
         limit=UPS_RUNTIME_SEC if left is not None and left < limits[UPS_RUNTIME_SEC] else None,
         facts=("power_status",),

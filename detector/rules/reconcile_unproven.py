@@ -18,7 +18,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_above, format_over, format_time
 from detector.logs.events import MISMATCH, LogHistory
 from detector.settings import RECONCILE_PROOF_SEC
 
@@ -61,8 +61,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     yield Finding(
         WARNING,
         f"No proof of reconciliation followed in the log since {format_time(due_since)},"
-        f" for {format_duration(waited)} "
-        f"(over {limits[RECONCILE_PROOF_SEC]} s).",
+        f" for {format_above(waited, limits[RECONCILE_PROOF_SEC])} "
+        f"({format_over(limits[RECONCILE_PROOF_SEC])}).",
         observed=waited,
         limit=RECONCILE_PROOF_SEC,
         proven_sec=waited - limits[RECONCILE_PROOF_SEC],

@@ -17,7 +17,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.snapshot import STALE_SEC
-from detector.formats.times import format_above
+from detector.formats.times import format_above, format_over
 from detector.settings import SOURCE_STALE_SEC
 
 
@@ -37,7 +37,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         what = f"names no time and has not changed for {text}" if is_unchanged else f"is {text} old"
         yield Finding(
             WARNING,
-            f"Section {name} is ignored: it {what} (over {limit} s).",
+            f"Section {name} is ignored: it {what} ({format_over(limit)}).",
             subject=name,
             observed=age,
             limit=None if name in STALE_SEC else SOURCE_STALE_SEC,

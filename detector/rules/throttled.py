@@ -5,6 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.log_incidents import describe_span
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
+from detector.formats.times import format_exactly
 from detector.logs.bursts import THROTTLED_TIMES, THROTTLED_WITHIN, find_throttling
 from detector.logs.events import MAX_NEWS_AGE
 
@@ -18,6 +19,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         yield Finding(
             WARNING,
             f"IBKR refused requests because they came too fast, {describe_span(newest)} ({newest.note}; at "
-            f"least {THROTTLED_TIMES} within {THROTTLED_WITHIN.total_seconds():.0f} s).",
+            f"least {THROTTLED_TIMES} within {format_exactly(THROTTLED_WITHIN.total_seconds())}).",
             at=newest.last,
         )

@@ -6,7 +6,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.previous_run import measure_gap
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
 from detector.formats.numbers import format_count
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_above, format_over, format_time
 from detector.settings import GAP_SEC
 
 
@@ -22,8 +22,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     yield Finding(
         CRITICAL if open_positions else WARNING,
         f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)},"
-        f" {format_duration(unwatched)} of it "
-        f"in the regular session (over {limits[GAP_SEC]} s, its limit){position_note}.",
+        f" {format_above(unwatched, limits[GAP_SEC])} of it "
+        f"in the regular session ({format_over(limits[GAP_SEC])}){position_note}.",
         observed=unwatched,
         limit=GAP_SEC,
         at=gap.at,

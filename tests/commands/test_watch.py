@@ -89,7 +89,7 @@ def test_a_tick_that_takes_too_long_skips_those_due_meanwhile_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("hours", "says"), [(1, "ahead by 60 min"), (-1, "back by "), (8, "ahead by 8 h")], ids=str
+    ("hours", "says"), [(1, "ahead by 1 h"), (-1, "back by "), (8, "ahead by 8 h")], ids=str
 )
 def test_a_clock_that_jumps_and_a_sleep_move_no_tick_and_are_told(hours, says):
     clocks, at = Clocks(), []

@@ -14,7 +14,10 @@ from detector.formats.numbers import normalize_number
 from detector.formats.times import (
     NEVER,
     compute_seconds,
+    format_above,
     format_duration,
+    format_exactly,
+    format_limit,
     format_time,
     parse_epoch,
     parse_rfc3339,
@@ -192,7 +195,10 @@ def test_a_whole_number_is_shown_without_its_point(number, shown):
         (119.9, "119 s"),
         (120, "2 min"),
         (179, "2 min"),
-        (7199, "119 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (4560, "1 h 16 min"),
+        (7199, "1 h 59 min"),
         (7200, "2 h"),
         (7259, "2 h"),
         (7260, "2 h 1 min"),
@@ -204,6 +210,39 @@ def test_a_whole_number_is_shown_without_its_point(number, shown):
 )
 def test_a_span_reads_well(seconds, text):
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "text"),
+    [
+        (60, 60, "60 s (limit 60 s)"),
+        (60.0004, 60, "60.001 s (over the limit of 60 s)"),
+        (300, 300, "5 min (limit 5 min)"),
+        (300.4, 300, "5 min 0.4 s (over the limit of 5 min)"),
+        (301.9, 300, "5 min 1 s (over the limit of 5 min)"),
+        (359, 300, "5 min 59 s (over the limit of 5 min)"),
+        (360, 300, "6 min (over the limit of 5 min)"),
+        (350, 310, "5 min 50 s (over the limit of 5 min 10 s)"),
+        (129_700, 129_600, "36 h 1 min (over the limit of 36 h)"),
+        (604_801, 604_800, "7 d 1 s (over the limit of 7 d)"),
+    ],
+)
+def test_an_age_and_its_limit_are_in_the_same_units(seconds, limit, text):
+    assert f"{format_above(seconds, limit)} ({format_limit(seconds, limit)})" == text
+
+
+UNITS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+
+
+def count_seconds(text: str) -> float:
+    words = text.split()
+    return sum(float(words[at]) * UNITS[words[at + 1]] for at in range(0, len(words), 2))
+
+
+@given(limit=st.integers(1, 1_000_000), above=st.floats(0.001, 1_000_000))
+def test_what_exceeds_a_limit_reads_as_more(limit, above):
+    assert count_seconds(format_exactly(limit)) == limit
+    assert count_seconds(format_above(limit + above, limit)) > limit
 
 
 @given(moment=MOMENTS, offset=OFFSETS)

@@ -140,7 +140,7 @@ def test_an_item_holds_number_limit_setting_times_and_the_runbooks_next_step():
     )
     item = only_item(made)
     assert item.setting == "AEGIS_PT_HEARTBEAT_STALE_SEC=300"
-    assert item.since == "first seen by a run at 2026-06-02 14:00 UTC (60 min ago)"
+    assert item.since == "first seen by a run at 2026-06-02 14:00 UTC (1 h ago)"
     assert item.step == "look at the log"
     assert item.runbook_url == "https://x.example/RUNBOOK.md#heartbeat_stale"
     assert made.at == "2026-06-02 15:00 UTC, 11:00 EDT, 2026-06-03 00:00 JST"
@@ -153,7 +153,7 @@ def test_what_began_now_is_first_seen_now():
 def test_an_end_says_from_when_to_when_it_lasted():
     assert (
         only_item(message(ended(condition()))).since
-        == "seen by runs from 2026-06-02 14:00 UTC to 2026-06-02 15:00 UTC (60 min)"
+        == "seen by runs from 2026-06-02 14:00 UTC to 2026-06-02 15:00 UTC (1 h)"
     )
 
 

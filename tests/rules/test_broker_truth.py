@@ -1042,12 +1042,15 @@ def test_a_fill_at_the_ends_of_the_lost_link(at, fires):
     [
         (
             execution(realized_pnl=3742.44),
-            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z (over 120 s ago).",
+            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
         ),
-        (execution(side="BOT"), f"bought 39 {NAME} at 2026-06-02T14:50:00Z (over 120 s ago)."),
+        (
+            execution(side="BOT"),
+            f"bought 39 {NAME} at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
+        ),
         (
             execution(quantity=None),
-            f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z (over 120 s ago).",
+            f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
         ),
     ],
 )
@@ -1328,7 +1331,7 @@ def test_the_summary_counts_the_largest_and_latest_burst():
     assert first({"status_v3": {"recent_trades": larger}}, "duplicate_entry_burst").observed == 4
     assert event.summary == (
         "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (critical at 3"
-        " within 600 s)."
+        " within 10 min)."
     )
 
 

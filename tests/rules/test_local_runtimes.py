@@ -146,7 +146,7 @@ def test_the_summary_says_what_the_battery_still_holds():
     event = evaluated(healthy_at("2026-06-02T15:00:00Z", {"power": power})).events[0]
     assert event.summary == (
         "The UPS is on battery and nearly empty (12 %, 4 min left), with 0 open positions"
-        " (critical below 300 s of runtime)."
+        " (critical below 5 min of runtime)."
     )
 
 

@@ -390,7 +390,7 @@ def test_a_conversion_of_a_currency_is_no_missed_fill_unless_the_runtime_trades_
 
 def test_the_status_of_market_data_is_quoted():
     found = finding("market_data_degraded", {"status_v3": {"market_data_status": "delayed"}})
-    assert found.summary == "Market data has been called delayed for 900 s or more."
+    assert found.summary == "Market data has been called delayed for 15 min or more."
 
 
 ENGINE = "lt_ibkr_trader INFO engine started mode=paper"
@@ -402,7 +402,7 @@ def test_a_proof_is_due_since_the_earliest_of_what_owes_one():
     found = finding(
         "reconcile_unproven", {"status_v3": {"engine_started_at": "2026-06-02T13:50:00Z"}, "logs": logs}
     )
-    assert "since 2026-06-02T13:50:00Z, for 70 min" in found.summary
+    assert "since 2026-06-02T13:50:00Z, for 1 h 10 min" in found.summary
 
 
 def test_logs_that_begin_after_a_proof_became_due_leave_it_undecided():
