@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from detector.domain.rule import RANK, Severity
+from detector.domain.rule import Severity
 from detector.formats.patterns import build_pattern
-
-if TYPE_CHECKING:
-    from detector.domain.condition import Condition
 
 Via = Literal["command", "dispatch", "slack", "telegram", "pagerduty"]
 LONGEST: Final = timedelta(days=1)
@@ -34,14 +31,6 @@ class Acknowledgement(Struct, frozen=True):
     severity: Severity
     escalated: bool = False
     returns: int = 0
-
-    def is_valid_for(self, condition: Condition) -> bool:
-        """Return whether the condition is no worse, not escalated and not returned since."""
-        return (
-            RANK[condition.severity] <= RANK[self.severity]
-            and (self.escalated or condition.escalated_at is None)
-            and condition.returns == self.returns
-        )
 
 
 class AckRequest(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from detector.domain.acknowledgement import Acknowledgement
-from detector.domain.rule import Kind, Severity
+from detector.domain.rule import RANK, Kind, Severity
 from detector.formats.serialize import compute_digest
 
 Phase = Literal["firing", "held", "recovering", "ended"]
@@ -143,8 +143,21 @@ class Condition(Struct, frozen=True):
 
     def get_acknowledgement(self, moment: datetime) -> Acknowledgement | None:
         """Return the acknowledgement in force at that moment, or None."""
-        newest = self.acks[0] if self.acks else None
-        return newest if newest is not None and moment < newest.until and newest.is_valid_for(self) else None
+        newest = self.last_acknowledgement
+        return newest if newest is not None and moment < newest.until else None
+
+    @property
+    def last_acknowledgement(self) -> Acknowledgement | None:
+        """The newest acknowledgement, also one that has ended; None where the condition got worse since."""
+        if not self.acks:
+            return None
+        newest = self.acks[0]
+        is_as_bad = (
+            RANK[self.severity] <= RANK[newest.severity]
+            and (newest.escalated or self.escalated_at is None)
+            and self.returns == newest.returns
+        )
+        return newest if is_as_bad else None
 
     def get_receipt(self, channel: str) -> Receipt | None:
         """Return what was delivered to this channel, or None."""

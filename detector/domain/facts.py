@@ -43,7 +43,7 @@ from detector.domain.lane_memory import (
     find_section_of,
     is_known_to_any_lane,
 )
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
+from detector.domain.previous_run import NO_PREVIOUS_RUN, NoticedGap, PreviousRun
 from detector.domain.provenance import Fault, Provenance, SectionSummary, SourceStatus
 from detector.domain.runtime_rows import Order, Position, Tick
 from detector.domain.task_rows import Container, LocalProcess, Service, Task
@@ -260,6 +260,10 @@ class Facts(Struct, frozen=True, eq=False):
             return False
         heartbeat = section in self.carriers.get("heartbeat_at", ()) and self.heartbeat_at is None
         return heartbeat or (section in self.carriers.get("open_positions", ()) and self.exposure is None)
+
+    def measure_gap(self, limit_sec: float) -> NoticedGap | None:
+        """Return the gap before this run as the session's noticed one, None within the limit."""
+        return self.before.measure_gap(self.taken_at, self.open_unwatched, limit_sec, self.closures)
 
     @property
     def section_summaries(self) -> tuple[SectionSummary, ...]:

@@ -11,7 +11,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.domain.shape import Need, Shape
-from detector.domain.snapshot import ARRAY, get_kinds
 from detector.formats.numbers import is_unset
 
 KEPT_FOR = timedelta(days=7)
@@ -96,11 +95,11 @@ class SectionKeys(Struct, frozen=True):
         elif usual != before.every or given != before.some:
             self.objects[path] = ObjectKeys(before.every & usual, before.some | given)
 
-    def list_columns(self, section: str) -> dict[str, tuple[str, ...]]:
-        """Return by the path of a list, within the section or the section itself, the keys of its rows."""
+    def list_columns(self, section: str, is_list: bool) -> dict[str, tuple[str, ...]]:
+        """Return the keys of the rows of each list, by its path; `is_list`: the section is one itself."""
         inner = {path.partition(".")[2]: keys.some for path, keys in self.objects.items()}
         own = inner.pop("", frozenset())
-        rows = {section: own, **inner} if get_kinds(section) == ARRAY else inner
+        rows = {section: own, **inner} if is_list else inner
         return {path: tuple(sorted(keys)) for path, keys in sorted(rows.items()) if keys}
 
     def list_missing(self, shape: Shape) -> list[str]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from detector.domain.lane_memory import LaneMemory, SectionContent
 from detector.logs.events import LogMemory
 from detector.market.hours import MarketUnknown, find_begun_session, to_new_york_day
+from detector.market.session_plan import Closures
 
-if TYPE_CHECKING:
-    from detector.domain.facts import Facts
+_TIMES_LONGER = 2  # EVENTS: a further gap of a session is news from twice the longest noticed one on
+# The open cuts the first gap of a slow schedule, and a whole one after it would be twice as long. No schedule
+# is slower than twice this; after a night without a run a gap of four hours is news again.
+_CADENCE_SEC = 7200
 
 
 class NoticedGap(Struct, frozen=True):
@@ -57,39 +59,34 @@ class PreviousRun(Struct, frozen=True):
     sections: tuple[str, ...] | None = None
     lineage: tuple[str, ...] = ()
 
+    def measure_gap(
+        self, at: datetime, open_sec: float | None, limit_sec: float, closures: Closures
+    ) -> NoticedGap | None:
+        """Return the gap before the run of that time as the session's noticed one, None within the limit.
+
+        `open_sec` is what of the gap lay in the session, None where that is not known. It is news, and its
+        `at` this run's time, where it is the first of its session, at least twice as long as the longest
+        noticed one, or the first with positions open; otherwise `at` is that of the noticed one.
+        """
+        if open_sec is None or open_sec <= limit_sec:
+            return None
+        noticed = self.noticed_gap
+        whole = open_sec if self.taken_at is None else (at - self.taken_at).total_seconds()
+        size = max(open_sec, min(whole, _CADENCE_SEC))
+        gap = NoticedGap(at, _get_session_day(at, closures).isoformat(), size, bool(self.open_positions))
+        if noticed is None or noticed.session != gap.session:
+            return gap
+        is_news = open_sec >= _TIMES_LONGER * noticed.seconds or gap.with_positions > noticed.with_positions
+        return gap if is_news else noticed
+
 
 NO_PREVIOUS_RUN = PreviousRun()
 
 
-_TIMES_LONGER = 2  # EVENTS: a further gap of a session is news from twice the longest noticed one on
-# The open cuts the first gap of a slow schedule, and a whole one after it would be twice as long. No schedule
-# is slower than twice this; after a night without a run a gap of four hours is news again.
-_CADENCE_SEC = 7200
-
-
-def measure_gap(facts: Facts, limit_sec: float) -> NoticedGap | None:
-    """Return the gap before this run as the session's noticed one, where it is longer than the limit.
-
-    It is news, and its `at` this run's time, where it is the first of its session, at least twice as long as
-    the longest noticed one, or the first with positions open; otherwise `at` is that of the noticed one.
-    """
-    seconds, before = facts.open_unwatched, facts.before
-    if seconds is None or seconds <= limit_sec:
-        return None
-    noticed = before.noticed_gap
-    whole = seconds if before.taken_at is None else (facts.taken_at - before.taken_at).total_seconds()
-    size = max(seconds, min(whole, _CADENCE_SEC))
-    gap = NoticedGap(facts.taken_at, _get_session_day(facts).isoformat(), size, bool(before.open_positions))
-    if noticed is None or noticed.session != gap.session:
-        return gap
-    is_news = seconds >= _TIMES_LONGER * noticed.seconds or gap.with_positions > noticed.with_positions
-    return gap if is_news else noticed
-
-
-def _get_session_day(facts: Facts) -> date:
-    """Return the day of the session that the gap ended in: the newest that has begun."""
+def _get_session_day(at: datetime, closures: Closures) -> date:
+    """Return the day of the session that a gap ended in: the newest that has begun."""
     try:
-        begun = find_begun_session(facts.taken_at, facts.closures)
+        begun = find_begun_session(at, closures)
     except MarketUnknown:
         begun = None
-    return begun[0] if begun is not None else to_new_york_day(facts.taken_at)
+    return begun[0] if begun is not None else to_new_york_day(at)

@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from detector.domain.facts import STATUS_FACTS
+from detector.domain.profile import HEARTBEAT_AGE
 from detector.formats.errors import InputError
 from detector.formats.similar_names import ALIKE, find_nearest_name
 from detector.formats.strict_json import describe_kind, redact_excerpt
@@ -163,9 +165,6 @@ def _describe_kinds(kinds: tuple[type, ...]) -> str:
 
 
 def _describe_unknown_key(key: str) -> str:
-    from detector.domain.facts import STATUS_FACTS  # noqa: PLC0415 - facts are made of snapshots
-    from detector.domain.profile import HEARTBEAT_AGE  # noqa: PLC0415 - as STATUS_FACTS
-
     facts = (*STATUS_FACTS, HEARTBEAT_AGE)
     unknown = f"unknown section {redact_excerpt(key)!r}"
     if key in LIST_SECTIONS:

@@ -18,7 +18,7 @@ from detector.domain.judgement import Judgement
 from detector.domain.lane_memory import update_contents, update_lanes
 from detector.domain.log_incidents import build_log_memory
 from detector.domain.own_rule import build_engine_rule
-from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun, measure_gap
+from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile, ReadContext, parse_profile
 from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
 from detector.domain.rule import Rule
@@ -282,7 +282,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     prices, prices_at = build_price_memory(facts)
     return PreviousRun(
         open_positions=previous.open_positions if open_now is None else open_now,
-        noticed_gap=measure_gap(facts, settings[GAP_SEC]) or previous.noticed_gap,
+        noticed_gap=facts.measure_gap(settings[GAP_SEC]) or previous.noticed_gap,
         prices=prices,
         prices_at=prices_at,
         closed=build_closed_memory(facts),

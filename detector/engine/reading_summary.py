@@ -15,7 +15,7 @@ from detector.domain.profile import HEARTBEAT_AGE, ReadContext
 from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, Key, Need, Shape
-from detector.domain.snapshot import STATUS_SECTIONS
+from detector.domain.snapshot import ARRAY, STATUS_SECTIONS, get_kinds
 from detector.domain.vendor_keys import ALSO_NAMED
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
@@ -51,7 +51,7 @@ def build_summary(
     return replace(
         account,
         missing=(*account.missing, *sorted(comparison.seen.list_missing(shape))),
-        columns=comparison.seen.list_columns(reading.section),
+        columns=comparison.seen.list_columns(reading.section, get_kinds(reading.section) == ARRAY),
         recognised=len(comparison.recognised),
         foreign=len(comparison.foreign),
         unknown=len(comparison.unknown) + len(comparison.faults),

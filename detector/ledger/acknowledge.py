@@ -128,10 +128,8 @@ def update_waiting(old: Condition | None, condition: Condition, run: RunContext)
         return replace(condition, waiting_since=None) if condition.waiting_since else condition
     if old is not None and old.waiting_since is not None and not _has_worsened(old, condition):
         return condition
-    expired = (
-        condition.acks[0].until if condition.acks and condition.acks[0].is_valid_for(condition) else None
-    )
-    return replace(condition, waiting_since=expired or run.taken_at)
+    expired = condition.last_acknowledgement
+    return replace(condition, waiting_since=run.taken_at if expired is None else expired.until)
 
 
 def _has_worsened(old: Condition, condition: Condition) -> bool:

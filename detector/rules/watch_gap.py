@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from detector.domain.facts import Facts, known
-from detector.domain.previous_run import measure_gap
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
 from detector.formats.numbers import format_count
 from detector.formats.times import format_above, format_over, format_time
@@ -13,7 +12,7 @@ from detector.settings import GAP_SEC
 @rule(OCCURRENCE, "warning; critical if positions were open", limits=[exceeds(GAP_SEC)], monitor=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """No run looked for longer than the limit while the market was open; notified once a session."""
-    gap = measure_gap(facts, limits[GAP_SEC])
+    gap = facts.measure_gap(limits[GAP_SEC])
     if gap is None:
         return
     unwatched, open_positions = known(facts.open_unwatched), facts.before.open_positions
