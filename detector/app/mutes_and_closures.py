@@ -24,10 +24,8 @@ def parse_mutes(text: str, money_rules: Collection[str], names: Collection[str] 
     A mute whose pattern can match one of `money_rules` needs `even_money = true`. One that matches none of
     the events' `names` and is nearly one of them is a slip; any other name may be another profile's rule.
     """
-    document = parse_document_text(text, MuteDocument, {"money_rules": sorted(money_rules), "names": names})[
-        1
-    ]
-    return document.build_mutes()
+    context = {"money_rules": sorted(money_rules), "names": names}
+    return parse_document_text(text, MuteDocument, context)[1].build_mutes()
 
 
 def _parse_end(value: Any) -> datetime:
@@ -73,11 +71,8 @@ class MuteDocument(Table):
     mute: list[MuteEntry] = Field(default_factory=list)
 
     def build_mutes(self) -> tuple[Mute, ...]:
-        """Return the mutes."""
-        return tuple(
-            Mute(entry.signature, entry.until, entry.reason, entry.by, entry.even_money)
-            for entry in self.mute
-        )
+        """Return the mutes; the reason and the name are for whoever reads the file."""
+        return tuple(Mute(entry.signature, entry.until, entry.even_money) for entry in self.mute)
 
 
 def parse_closures(text: str) -> Closures:

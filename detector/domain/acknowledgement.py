@@ -96,8 +96,6 @@ class Mute(Struct, frozen=True):
 
     pattern: str
     until: datetime
-    reason: str
-    by: str
     even_money: bool = False
 
 

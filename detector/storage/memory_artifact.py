@@ -95,11 +95,10 @@ def _get_first(faults: list[str]) -> str | None:
 
 
 class LimitedArtifact(Struct, frozen=True):
-    """The text of an artifact, and the number of conditions left out; `whole` where nothing is left out."""
+    """The text of an artifact, and the number of conditions left out."""
 
     text: str
     left_out: int = 0
-    whole: bool = True
 
 
 def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
@@ -113,7 +112,7 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
     if size <= MOST_STORED:
         return LimitedArtifact(text)
     if with_snapshot:
-        return replace(limit_size(report, with_snapshot=False), whole=False)
+        return limit_size(report, with_snapshot=False)
     kept = sorted(report.conditions.values(), key=_compute_sort_key)
     while size > MOST_STORED and kept:
         kept = kept[: int(len(kept) * _SHRINK_FACTOR * MOST_STORED / size)]
@@ -123,7 +122,7 @@ def limit_size(report: Report, with_snapshot: bool = True) -> LimitedArtifact:
             )
         )
         size = len(text.encode())
-    return LimitedArtifact(text, len(report.conditions) - len(kept), whole=False)
+    return LimitedArtifact(text, len(report.conditions) - len(kept))
 
 
 def format_left_out(count: int) -> str:

@@ -234,7 +234,7 @@ def match_link(line: ParsedLine) -> Iterator[LineMatch]:
         if hit is None or not _is_broker_link(hit[1]) or NOT_YET.search(hit[0]):
             continue
         if is_asserted(body, hit):
-            yield _build_link_match(hit[2] in _LOSSES, body, "no code")
+            yield _build_link_match(hit[2] in _LOSSES, body)
             return
 
 
@@ -249,15 +249,15 @@ def _is_broker_link(endpoints: str) -> bool:
 
 def _match_foreign_link(body: str) -> Iterator[LineMatch]:
     if RESTORED.search(body):
-        yield _build_link_match(False, body, "no code")
+        yield _build_link_match(False, body)
     elif LOST.search(body) and not _FARM.search(body):
-        yield _build_link_match(True, body, "no code")
+        yield _build_link_match(True, body)
 
 
-def _build_link_match(lost: bool, body: str, note: str) -> LineMatch:
+def _build_link_match(lost: bool, body: str) -> LineMatch:
     if lost:
-        return LineMatch(events.LINK_LOST, note=note)
-    return LineMatch(events.LINK_RESTORED, events.DATA_LOST if DATA_LOST.search(body) else "", note)
+        return LineMatch(events.LINK_LOST, note="no code")
+    return LineMatch(events.LINK_RESTORED, events.DATA_LOST if DATA_LOST.search(body) else "", "no code")
 
 
 MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[LineMatch]]], ...]] = (

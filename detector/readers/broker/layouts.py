@@ -37,9 +37,8 @@ PARTS = ("contract", "order", "orderStatus", "order_status", "orderState", "orde
 
 
 class ArrayLayout(Struct, frozen=True):
-    """A row that is an array: what it is, its fields, and where an object or an integer stands."""
+    """A row that is an array: its fields, and where an object or an integer stands."""
 
-    name: str
     fields: tuple[str, ...]
     objects: tuple[int, ...] = ()
     integers: tuple[int, ...] = ()
@@ -47,39 +46,34 @@ class ArrayLayout(Struct, frozen=True):
 
 ARRAYS: Mapping[str, tuple[ArrayLayout, ...]] = {
     POSITION: (
-        ArrayLayout("Position", ("account", "contract", "position", "avgCost"), (1,)),
-        ArrayLayout(
-            "PortfolioItem",
+        ArrayLayout(("account", "contract", "position", "avgCost"), (1,)),  # Position
+        ArrayLayout(  # PortfolioItem
             ("contract", "position", "marketPrice", "marketValue", "averageCost", "unrealizedPNL",
-             "realizedPNL", "account"),
-            (0,),
+             "realizedPNL", "account"), (0,),
         ),
-        ArrayLayout(
-            "positionMulti", ("reqId", "account", "modelCode", "contract", "position", "avgCost"), (3,)
-        ),
+        # positionMulti
+        ArrayLayout(("reqId", "account", "modelCode", "contract", "position", "avgCost"), (3,)),
     ),
     ORDER: (
-        ArrayLayout("openOrder", ("orderId", "contract", "order", "orderState"), (1, 2, 3)),
-        ArrayLayout(
-            "Trade", ("contract", "order", "orderStatus", "fills", "log", "advancedError"), (0, 1, 2)
-        ),
+        ArrayLayout(("orderId", "contract", "order", "orderState"), (1, 2, 3)),  # openOrder
+        # Trade
+        ArrayLayout(("contract", "order", "orderStatus", "fills", "log", "advancedError"), (0, 1, 2)),
     ),
     EXECUTION: (
-        ArrayLayout("Fill", ("contract", "execution", "commissionReport", "time"), (0, 1, 2)),
-        ArrayLayout("execDetails", ("reqId", "contract", "execution"), (1, 2)),
+        ArrayLayout(("contract", "execution", "commissionReport", "time"), (0, 1, 2)),  # Fill
+        ArrayLayout(("reqId", "contract", "execution"), (1, 2)),  # execDetails
     ),
     ORDER_STATUS: (
-        ArrayLayout(
-            "orderStatus",
+        ArrayLayout(  # orderStatus
             ("orderId", "status", "filled", "remaining", "avgFillPrice", "permId", "parentId",
              "lastFillPrice", "clientId", "whyHeld", "mktCapPrice"),
         ),
     ),
     ACCOUNT_VALUE: (
-        ArrayLayout("accountSummary", ("reqId", "account", "tag", "value", "currency"), (), (0,)),
-        ArrayLayout("AccountValue", ("account", "tag", "value", "currency", "modelCode")),
-        ArrayLayout("updateAccountValue", ("key", "val", "currency", "accountName")),
-        ArrayLayout("accountUpdateMulti", ("reqId", "account", "modelCode", "key", "value", "currency")),
+        ArrayLayout(("reqId", "account", "tag", "value", "currency"), (), (0,)),  # accountSummary
+        ArrayLayout(("account", "tag", "value", "currency", "modelCode")),  # AccountValue
+        ArrayLayout(("key", "val", "currency", "accountName")),  # updateAccountValue
+        ArrayLayout(("reqId", "account", "modelCode", "key", "value", "currency")),  # accountUpdateMulti
     ),
 }  # fmt: skip
 

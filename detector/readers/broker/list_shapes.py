@@ -188,12 +188,11 @@ def _find_keyed_rows(raw: Row, shape: RowShape, normalized: NormalizedList) -> S
             rows = [_normalize_row(entry, shape, normalized) for entry in value]
             has_account = get_account_kind(key) is not None
             entries += [
-                _add_column(row, "account", key) if has_account and isinstance(row, dict) else row
-                for row in rows
+                {"account": key, **row} if has_account and isinstance(row, dict) else row for row in rows
             ]
         elif get_account_kind(key) is not None and _is_group(value, shape):
             group = _find_keyed_rows(value, shape, normalized) or [value]
-            entries += [_add_column(row, "account", key) if isinstance(row, dict) else row for row in group]
+            entries += [{"account": key, **row} if isinstance(row, dict) else row for row in group]
         elif shape.kind == ACCOUNT_VALUE and not isinstance(value, dict):
             entries.append({"tag": key, "value": value})
         else:
@@ -212,17 +211,13 @@ def _is_group(value: Any, shape: RowShape) -> bool:
 def _add_name(row: dict[str, Any], key: str, shape: RowShape) -> dict[str, Any]:
     """Return the row, named by its key where it names nothing itself."""
     if get_account_kind(key):
-        return _add_column(row, "account", key)
+        return {"account": key, **row}
     if contract := parse_object(key):
         return {"contract": strip_class(contract, None), **row}
     digits, text = ROW_KEYS[shape.kind]
     if "contract" in row or any(normalize_key(name) in shape.required for name in row):
         return row
     return {(digits if key.isdigit() else text): key, **row}
-
-
-def _add_column(row: dict[str, Any], column: str, value: str) -> dict[str, Any]:
-    return {column: value, **row}
 
 
 def _normalize_row(entry: Any, shape: RowShape, normalized: NormalizedList) -> Any:
