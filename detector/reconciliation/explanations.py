@@ -56,14 +56,20 @@ def parse_foreign_positions(text: str) -> tuple[ForeignPosition, ...]:
 def iter_pairs(
     differences: Sequence[Difference], is_pair: Callable[[Difference, Difference], bool]
 ) -> Iterator[DifferencePair]:
-    """Yield each phantom with the one other difference that explains it."""
+    """Yield what is gone, each with the one other difference that explains it."""
     others = _PairIndex(differences)
-    for gone in differences:
-        candidates = others.iter_candidates(gone) if gone.kind == "phantom" else iter(())
-        match = next((other for other in candidates if is_pair(gone, other)), None)
+    for gone in filter(_is_gone, differences):
+        match = next((other for other in others.iter_candidates(gone) if is_pair(gone, other)), None)
         if match is not None:
             others.remove(match)
             yield gone, match
+
+
+def _is_gone(difference: Difference) -> bool:
+    """Whether the broker holds none of it, or of an option fewer than the runtime."""
+    if difference.kind != "quantity" or difference.is_merged or not difference.instrument.is_option:
+        return difference.kind == "phantom"
+    return abs(difference.broker) < abs(difference.internal)
 
 
 class _PairIndex:
@@ -109,7 +115,7 @@ def _get_strike(difference: Difference) -> float | None:
 
 
 def iter_assigned(differences: Sequence[Difference], now: datetime) -> Iterator[DifferencePair]:
-    """Yield each option that is gone with the shares that its exercise or assignment moved.
+    """Yield each option that is gone, or some of it, with the shares that its exercise or assignment moved.
 
     One option for all the shares comes first; else several of one underlying add up to them.
     """
@@ -121,7 +127,7 @@ def iter_assigned(differences: Sequence[Difference], now: datetime) -> Iterator[
     rest = [difference for difference in differences if id(difference) not in paired]
     others, gone_by_moved = _PairIndex(rest), dict[int, tuple[Difference, list[Difference]]]()
     for gone in rest:
-        for moved in others.iter_candidates(gone) if gone.kind == "phantom" else ():
+        for moved in others.iter_candidates(gone) if _is_gone(gone) else ():
             if _list_changes(gone, moved, now):
                 gone_by_moved.setdefault(id(moved), (moved, []))[1].append(gone)
     for moved, options in gone_by_moved.values():
@@ -160,7 +166,7 @@ def _list_changes(gone: Difference, moved: Difference, now: datetime) -> list[De
         return []
     multiplier = to_exact_decimal(1 if is_of_future else option.multiplier) or Decimal(OPTION_MULTIPLIER)
     signs = {"C": (1,), "P": (-1,)}.get(option.right or "", (1, -1))
-    return [gone.internal * multiplier * sign for sign in signs]
+    return [(gone.internal - gone.broker) * multiplier * sign for sign in signs]
 
 
 def find_booking(facts: Facts, option: Instrument) -> Execution | None:
@@ -183,7 +189,8 @@ def is_replaced(old: Difference, new: Difference) -> bool:
     A split, a merger or a change of symbol gives a holding another contract (`X.OLD`, a class with a digit).
     """
     mine, theirs = old.instrument, new.instrument
-    if new.kind != "unmanaged" or None in (mine.con_id, theirs.con_id) or mine.con_id == theirs.con_id:
+    is_kind = (old.kind, new.kind) == ("phantom", "unmanaged")
+    if not is_kind or None in (mine.con_id, theirs.con_id) or mine.con_id == theirs.con_id:
         return False
     if not can_be_in_account(old.account, new.account) or (old.internal > 0) != (new.broker > 0):
         return False

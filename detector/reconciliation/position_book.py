@@ -256,7 +256,7 @@ class _Groups:
 def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
     """Join two positions where they, or a row of the second, may be the same; return whether they may."""
     open_names = _list_open_names(second)
-    if first.instrument.is_option and not first.lots[BROKER]:  # a list that names it means no other row by it
+    if first.instrument.is_option and first.lots[INTERNAL]:  # a list that names it means no other row by it
         bare = {lot.instrument for lot in second.lots[INTERNAL] if lot.instrument.is_symbol_only}
         open_names = [name for name in open_names if name not in bare]
     names = (second.instrument, *open_names)

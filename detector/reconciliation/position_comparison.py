@@ -43,8 +43,9 @@ class Comparison(Struct, frozen=True):
 
     An incomplete side has rows that could not be read: an instrument that it lacks proves nothing.
     `replaced`: an internal-only and a broker-only holding that are one under a new contract. `assigned`: an
-    option that is gone, and the shares that its exercise or assignment moved. `unclear`: neither equal nor
-    different. `newer`: differences that something newer than the broker's rows may have made.
+    option that is gone, or some of it, and the shares that its exercise or assignment moved. `unclear`:
+    neither equal nor different. `newer`: differences that something newer than the broker's rows may have
+    made.
     """
 
     book: PositionBook

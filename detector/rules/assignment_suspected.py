@@ -24,7 +24,7 @@ from detector.settings import FOREIGN_POSITIONS
     escalates=NOW,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """An option is gone, and as many shares moved as its exercise or assignment would move."""
+    """An option is gone, or some of it, and as many shares moved as its exercise or assignment would move."""
     comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
@@ -40,10 +40,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if booking is not None:
             booked_at = f" at {format_time(booking.at)}" if booking.at else ""
             proof = f"the broker booked its exercise or assignment{booked_at}"
+        left = describe_held(gone.broker) if gone.broker else "none of it"
         yield Finding(
             CRITICAL,
-            f"{gone.name}: the runtime has {describe_held(gone.internal)} open, and the broker holds none of"
-            f" it; in {moved.name} the runtime is {describe_held(moved.internal)} and the broker"
+            f"{gone.name}: the runtime has {describe_held(gone.internal)} open, and the broker holds {left};"
+            f" in {moved.name} the runtime is {describe_held(moved.internal)} and the broker"
             f" {describe_held(moved.broker)}: {proof}{when}.",
             subject=comparison.subjects.get_subject(gone.name, gone.account),
             observed=describe_held(moved.broker - moved.internal),

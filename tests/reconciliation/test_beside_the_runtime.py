@@ -371,6 +371,30 @@ def test_several_assignments_of_one_underlying_add_up(at_broker, suspected):
     assert sorted(kinds) == ["assignment_suspected"] * suspected + ["open_positions_drift"] * drifts
 
 
+@pytest.mark.parametrize(
+    ("right", "short", "left", "own", "at_broker", "is_suspected"),
+    [
+        pytest.param("P", -3, -2, 0, 100, True, id="one of three puts"),
+        pytest.param("C", -5, -3, 0, -200, True, id="two of five calls"),
+        pytest.param("C", -2, -1, 200, 100, True, id="a covered call of two"),
+        pytest.param("P", -4, -3, 50, 150, True, id="beside shares that there were"),
+        pytest.param("P", -3, -2, 0, 200, False, id="shares of two, one put gone"),
+        pytest.param("P", -3, -2, 0, -100, False, id="in the other direction"),
+        pytest.param("P", -2, -3, 0, -100, False, id="a put more than before"),
+        pytest.param("P", 3, 2, 0, -100, False, id="a long one that has not expired"),
+        pytest.param("P", -3, -2, 100, 100, False, id="no share moved"),
+    ],
+)
+def test_an_assignment_of_some_contracts_is_one_event_too(right, short, left, own, at_broker, is_suspected):
+    option = {**PUT, "right": right}
+    for share in (SHARE, {"symbol": "SPY"}):
+        held = [{**option, "quantity": short}, *([{**share, "quantity": own}] if own else [])]
+        rows = [{**option, "con_id": 71, "quantity": left}, {**SHARE, "quantity": at_broker}]
+        kinds = [kind for kind, _ in list_kinds(evaluate(held, rows))]
+        drifts = ["open_positions_drift"] * (2 - (own == at_broker))
+        assert kinds == (["assignment_suspected"] if is_suspected else drifts)
+
+
 def test_shares_that_left_in_the_other_direction_are_no_assignment():
     held = [{**PUT, "quantity": -1}, {**SHARE, "quantity": 100}]
     assert [kind for kind, _ in list_kinds(evaluate(held, []))] == ["open_positions_drift"] * 2
