@@ -133,14 +133,18 @@ class Shape(Struct, frozen=True, eq=False):
         """Return whether one of the groups that name the row has a value, in it or in an object of it."""
         for key, value in row.items():
             spec = self.reads.get(self.normalize(key))
-            if spec is None or value is None or (value == "" and spec.kind != ANY):
-                continue  # the text of a log's event may be an empty line
-            if self.get_group(self.normalize(key)) in named_by:
+            if spec is None or value is None or (spec.kind != ANY and is_unset(value)):
+                continue  # the text of a log's event may be any, an empty line too
+            group = self.get_group(self.normalize(key))
+            if group in named_by and not (group in _ZERO_IS_NONE and value in (0, "0")):
                 return True
             is_object = spec.kind == OBJECT and isinstance(value, dict)
             if is_object and spec.inner is not None and spec.inner.is_named(value, named_by):
                 return True
         return False
+
+
+_ZERO_IS_NONE = ("con_id", "order_id", "perm_id")
 
 
 def _iter_rows(value: Any) -> Iterator[Mapping[str, Any]]:

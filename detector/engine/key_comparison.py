@@ -148,7 +148,7 @@ class KeyComparison(Struct):
                 continue
             is_known = self._compare_object(path, row, shape)
             is_named = not shape.named_by or shape.is_named(row, shape.named_by)
-            if row and (not is_known or not is_named):
+            if not is_known or not is_named:
                 self.unnamed += 1
                 self._add_fault(path, _describe_row(shape, is_known))
                 if key.fact and not is_known:  # of a row without a name the reader decides what it hides
