@@ -117,6 +117,66 @@ def test_the_name_of_a_list_is_known_in_any_form_and_an_unclear_one_may_be_of_on
     assert ("broker_orders" in made.partial) is is_partial
 
 
+SALE = {"orderId": 7, "permId": 61, "symbol": "SPY", "secType": "STK", "action": "SELL", "totalQuantity": 10}
+WORKS, DONE = {**SALE, "status": "Submitted"}, {**SALE, "status": "Filled"}
+BOUGHT = {"execId": "0a.1.01.01", "symbol": "SPY", "secType": "STK", "side": "BOT", "shares": 10, "price": 5}
+BOUGHT |= {"time": "2026-06-02T14:30:00Z"}
+NEXT = {"execId": "0a.1.02.01"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "statuses", "is_partial"),
+    [
+        pytest.param({"open_orders": [], "openTrades": [WORKS]}, ["Submitted"], False, id="only the second has it"),
+        pytest.param({"open_orders": [WORKS], "trades": [WORKS]}, ["Submitted"], False, id="both have it"),
+        pytest.param({"trades": [DONE], "reqAllOpenOrders": [WORKS]}, ["Submitted"], False, id="done in another"),
+        pytest.param({"trades": [WORKS], "reqAllOpenOrders": [DONE]}, ["Filled", "Submitted"], False, id="or works"),
+        pytest.param({"openOrders": [], "openTrades": [WORKS]}, ["Submitted"], True, id="both of one client"),
+        pytest.param({"open_orders": [{**WORKS, "permId": 0}], "trades": [{**WORKS, "permId": 0, "clientId": 3}]},
+                     ["Submitted", "Submitted"], False, id="of two clients, it may be"),
+        pytest.param({"orders": [{**WORKS, "permId": 0, "clientId": 3}], "trades": [{**WORKS, "clientId": 3}]},
+                     ["Submitted"], False, id="by the number of its client"),
+    ],
+)  # fmt: skip
+def test_orders_of_two_lists_are_one_list(listed, statuses, is_partial):
+    made = reading(listed)
+    assert [row.status for row in made.values["broker_orders"]] == statuses
+    assert ("broker_orders" in made.partial) is is_partial
+
+
+def test_executions_of_two_lists_are_one_list():
+    made = reading({"executions": [BOUGHT], "fills": [BOUGHT, {**BOUGHT, **NEXT}]})
+    assert [row.exec_id for row in made.values["broker_executions"]] == [BOUGHT["execId"], NEXT["execId"]]
+
+
+def test_a_status_completes_the_order_of_whichever_list():
+    status = [{"orderId": 7, "permId": 61, "status": "Cancelled", "filled": 0, "remaining": 10}]
+    order = {key: SALE[key] for key in ("permId", "action", "totalQuantity")}
+    call = {
+        "orderId": 7,
+        "contract": {"symbol": "SPY"},
+        "order": order,
+        "orderState": {"status": "Submitted"},
+    }
+    made = reading({"open_orders": [], "openOrder": [call], "orderStatus": status})
+    assert [row.status for row in made.values["broker_orders"]] == ["Cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [({"conId": 4, "position": 10}, 0), ({"conId": 4, "position": 4}, 3), ({"position": 10}, 3)],
+)
+def test_can_close_holds_two_lists_of_positions_against_each_other(held, code):
+    rows = [{"symbol": "SPY", "secType": "STK", "conId": 4, "position": 10}]
+    given = {"as_of": "2026-06-02T14:59:50Z", "connected": True, "positions": rows, "open_orders": []}
+    given |= {"portfolio": [{"symbol": "SPY", "secType": "STK", **held}]}
+    ran = answer(
+        "can-close", "--symbol", "SPY", "--quantity", "10", "--now", "2026-06-02T15:00:00Z",
+        stdin=json.dumps({"broker": given}),
+    )  # fmt: skip
+    assert ran.code == code
+
+
 def test_a_list_that_is_there_twice_in_two_forms_is_reported():
     report = evaluated(
         document([], {**OPTION, "quantity": 39}, Positions=TREE([BUILDERS["positions"]("option")]))

@@ -25,7 +25,7 @@ from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
 from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.row_columns import build_row_shape
 from detector.readers.broker.rows import read_account_value, read_execution, read_order, read_position
-from detector.readers.broker.sections import KINDS, LISTS, normalize_section
+from detector.readers.broker.sections import KINDS, LISTS, OF_CLIENT, normalize_section
 from detector.readers.broker.statement import (
     filter_executions,
     filter_held_now,
@@ -34,8 +34,6 @@ from detector.readers.broker.statement import (
 )
 
 SECTIONS = ("broker", STATEMENT)
-# Lists of ib_async and ibapi that hold, or may hold, the orders of one client only.
-_OF_CLIENT = ("openOrders", "openTrades", "trades", "openOrder")
 _NAMES = {
     "connected": "broker_link",
     "account": "broker_account",
@@ -172,7 +170,7 @@ def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:
     if scope in ("all", "client"):
         return bool(scope == "client")
     key = next((name for name in LISTS["broker_orders"] if raw.get(name) is not None), None)
-    return scope is not None or key in _OF_CLIENT
+    return scope is not None or key in OF_CLIENT
 
 
 def _iter_narrow_facts(raw: Mapping[str, Any], reading: Reading) -> Iterator[str]:

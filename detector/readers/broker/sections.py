@@ -53,7 +53,9 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "broker_executions": ("executions", "fills", "execDetails"),
     "account_values": ("account_values", "accountValues", "accountSummary", "summary", *_VALUES),
 }
-"""By fact: the names of its list; of several the first that is there counts."""
+"""By fact: the names of its list; of several of positions the first that is there counts."""
+OF_CLIENT = ("openOrders", "openTrades", "trades", "openOrder")
+"""Lists of ib_async and ibapi that hold, or may hold, the orders of one client only."""
 
 PARTS_OF: Mapping[str, tuple[str, str]] = {
     "orderStatus": (ORDER_STATUS, "broker_orders"),
@@ -86,6 +88,7 @@ _STATUS_NAMES = {normalize_key(name) for name in ARRAYS[ORDER_STATUS][0].fields}
 _PART_NAMES = {ORDER_STATUS: "orderStatus", COMMISSION: "commissionReport"}
 _PART_COLUMNS = frozenset(("orderid", "permid", "status", "execid", "commission", "realizedpnl"))
 _FACTS = {name: fact for fact, names in LISTS.items() for name in names}
+_JOINED = {"broker_orders": (("perm_id",), ("client_id", "order_id")), "broker_executions": (("exec_id",),)}
 _EITHER = "trades"  # ib_async's orders, the executions of the Client Portal, of Flex and of most bots
 _EXECUTION_NAMES = frozenset(
     ["execid", "executionid", "ibexecid", "execution", "tradeprice", "tradetime", "tradetimer"]
@@ -106,14 +109,57 @@ def normalize_section(raw: Mapping[str, Any], reading: Reading) -> dict[str, Any
                 _replace_executions(raw, content, reading)
             else:
                 content[name] = _record_problems(normalized, name, fact, reading)
+    for name in (*_CALLBACKS, *LISTS["broker_orders"]):
+        if isinstance(content.get(name), list):
+            content[name] = _join_calls(content[name], name)
+    _join_lists(content)
     for name in PARTS_OF.keys() & raw.keys():
         del content[name]
         if raw[name] is not None:
             _add_parts(raw, name, content, reading)
-    for name in (*_CALLBACKS, *LISTS["broker_orders"]):
-        if isinstance(content.get(name), list):
-            content[name] = _join_calls(content[name], name)
     return content
+
+
+def _join_lists(content: dict[str, Any]) -> None:
+    """Put the rows that only another list of a fact has into its first one, else one of all clients.
+
+    What a list has as done and another as working may be either: it keeps both rows.
+    """
+    for fact, ids in _JOINED.items():
+        names = [name for name in LISTS[fact] if isinstance(content.get(name), list)]
+        kept = next((name for name in names if name not in OF_CLIENT), next(iter(names), ""))
+        others = [row for name in names if name != kept for row in content.pop(name)]
+        if others:
+            content[kept] = content[kept] + _list_more(content[kept], others, fact, ids)
+
+
+def _list_more(rows: list[Any], others: list[Any], fact: str, ids: Iterable[tuple[str, ...]]) -> list[Any]:
+    """Return which of the other rows are none of the rows, or still work where those have ended."""
+    by_key: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        for key in _list_row_keys(row, fact, ids):
+            by_key.setdefault(key, []).append(row)
+    more = []
+    for row in others:
+        same = [known for key in _list_row_keys(row, fact, ids) for known in by_key.get(key, ())]
+        if not same or (all(map(_has_ended, same)) and not _has_ended(row)):
+            more.append(row)
+    return more
+
+
+def _list_row_keys(row: Any, fact: str, ids: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return what a row is known by: each id that it has in full, else all that it says."""
+    flat, columns = merge_nested(row) if isinstance(row, dict) else {}, COLUMNS[KINDS[fact]]
+    values = (
+        tuple(str(next((flat[name] for name in columns[column] if name in flat), "")) for column in key)
+        for key in ids
+    )
+    return {key for key in values if all(key)} or {(repr(sorted(flat.items())),)}
+
+
+def _has_ended(row: Any) -> bool:
+    """Whether a row of an order says that it can fill no more."""
+    return is_done(str(merge_nested(row).get("status"))) if isinstance(row, dict) else False
 
 
 def _find_list_name(key: str, raw: Mapping[str, Any]) -> str:
@@ -234,12 +280,14 @@ def find_inconsistency(broker: Any, now: datetime) -> str | None:
     if not isinstance(broker, dict):
         return None
     section = normalize_section(broker, Reading("broker", now, 0))
-    for fact, title in _TITLES.items():
-        if len(_list_names(section, fact)) > 1:
-            return f"The broker section lists its {title} twice, under several names."
     rows = [
         row for name in LISTS["broker_positions"] for row in section.get(name) or () if isinstance(row, dict)
     ]
+    has_ids = all("conid" in merge_nested(row) for row in rows)
+    for fact, title in _TITLES.items():
+        names = _list_names(section, fact)
+        if len(names) > 1 and not (has_ids and fact == "broker_positions" and "flex" not in names):
+            return f"The broker section lists its {title} twice, under several names."
     if len({_has_account(row) for row in rows}) > 1:
         return "Some of the broker's rows name their account and others do not."
     return None
