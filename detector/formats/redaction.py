@@ -85,7 +85,7 @@ def get_account_kind(alias: str) -> str | None:
     return kind if kind in ("paper", "live") else None
 
 
-def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
+def _find_suspects(value: Any, secrets: tuple[str, ...]) -> set[str]:
     """Return the texts that can hold an account or a secret, and the keys whose value can be one.
 
     Texts that differ in their digits only are searched once, and so are values that do.
@@ -93,7 +93,9 @@ def _find_suspects(value: Any, secrets: Sequence[str]) -> set[str]:
     encoded = _encode(value)
     mask = None if encoded is None else encoded.lower().translate(_MASKED)
     indices = None if mask is None else _SUSPECTS.get(mask)
-    held = [secret for secret in secrets if encoded is None or _can_hold(encoded, secret)]
+    held = [
+        secret for secret, inner in _encode_secrets(secrets) if not (encoded and inner) or inner in encoded
+    ]
     if indices == () and not held:
         return set()
     texts: list[str] = []
@@ -132,9 +134,11 @@ def _encode(value: Any) -> bytes | None:
     return text if is_short and (text.isascii() or not _FOLDED.search(text.decode())) else None
 
 
-def _can_hold(text: bytes, secret: str) -> bool:
-    encoded = _encode(secret)
-    return encoded is None or encoded[1:-1] in text
+@lru_cache(maxsize=16)
+def _encode_secrets(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes | None], ...]:
+    """Return each secret with the bytes that stand for it within the JSON of a text, where that is known."""
+    encoded = [_encode(secret) for secret in secrets]
+    return tuple((secret, inner and inner[1:-1]) for secret, inner in zip(secrets, encoded, strict=True))
 
 
 def _find_suspicious(masks: Iterable[bytes | None]) -> set[bytes | None]:
