@@ -15,7 +15,7 @@ from msgspec.structs import replace
 import detector
 from detector.app.context import AppContext, print_wait_hint
 from detector.clients.local_file import LocalFile, read_file
-from detector.domain.event import Event
+from detector.domain.condition import Event
 from detector.domain.facts import Facts
 from detector.domain.provenance import SourceStatus
 from detector.domain.report import Decision, Gap, Report, SignalCoverage

@@ -20,19 +20,8 @@ from detector.channels.channel import (
     DeliveryResult,
     send_parts,
 )
-from detector.formats.errors import (
-    DNS,
-    FORBIDDEN,
-    LOGIN,
-    NOT_ALLOWED,
-    REDIRECTED,
-    REFUSED,
-    RESET,
-    TIMEOUT,
-    TLS,
-    UNREACHABLE,
-    ExternalError,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from detector.formats.numbers import format_list
 from detector.formats.redaction import redact_text
 from detector.render.message import Message
@@ -64,15 +53,18 @@ _POLICY = SMTP.clone(cte_type="7bit")
 _MODE = f"Is {SMTP_TLS.name} what the server speaks on {SMTP_PORT.name} (starttls on 587, tls on 465)?"
 _ADVICE = Advice(
     EMAIL_TO,
-    {REFUSED: SMTP_PORT, **dict.fromkeys((UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SMTP_HOST)},
     {
-        TIMEOUT: f"{_MODE} If so, {CHANNEL_TIMEOUT_SEC.name} is the time that it has.",
-        TLS: f"{_MODE} If so, its certificate must hold for its name;"
+        errors.REFUSED: SMTP_PORT,
+        **dict.fromkeys((errors.UNREACHABLE, errors.DNS, errors.FORBIDDEN, errors.REDIRECTED), SMTP_HOST),
+    },
+    {
+        errors.TIMEOUT: f"{_MODE} If so, {CHANNEL_TIMEOUT_SEC.name} is the time that it has.",
+        errors.TLS: f"{_MODE} If so, its certificate must hold for its name;"
         f" an authority of your own goes into {CA_FILE.name}.",
-        RESET: f"{_MODE} If so, look for its own errors.",
-        LOGIN: f"Are {SMTP_USER.name} and {SMTP_PASSWORD.name} right?"
+        errors.RESET: f"{_MODE} If so, look for its own errors.",
+        errors.LOGIN: f"Are {SMTP_USER.name} and {SMTP_PASSWORD.name} right?"
         " Many servers want a password made for programs.",
-        NOT_ALLOWED: f"May {EMAIL_FROM.name} send through the server in {SMTP_HOST.name}?",
+        errors.NOT_ALLOWED: f"May {EMAIL_FROM.name} send through the server in {SMTP_HOST.name}?",
     },
 )
 

@@ -53,8 +53,7 @@ from detector.settings import (
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline
-    from detector.clients.http_client import Page
-    from detector.clients.json_client import JsonClient
+    from detector.clients.http_client import JsonClient, Page
 
 KIND = "pagerduty"
 OPTION = ChannelOption((PAGERDUTY_ROUTING_KEY,), "alerts that page, by PagerDuty")

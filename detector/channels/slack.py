@@ -20,16 +20,7 @@ from detector.channels.channel import (
     send_parts,
 )
 from detector.domain.acknowledgement import AckRequest, parse_sender
-from detector.formats.errors import (
-    DNS,
-    FORBIDDEN,
-    LOGIN,
-    NO_PLACE,
-    NOT_ALLOWED,
-    REDIRECTED,
-    REFUSED,
-    UNREACHABLE,
-)
+from detector.formats import errors
 from detector.render.message import Message
 from detector.render.message_slack import build_slack_payload, count_fitting
 from detector.settings import (
@@ -55,22 +46,25 @@ _WEBHOOK = Advice(
     SLACK_WEBHOOK_URL,
     {},
     {
-        LOGIN: "Make a new webhook, and put it into {}.",
-        NOT_ALLOWED: "Is an app of the workspace allowed to post there?"
+        errors.LOGIN: "Make a new webhook, and put it into {}.",
+        errors.NOT_ALLOWED: "Is an app of the workspace allowed to post there?"
         " Otherwise make a new webhook, and put it into {}.",
-        NO_PLACE: "Is the webhook's channel there, and not archived?"
+        errors.NO_PLACE: "Is the webhook's channel there, and not archived?"
         " Otherwise make a new one, and put it into {}.",
     },
 )
 _BOT = Advice(
     SLACK_TOKEN,
     {
-        NO_PLACE: SLACK_CHANNEL,
-        **dict.fromkeys((REFUSED, UNREACHABLE, DNS, FORBIDDEN, REDIRECTED), SLACK_API_URL),
+        errors.NO_PLACE: SLACK_CHANNEL,
+        **dict.fromkeys(
+            (errors.REFUSED, errors.UNREACHABLE, errors.DNS, errors.FORBIDDEN, errors.REDIRECTED),
+            SLACK_API_URL,
+        ),
     },
     {
-        LOGIN: "Make a new token, and put it into {}.",
-        NOT_ALLOWED: "Give the app the scope chat:write and install it again; its token stands in {}.",
+        errors.LOGIN: "Make a new token, and put it into {}.",
+        errors.NOT_ALLOWED: "Give the app the scope chat:write and install it again; its token stands in {}.",
     },
 )
 

@@ -27,20 +27,8 @@ from msgspec import Struct
 from detector import __version__
 from detector.clients.connection import NetworkPolicy
 from detector.clients.http_client import send_request
-from detector.formats.errors import (
-    CREDENTIALS,
-    DENIED,
-    EXPIRED,
-    FORBIDDEN,
-    HTTP_STATUS,
-    MISSING,
-    PROFILE_MISSING,
-    THROTTLED,
-    UNREADABLE,
-    WRONG_ACCOUNT,
-    ExternalError,
-    retry,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError, retry
 from detector.formats.strict_json import redact_excerpt, replace_surrogates
 
 Operation = tuple[str, str]
@@ -72,11 +60,12 @@ _SERVER_ERROR = 500
 # Error codes of AWS (API references, "Common Errors"), by what they mean here.
 _CODES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (EXPIRED, "the credentials have expired")
+        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+        (errors.EXPIRED, "the credentials have expired"),
     ),
     **dict.fromkeys(
         ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"),
-        (DENIED, "the credentials are denied {}"),
+        (errors.DENIED, "the credentials are denied {}"),
     ),
     **dict.fromkeys(
         (
@@ -86,17 +75,23 @@ _CODES: Mapping[str, tuple[str, str]] = {
             "MissingAuthenticationTokenException",
             "IncompleteSignature",
         ),
-        (CREDENTIALS, "AWS does not know the credentials"),
+        (errors.CREDENTIALS, "AWS does not know the credentials"),
     ),
     **dict.fromkeys(
         ("InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"),
         (
-            CREDENTIALS,
+            errors.CREDENTIALS,
             "AWS does not accept the credentials' signature: is the secret key right, and this clock?",
         ),
     ),
-    "ClusterNotFoundException": (MISSING, "there is no such cluster in this region (AEGIS_PT_ECS_CLUSTER)"),
-    "ResourceNotFoundException": (MISSING, "there is no such log group in this region (AEGIS_PT_LOG_GROUP)"),
+    "ClusterNotFoundException": (
+        errors.MISSING,
+        "there is no such cluster in this region (AEGIS_PT_ECS_CLUSTER)",
+    ),
+    "ResourceNotFoundException": (
+        errors.MISSING,
+        "there is no such log group in this region (AEGIS_PT_LOG_GROUP)",
+    ),
 }
 # What botocore raises for a body that is not of AWS's shape, such as a list, null, UTF-16 or one too deep.
 _GARBAGE_ERRORS = (AttributeError, TypeError, ValueError, RecursionError)
@@ -105,7 +100,7 @@ _THROTTLED = ("429", "RequestLimitExceeded", "TooManyRequestsException", "LimitE
 _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (faults.ProfileNotFound,),
-        PROFILE_MISSING,
+        errors.PROFILE_MISSING,
         "the AWS configuration of this machine has no such profile (AEGIS_PT_AWS_PROFILE)",
     ),
     (
@@ -115,7 +110,7 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
             faults.TokenRetrievalError,
             faults.LoginError,
         ),
-        EXPIRED,
+        errors.EXPIRED,
         "the profile's session has expired or was never begun: its credentials need a new login",
     ),
     (
@@ -128,12 +123,12 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
             faults.ConfigParseError,
             faults.ConfigNotFound,
         ),
-        CREDENTIALS,
+        errors.CREDENTIALS,
         "the credentials cannot be loaded from the AWS configuration",
     ),
-    ((faults.NoRegionError,), MISSING, "no region is named (AEGIS_PT_AWS_REGION)"),
-    ((faults.InvalidRegionError,), MISSING, "there is no such region (AEGIS_PT_AWS_REGION)"),
-    ((ResponseParserError,), UNREADABLE, "what answered is not AWS: its answer cannot be parsed"),
+    ((faults.NoRegionError,), errors.MISSING, "no region is named (AEGIS_PT_AWS_REGION)"),
+    ((faults.InvalidRegionError,), errors.MISSING, "there is no such region (AEGIS_PT_AWS_REGION)"),
+    ((ResponseParserError,), errors.UNREADABLE, "what answered is not AWS: its answer cannot be parsed"),
 )
 
 
@@ -170,7 +165,9 @@ class Aws:
             with _convert_errors(f"{service}:{api_name}"):
                 answer: dict[str, Any] = getattr(client, operation)(**params)
             if required_key not in answer:
-                raise ExternalError(f"what answered {service}:{api_name} is not AWS", reason=UNREADABLE)
+                raise ExternalError(
+                    f"what answered {service}:{api_name} is not AWS", reason=errors.UNREADABLE
+                )
             clean_answer: dict[str, Any] = _replace_surrogates(answer)
             return clean_answer
 
@@ -183,7 +180,7 @@ class Aws:
             if account != self._identity.account:
                 raise ExternalError(
                     "the credentials belong to another account than AEGIS_PT_AWS_ACCOUNT",
-                    reason=WRONG_ACCOUNT,
+                    reason=errors.WRONG_ACCOUNT,
                 )
 
     def get_client(self, service: str) -> Any:
@@ -200,7 +197,7 @@ class Aws:
         if not identity.profile and not identity.ambient:
             raise ExternalError(
                 "no credentials are named: neither AEGIS_PT_AWS_PROFILE nor AEGIS_PT_AWS_AMBIENT=1",
-                reason=CREDENTIALS,
+                reason=errors.CREDENTIALS,
             )
         with _convert_errors("the credentials"):
             core = self._build_session(CREDENTIAL_OPERATIONS)
@@ -209,7 +206,9 @@ class Aws:
                 chain.remove(name)
             credentials = core.get_credentials()
             if credentials is None:
-                raise ExternalError(f"{self._credentials_source} holds no credentials", reason=CREDENTIALS)
+                raise ExternalError(
+                    f"{self._credentials_source} holds no credentials", reason=errors.CREDENTIALS
+                )
             frozen = credentials.get_frozen_credentials()
             read_session = self._build_session(READ_OPERATIONS)
             read_session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
@@ -230,7 +229,7 @@ class Aws:
         def check_allowed(model: Any, **_: Any) -> None:
             operation = (model.service_model.service_name, model.name)
             if operation not in allowed:
-                raise ExternalError(f"{':'.join(operation)} is never asked of AWS", reason=FORBIDDEN)
+                raise ExternalError(f"{':'.join(operation)} is never asked of AWS", reason=errors.FORBIDDEN)
 
         events = core.get_component("event_emitter")
         for event_name in ("provide-client-params", "before-call"):
@@ -241,7 +240,7 @@ class Aws:
     def _send(self, request: Any, **_: Any) -> AWSResponse:
         """Send botocore's request, instead of its own HTTP client; raises ExternalError over plain HTTP."""
         if urlsplit(request.url).scheme != "https" and not _is_loopback(urlsplit(request.url).hostname or ""):
-            raise ExternalError("AWS is never asked over plain HTTP", reason=FORBIDDEN)
+            raise ExternalError("AWS is never asked over plain HTTP", reason=errors.FORBIDDEN)
         headers = {
             name: value.decode("latin-1") if isinstance(value, bytes) else value
             for name, value in request.headers.items()
@@ -307,7 +306,9 @@ def _convert_errors(operation: str) -> Iterator[None]:
         for kinds, reason, message in _ERROR_KINDS:
             if isinstance(error, kinds):
                 raise ExternalError(message, reason=reason) from None
-        raise ExternalError(f"{operation} failed ({type(error).__name__})", reason=UNREADABLE) from None
+        raise ExternalError(
+            f"{operation} failed ({type(error).__name__})", reason=errors.UNREADABLE
+        ) from None
 
 
 def _convert_client_error(response: Mapping[str, Any], operation: str) -> ExternalError:
@@ -317,10 +318,10 @@ def _convert_client_error(response: Mapping[str, Any], operation: str) -> Extern
         reason, message = _CODES[code]
         return ExternalError(message.format(operation), reason=reason)
     if "throttl" in code.lower() or code in _THROTTLED:
-        return ExternalError(f"AWS throttles {operation}", reason=THROTTLED, permanent=False)
+        return ExternalError(f"AWS throttles {operation}", reason=errors.THROTTLED, permanent=False)
     code_text = redact_excerpt(code) or "no code"
     return ExternalError(
         f"{operation} was answered with {status} ({code_text})",
-        reason=HTTP_STATUS,
+        reason=errors.HTTP_STATUS,
         permanent=status < _SERVER_ERROR,
     )

@@ -17,17 +17,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detector.formats.errors import (
-    DNS,
-    FORBIDDEN,
-    REFUSED,
-    RESET,
-    TIMEOUT,
-    TLS,
-    UNREACHABLE,
-    UNREADABLE,
-    ExternalError,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from detector.settings import CA_FILE, Settings
 
 Address = IPv4Address | IPv6Address
@@ -75,7 +66,9 @@ class Deadline:
         return remaining
 
     def build_timeout_error(self, doing: str) -> ExternalError:
-        return ExternalError(f"no complete answer within {self.seconds:g} s (still {doing})", reason=TIMEOUT)
+        return ExternalError(
+            f"no complete answer within {self.seconds:g} s (still {doing})", reason=errors.TIMEOUT
+        )
 
 
 @cache
@@ -93,7 +86,9 @@ def build_tls_context(ca_file: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=ca_file)
         except (OSError, ssl.SSLError):
-            raise ExternalError("AEGIS_PT_CA_FILE cannot be read as PEM certificates", reason=TLS) from None
+            raise ExternalError(
+                "AEGIS_PT_CA_FILE cannot be read as PEM certificates", reason=errors.TLS
+            ) from None
     return context
 
 
@@ -116,7 +111,7 @@ class NetworkPolicy(Struct, frozen=True):
         doing = f"connecting to {target}"
         with _convert_socket_errors(doing, self.deadline, is_connecting=True):
             addresses = self.resolve(host, port, type=socket.SOCK_STREAM)
-        failure = ExternalError(f"{host} has no address", reason=DNS)
+        failure = ExternalError(f"{host} has no address", reason=errors.DNS)
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
             share = self.deadline.check_remaining(doing) / (len(addresses) - index)
             sock = socket.socket(family, kind, protocol)
@@ -130,7 +125,7 @@ class NetworkPolicy(Struct, frozen=True):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except ExternalError as error:
                 sock.close()
-                if error.reason == FORBIDDEN:
+                if error.reason == errors.FORBIDDEN:
                     raise
                 failure = error
             else:
@@ -152,7 +147,7 @@ class NetworkPolicy(Struct, frozen=True):
 
     def _check_address(self, address: str, target: str) -> None:
         if self.is_forbidden(ip_address(address.partition("%")[0])):
-            raise ExternalError(f"{target} is a link-local or metadata address", reason=FORBIDDEN)
+            raise ExternalError(f"{target} is a link-local or metadata address", reason=errors.FORBIDDEN)
 
 
 def build_network_policy(settings: Settings, environ: Mapping[str, str], deadline: Deadline) -> NetworkPolicy:
@@ -186,7 +181,7 @@ class Connection:
         """Return the same connection under TLS, the certificate verified for `name`; raises ExternalError."""
         doing = "in the TLS handshake"
         if isinstance(self._sock, ssl.SSLSocket):
-            raise ExternalError("TLS inside of TLS is not spoken here", reason=TLS)
+            raise ExternalError("TLS inside of TLS is not spoken here", reason=errors.TLS)
         try:
             with _convert_socket_errors(doing, self._deadline):
                 self._sock.settimeout(self._deadline.check_remaining(doing))
@@ -223,7 +218,7 @@ def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: boo
     except OSError as error:
         raise _to_external_error(error, doing, deadline, retryable=is_connecting) from None
     except UnicodeError:  # a host name that IDNA cannot encode
-        raise ExternalError(f"the name cannot be looked up ({doing})", reason=DNS) from None
+        raise ExternalError(f"the name cannot be looked up ({doing})", reason=errors.DNS) from None
 
 
 def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> ExternalError:
@@ -231,19 +226,19 @@ def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable
         return deadline.build_timeout_error(doing)
     _, template, reason = next(entry for entry in _ERROR_KINDS if isinstance(error, entry[0]))
     why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
-    final = reason == TLS or (reason == DNS and error.errno != socket.EAI_AGAIN)
+    final = reason == errors.TLS or (reason == errors.DNS and error.errno != socket.EAI_AGAIN)
     message = template.format(why=why, doing=doing)
     return ExternalError(message, reason=reason, permanent=final or not retryable)
 
 
 _ERROR_KINDS: tuple[tuple[type[OSError], str, str], ...] = (
-    (socket.gaierror, "the name is not known ({doing})", DNS),
-    (ssl.SSLCertVerificationError, "its certificate is not accepted: {why}", TLS),
-    (ssl.SSLEOFError, "the connection broke off ({doing})", RESET),
-    (ssl.SSLError, "TLS failed: {why}", TLS),
-    (ConnectionRefusedError, "the connection was refused ({doing})", REFUSED),
-    (ConnectionError, "the connection broke off ({doing})", RESET),
-    (FileNotFoundError, "there is no such socket ({doing})", UNREADABLE),
-    (PermissionError, "this user may not open it ({doing})", UNREADABLE),
-    (OSError, "{why} ({doing})", UNREACHABLE),
+    (socket.gaierror, "the name is not known ({doing})", errors.DNS),
+    (ssl.SSLCertVerificationError, "its certificate is not accepted: {why}", errors.TLS),
+    (ssl.SSLEOFError, "the connection broke off ({doing})", errors.RESET),
+    (ssl.SSLError, "TLS failed: {why}", errors.TLS),
+    (ConnectionRefusedError, "the connection was refused ({doing})", errors.REFUSED),
+    (ConnectionError, "the connection broke off ({doing})", errors.RESET),
+    (FileNotFoundError, "there is no such socket ({doing})", errors.UNREADABLE),
+    (PermissionError, "this user may not open it ({doing})", errors.UNREADABLE),
+    (OSError, "{why} ({doing})", errors.UNREACHABLE),
 )

@@ -14,19 +14,8 @@ from urllib.parse import urlencode, urlsplit
 from msgspec import Struct
 
 from detector.domain.statement_tables import parse_flex_xml
-from detector.formats.errors import (
-    DENIED,
-    HTML,
-    HTTP_STATUS,
-    LOGIN,
-    MISSING,
-    NOT_READY,
-    QUERY,
-    THROTTLED,
-    TIMEOUT,
-    UNREADABLE,
-    ExternalError,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 from detector.formats.strict_json import redact_excerpt
 
 if TYPE_CHECKING:
@@ -42,13 +31,13 @@ _SEND, _GET = "SendRequest", "GetStatement"
 _GENERATING, _TOO_MANY, _REFERENCE_GONE = 1019, 1018, 1017
 _WAIT_SEC: Final = {_GENERATING: 5.0, _TOO_MANY: 10.0, 1001: 5.0, 1009: 5.0, 1021: 5.0}
 _REASONS: Final = {
-    **dict.fromkeys((1001, 1004, 1005, 1006, 1007, 1008, 1009, 1019, 1021), NOT_READY),
-    1003: MISSING,
-    **dict.fromkeys((1010, 1014, 1020), QUERY),
-    **dict.fromkeys((1011, 1012, 1015, 1016), LOGIN),
-    1013: DENIED,
-    1017: NOT_READY,
-    1018: THROTTLED,
+    **dict.fromkeys((1001, 1004, 1005, 1006, 1007, 1008, 1009, 1019, 1021), errors.NOT_READY),
+    1003: errors.MISSING,
+    **dict.fromkeys((1010, 1014, 1020), errors.QUERY),
+    **dict.fromkeys((1011, 1012, 1015, 1016), errors.LOGIN),
+    1013: errors.DENIED,
+    1017: errors.NOT_READY,
+    1018: errors.THROTTLED,
 }
 _MEANINGS: Final = {
     1003: "the statement is not available, also where its period holds nothing",
@@ -86,14 +75,14 @@ class Flex(Struct):
             envelope, _ = self._fetch_until_ready(self.url, _SEND, query)
             code = envelope.get("ReferenceCode", "") if envelope else ""
             if not code.isalnum():
-                raise ExternalError("its answer holds no reference code", reason=UNREADABLE)
+                raise ExternalError("its answer holds no reference code", reason=errors.UNREADABLE)
             base = _choose_base(envelope.get("Url", "") if envelope else "", self.url)
             try:
                 envelope, body = self._fetch_until_ready(base, _GET, code)
             except _ReferenceError:
                 continue
             if envelope is not None:
-                raise ExternalError("it answered with an envelope and no statement", reason=UNREADABLE)
+                raise ExternalError("it answered with an envelope and no statement", reason=errors.UNREADABLE)
             return body
         raise build_code_error(_REFERENCE_GONE, "")
 
@@ -115,7 +104,7 @@ class Flex(Struct):
     def _fetch(self, base: str, step: str, query: str) -> tuple[dict[str, str] | None, bytes]:
         if self.requests:
             if self.deadline.get_remaining() <= _PAUSE_SEC:
-                raise ExternalError(f"no statement within {self.deadline.seconds:g} s", reason=TIMEOUT)
+                raise ExternalError(f"no statement within {self.deadline.seconds:g} s", reason=errors.TIMEOUT)
             self.pause(_PAUSE_SEC)
         self.requests += 1
         parameters = urlencode({"t": self.token, "q": query, "v": _VERSION})
@@ -125,7 +114,7 @@ class Flex(Struct):
             headers={"user-agent": _USER_AGENT, "accept": "application/xml, text/csv, */*"},
         )
         if page.status != 200:  # noqa: PLR2004 - HTTP's OK
-            reason = THROTTLED if page.status == 429 else HTTP_STATUS  # noqa: PLR2004 - HTTP's
+            reason = errors.THROTTLED if page.status == 429 else errors.HTTP_STATUS  # noqa: PLR2004 - HTTP's
             raise ExternalError(f"it answered {page.status}", reason=reason)
         return _parse_envelope(page), page.body
 
@@ -137,7 +126,7 @@ class _ReferenceError(Exception):
 def build_code_error(code: int, message: str) -> ExternalError:
     """Return the error of an ErrorCode; an unknown one is unknown."""
     meaning = _MEANINGS.get(code) or f"an unknown code: {redact_excerpt(message) or 'no message'}"
-    return ExternalError(f"{meaning} ({code})", reason=_REASONS.get(code, UNREADABLE))
+    return ExternalError(f"{meaning} ({code})", reason=_REASONS.get(code, errors.UNREADABLE))
 
 
 def _parse_envelope(page: Page) -> dict[str, str] | None:
@@ -146,12 +135,12 @@ def _parse_envelope(page: Page) -> dict[str, str] | None:
     if not body.startswith(b"<"):
         return None
     if body[:15].lower().startswith((b"<!doctype html", b"<html")):
-        raise ExternalError("it answered with a page for people", reason=HTML)
+        raise ExternalError("it answered with a page for people", reason=errors.HTML)
     root = parse_flex_xml(page.body)
     if root.tag == "FlexQueryResponse":
         return None
     if root.tag != "FlexStatementResponse":
-        raise ExternalError(f"its answer is a {redact_excerpt(root.tag)}", reason=UNREADABLE)
+        raise ExternalError(f"its answer is a {redact_excerpt(root.tag)}", reason=errors.UNREADABLE)
     return {child.tag: (child.text or "").strip() for child in root}
 
 

@@ -25,23 +25,8 @@ from detector.clients.http_client import (
     parse_origin,
     send_request,
 )
-from detector.formats.errors import (
-    CREDENTIALS,
-    DENIED,
-    DNS,
-    NOT_JSON,
-    PROXY,
-    REDIRECTED,
-    REFUSED,
-    RESET,
-    THROTTLED,
-    TIMEOUT,
-    UNREACHABLE,
-    UNREADABLE,
-    ExternalError,
-    InputError,
-    retry,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError, InputError, retry
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import parse_document, to_one_line
 
@@ -52,7 +37,14 @@ _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
 _MAX_MESSAGE, _TIME_DIGITS = 200, 11
 _NO_CONTENT, _SERVER_ERROR = 204, 500
 _ATTEMPT_SEC = 10.0  # of one dispatch: one that hangs must leave time for a retry
-_NETWORK_REASONS = (TIMEOUT, REFUSED, UNREACHABLE, RESET, DNS, PROXY)
+_NETWORK_REASONS = (
+    errors.TIMEOUT,
+    errors.REFUSED,
+    errors.UNREACHABLE,
+    errors.RESET,
+    errors.DNS,
+    errors.PROXY,
+)
 
 Params = Mapping[str, str | int]
 T = TypeVar("T")
@@ -85,7 +77,7 @@ class GitHub(Struct, frozen=True):
         try:
             return parse_document(page.body)
         except InputError as error:
-            raise ExternalError(f"its answer cannot be read: {error}", reason=NOT_JSON) from None
+            raise ExternalError(f"its answer cannot be read: {error}", reason=errors.NOT_JSON) from None
 
     def list_pages(
         self, path: str, key: str, params: Params | None = None
@@ -99,7 +91,7 @@ class GitHub(Struct, frozen=True):
             answer = self.get(path, {**(params or {}), "per_page": _PER_PAGE, "page": page})
             items, total = answer.get(key), answer.get("total_count")
             if not isinstance(items, list) or not isinstance(total, int):
-                raise ExternalError(f"its answer has no list {key!r}", reason=UNREADABLE)
+                raise ExternalError(f"its answer has no list {key!r}", reason=errors.UNREADABLE)
             yield total, items
             read += len(items)
             if not items or read >= total:
@@ -171,7 +163,7 @@ class GitHub(Struct, frozen=True):
 
     def _check_redirect(self, target: httpx.URL, _: httpx.URL) -> None:
         if target.scheme != httpx.URL(self.api).scheme or not target.host:
-            raise ExternalError("it redirects out of TLS", reason=REDIRECTED)
+            raise ExternalError("it redirects out of TLS", reason=errors.REDIRECTED)
 
     def _build_refusal(self, page: Page) -> ExternalError:
         """Return the error of GitHub's refusal; a 403 may be a rate limit."""
@@ -180,13 +172,13 @@ class GitHub(Struct, frozen=True):
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":
             reset_at = _get_rate_limit_reset(page)
             suffix = f" until {reset_at:%H:%M:%S} UTC" if reset_at else ""
-            return ExternalError(f"its rate limit is used up{suffix}", reason=THROTTLED)
+            return ExternalError(f"its rate limit is used up{suffix}", reason=errors.THROTTLED)
         if page.status == _FORBIDDEN and "rate limit" in message.lower():
-            return ExternalError("its secondary rate limit was reached", reason=THROTTLED)
+            return ExternalError("its secondary rate limit was reached", reason=errors.THROTTLED)
         if page.status == _UNPROCESSABLE:
             text = f"it answered 422: {message or 'not processable'}"
-            return ExternalError(text, reason=UNREADABLE)
-        if error.reason in (CREDENTIALS, DENIED) and message:
+            return ExternalError(text, reason=errors.UNREADABLE)
+        if error.reason in (errors.CREDENTIALS, errors.DENIED) and message:
             return ExternalError(f"it answered {page.status}: {message}", reason=error.reason)
         return error
 
@@ -199,7 +191,7 @@ def _mark_resets_retryable(read: Callable[[], T]) -> T:
         raise ExternalError(
             str(error),
             reason=error.reason,
-            permanent=error.permanent and error.reason != RESET,
+            permanent=error.permanent and error.reason != errors.RESET,
             wait_sec=error.wait_sec,
         ) from None
 

@@ -1,6 +1,7 @@
-"""Sends HTTP requests: pages of sources, whole and bounded in size, and the dead-man's ping.
+"""Sends HTTP requests: pages of sources, bounded in size, the dead-man's ping, and JSON to a channel's API.
 
-A redirect is followed within its origin only, and credentials go to their own origin only.
+A redirect is followed within its origin only, and credentials go to their own origin only. What may have
+arrived at a channel is not sent again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Final
 
 import httpcore
 import httpx
@@ -16,27 +18,22 @@ from msgspec import Struct, field
 from detector import __version__
 from detector.clients.connection import NetworkPolicy
 from detector.clients.httpx_transport import Transport, read_body
-from detector.formats.errors import (
-    CREDENTIALS,
-    DENIED,
-    FORBIDDEN,
-    HTTP_STATUS,
-    MISSING,
-    PROXY,
-    REDIRECTED,
-    RESET,
-    THROTTLED,
-    UNREADABLE,
-    ExternalError,
-    retry,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError, retry
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import parse_http_date
 
 _MAX_REDIRECTS = 3
 _OK, _REDIRECTS, _TOO_MANY, _SERVER_ERROR = range(200, 300), (301, 302, 303, 307, 308), 429, 500
 _PARTIAL = 206
-_REASONS = {401: CREDENTIALS, 403: DENIED, 404: MISSING, 407: DENIED, 410: MISSING, _TOO_MANY: THROTTLED}
+_REASONS = {
+    401: errors.CREDENTIALS,
+    403: errors.DENIED,
+    404: errors.MISSING,
+    407: errors.DENIED,
+    410: errors.MISSING,
+    _TOO_MANY: errors.THROTTLED,
+}
 _MAX_PING_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
 Origin = tuple[str, str, int | None]
@@ -60,7 +57,7 @@ def parse_origin(url: str) -> Origin:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ExternalError("its address cannot be read", reason=UNREADABLE) from None
+        raise ExternalError("its address cannot be read", reason=errors.UNREADABLE) from None
     return parsed.scheme, parsed.host, parsed.port
 
 
@@ -114,7 +111,7 @@ def build_status_error(
     page: Page,
     clock: Callable[[], datetime],
     reasons: Mapping[int, str] = _REASONS,
-    other: str = HTTP_STATUS,
+    other: str = errors.HTTP_STATUS,
 ) -> ExternalError:
     """Return the error of an unsuccessful response; 429 and 5xx are worth a retry.
 
@@ -152,10 +149,10 @@ def fetch_following_redirects(
         try:
             target = httpx.URL(url).join(page.headers.get("location", ""))
         except httpx.InvalidURL:
-            raise ExternalError("it redirects to what is no address", reason=REDIRECTED) from None
+            raise ExternalError("it redirects to what is no address", reason=errors.REDIRECTED) from None
         check(target, httpx.URL(url))
         url = str(target)
-    raise ExternalError("it redirects in a circle", reason=REDIRECTED)
+    raise ExternalError("it redirects in a circle", reason=errors.REDIRECTED)
 
 
 def _check_same_origin(target: httpx.URL, source: httpx.URL) -> None:
@@ -163,7 +160,7 @@ def _check_same_origin(target: httpx.URL, source: httpx.URL) -> None:
     if (target.scheme, target.host, target.port) != (source.scheme, source.host, source.port):
         netloc = target.netloc.decode("ascii", "replace").rpartition("@")[2]
         origin = redact_excerpt(f"{target.scheme}://{netloc}")
-        raise ExternalError(f"it redirects to {origin}, which is not followed", reason=REDIRECTED)
+        raise ExternalError(f"it redirects to {origin}, which is not followed", reason=errors.REDIRECTED)
 
 
 def send_request(
@@ -177,18 +174,18 @@ def send_request(
     Only `methods` are allowed.
     """
     if request.method not in methods:
-        raise ExternalError(f"{request.method} is never sent to a source", reason=FORBIDDEN)
+        raise ExternalError(f"{request.method} is never sent to a source", reason=errors.FORBIDDEN)
     try:
         with Transport(network, socket_path) as transport:
             response = transport.handle_request(request)
             if response.status_code == _PARTIAL and "range" not in request.headers:
                 raise ExternalError(
-                    "it answered with a part (206), which nobody asked for", reason=UNREADABLE
+                    "it answered with a part (206), which nobody asked for", reason=errors.UNREADABLE
                 )
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Page(response.status_code, headers, read_body(response, headers))
     except httpcore.ProxyError as error:
-        raise ExternalError(f"the proxy answered {redact_excerpt(str(error))}", reason=PROXY) from None
+        raise ExternalError(f"the proxy answered {redact_excerpt(str(error))}", reason=errors.PROXY) from None
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise _convert_protocol_error(error) from None
 
@@ -212,11 +209,97 @@ def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -
     )
     page = send_request(network, request, methods=("POST",))
     if page.status not in _OK:
-        raise ExternalError(f"it answered {page.status}", reason=HTTP_STATUS)
+        raise ExternalError(f"it answered {page.status}", reason=errors.HTTP_STATUS)
 
 
 def _convert_protocol_error(error: Exception) -> ExternalError:
     text = str(error)
     if "closed" in text or "disconnected" in text or "incomplete" in text:
-        return ExternalError("the connection broke off in the middle of the answer", reason=RESET)
-    return ExternalError("what it answered is not HTTP", reason=UNREADABLE)
+        return ExternalError("the connection broke off in the middle of the answer", reason=errors.RESET)
+    return ExternalError("what it answered is not HTTP", reason=errors.UNREADABLE)
+
+
+_CHANNEL_REASONS: Final[Mapping[int, str]] = {
+    401: errors.LOGIN, 403: errors.NOT_ALLOWED, 404: errors.NO_PLACE, 410: errors.NO_PLACE,
+    429: errors.THROTTLED,
+    **dict.fromkeys(range(300, 400), errors.REDIRECTED),
+}  # fmt: skip
+
+
+def _find_none(page: Page) -> ExternalError | None:  # noqa: ARG001 - the signature of `find_refusal`
+    return None
+
+
+class JsonClient(Struct, frozen=True):
+    """Sends requests with a JSON body, or without any, within one deadline.
+
+    No error contains the URL, the headers or the body of a response: each may hold a secret.
+    """
+
+    network: NetworkPolicy
+    clock: Callable[[], datetime]
+    pause: Callable[[float], None] = time.sleep
+
+    def send_post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        find_refusal: Callable[[Page], ExternalError | None] = _find_none,
+    ) -> Page:
+        """Return the response, which is 2xx; 429, 5xx and refused connections are retried.
+
+        `find_refusal` returns the error of a response whose status alone does not show it. Raises
+        ExternalError; with the reason NO_ANSWER the message may have arrived.
+        """
+        return retry(
+            lambda: self._send_once("POST", url, body, headers, find_refusal),
+            self.network.deadline,
+            self.pause,
+        )
+
+    def send_get(self, url: str, headers: Mapping[str, str]) -> Page:
+        """Return the response to a GET, which is 2xx; raises ExternalError."""
+        return retry(
+            lambda: self._send_once("GET", url, b"", headers, _find_none), self.network.deadline, self.pause
+        )
+
+    def _send_once(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        find_refusal: Callable[[Page], ExternalError | None],
+    ) -> Page:
+        request = httpx.Request(
+            method,
+            url,
+            headers={
+                "content-type": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": f"pt-health-detector/{__version__}",
+                **headers,
+            },
+            content=body or None,
+        )
+        try:
+            page = send_request(self.network, request, methods=("GET", "POST"))
+        except ExternalError as error:
+            raise mark_as_possibly_sent(error) from None
+        refusal = find_refusal(page) or (None if page.status in _OK else build_refusal(page, self.clock))
+        if refusal is not None:
+            raise refusal
+        return page
+
+
+def build_refusal(page: Page, clock: Callable[[], datetime]) -> ExternalError:
+    """Return the error of an unsuccessful response of a channel."""
+    return build_status_error(page, clock, _CHANNEL_REASONS, errors.REJECTED)
+
+
+def mark_as_possibly_sent(error: ExternalError) -> ExternalError:
+    """Return the error of a request; one that may have been delivered is marked so, and is not retried."""
+    if error.permanent and error.reason in (errors.TIMEOUT, errors.RESET, errors.UNREADABLE):
+        return ExternalError(f"{error}; it may have been taken", reason=errors.NO_ANSWER)
+    return error

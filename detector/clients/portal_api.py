@@ -17,22 +17,8 @@ from msgspec import Struct
 
 from detector.clients.connection import NetworkPolicy
 from detector.clients.http_client import Page, send_request
-from detector.formats.errors import (
-    COMPETING,
-    FORBIDDEN,
-    HTML,
-    HTTP_STATUS,
-    LINK_DOWN,
-    MISSING,
-    NO_SESSION,
-    NOT_JSON,
-    NOT_READY,
-    THROTTLED,
-    TOO_LARGE,
-    UNREADABLE,
-    ExternalError,
-    InputError,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_value
 
@@ -70,7 +56,7 @@ class PortalAnswer(Struct, frozen=True):
 def check_request(method: str, path: str) -> None:
     """Return where the request is one of the allowed ones; raises ExternalError."""
     if method != "GET" or not any(allowed.fullmatch(path) for allowed in ALLOWED_PATHS):
-        raise ExternalError(f"{method} {path[:80]} is never sent to Client Portal", reason=FORBIDDEN)
+        raise ExternalError(f"{method} {path[:80]} is never sent to Client Portal", reason=errors.FORBIDDEN)
 
 
 class Portal(Struct, frozen=True):
@@ -97,22 +83,22 @@ class Portal(Struct, frozen=True):
         if status is None:  # a gateway has it as POST only: its lists then say that there is no session
             return
         if not isinstance(status, dict):
-            raise ExternalError("its session status is no object", reason=UNREADABLE)
+            raise ExternalError("its session status is no object", reason=errors.UNREADABLE)
         if status.get("authenticated") is not True:
-            raise ExternalError("nobody is logged in to the gateway", reason=NO_SESSION)
+            raise ExternalError("nobody is logged in to the gateway", reason=errors.NO_SESSION)
         if status.get("connected") is False:
-            raise ExternalError("the gateway has no link to IBKR", reason=LINK_DOWN)
+            raise ExternalError("the gateway has no link to IBKR", reason=errors.LINK_DOWN)
 
     def _list_accounts(self) -> tuple[str, ...]:
         brokerage = self._get_object("/iserver/accounts").get("accounts")
         if not isinstance(brokerage, list):
-            raise ExternalError("it lists no accounts", reason=UNREADABLE)
+            raise ExternalError("it lists no accounts", reason=errors.UNREADABLE)
         portfolio = [row.get("accountId") or row.get("id") for row in self._get_rows("/portfolio/accounts")]
         accounts = tuple(dict.fromkeys(str(name) for name in (*portfolio, *brokerage) if name != "All"))
         if not accounts or len(accounts) > _MAX_ACCOUNTS:
-            raise ExternalError(f"it lists {len(accounts)} accounts", reason=UNREADABLE)
+            raise ExternalError(f"it lists {len(accounts)} accounts", reason=errors.UNREADABLE)
         if not all(_ACCOUNT_ID.fullmatch(account) for account in accounts):
-            raise ExternalError("it lists an account that has no account's form", reason=UNREADABLE)
+            raise ExternalError("it lists an account that has no account's form", reason=errors.UNREADABLE)
         return accounts
 
     def _list_positions(self, accounts: tuple[str, ...]) -> tuple[list[dict[str, Any]], bool]:
@@ -136,19 +122,19 @@ class Portal(Struct, frozen=True):
             if not page:
                 return
             if page == previous:
-                raise ExternalError("it repeats a page of its positions", reason=UNREADABLE)
+                raise ExternalError("it repeats a page of its positions", reason=errors.UNREADABLE)
             yield from ({"acctId": account, **row} for row in page)
             previous, size = page, page[0].get("pageSize")
             if isinstance(size, int) and len(page) < size:
                 return
-        raise ExternalError(f"it lists over {_MAX_PAGES} pages of positions", reason=TOO_LARGE)
+        raise ExternalError(f"it lists over {_MAX_PAGES} pages of positions", reason=errors.TOO_LARGE)
 
     def _list_orders(self, answer: dict[str, Any], asked_at: float) -> list[dict[str, Any]]:
         """Return the orders once the gateway has them: its first answer may be empty without a snapshot."""
         while answer.get("snapshot") is not True:
             wait = max(0.0, asked_at + _ORDERS_PAUSE_SEC - time.monotonic())
             if wait >= self.network.deadline.get_remaining():
-                raise ExternalError("its orders are not known yet (no snapshot)", reason=NOT_READY)
+                raise ExternalError("its orders are not known yet (no snapshot)", reason=errors.NOT_READY)
             self.pause(wait)
             answer, asked_at = self._get_object("/iserver/account/orders"), time.monotonic()
         return _check_rows(answer.get("orders"), "orders")
@@ -156,7 +142,7 @@ class Portal(Struct, frozen=True):
     def _get_object(self, path: str) -> dict[str, Any]:
         value = self._get_value(path)
         if not isinstance(value, dict):
-            raise ExternalError(f"{path} is no object", reason=UNREADABLE)
+            raise ExternalError(f"{path} is no object", reason=errors.UNREADABLE)
         return value
 
     def _get_rows(self, path: str) -> list[dict[str, Any]]:
@@ -167,7 +153,7 @@ class Portal(Struct, frozen=True):
         try:
             return self._get_value(path)
         except ExternalError as error:
-            if error.reason == MISSING:
+            if error.reason == errors.MISSING:
                 return None
             raise
 
@@ -187,7 +173,7 @@ class Portal(Struct, frozen=True):
         try:
             value = parse_value(page.body)
         except InputError as error:
-            raise ExternalError(f"{path} is not JSON: {error}", reason=NOT_JSON) from None
+            raise ExternalError(f"{path} is not JSON: {error}", reason=errors.NOT_JSON) from None
         _check_body(value, path)
         return value
 
@@ -195,19 +181,21 @@ class Portal(Struct, frozen=True):
 def _check_page(page: Page, path: str) -> None:
     """Raise ExternalError for every answer that is no JSON of this API."""
     if page.status in _REDIRECTS or page.status == _UNAUTHORIZED:
-        raise ExternalError(f"nobody is logged in to the gateway ({page.status})", reason=NO_SESSION)
+        raise ExternalError(f"nobody is logged in to the gateway ({page.status})", reason=errors.NO_SESSION)
     if page.status in _NOT_FOUND:
-        raise ExternalError(f"it does not have {path} ({page.status})", reason=MISSING)
+        raise ExternalError(f"it does not have {path} ({page.status})", reason=errors.MISSING)
     if page.status == _TOO_MANY:
-        raise ExternalError("it was asked too often (429), and is not asked again", reason=THROTTLED)
+        raise ExternalError("it was asked too often (429), and is not asked again", reason=errors.THROTTLED)
     if b"no session" in page.body[:1000]:
-        raise ExternalError("the gateway has no session", reason=NO_SESSION)
+        raise ExternalError("the gateway has no session", reason=errors.NO_SESSION)
     if page.status in _SERVER_ERRORS:
-        raise ExternalError(f"it answered {page.status}: IBKR or the gateway restarts", reason=HTTP_STATUS)
+        raise ExternalError(
+            f"it answered {page.status}: IBKR or the gateway restarts", reason=errors.HTTP_STATUS
+        )
     if page.status != _OK:
-        raise ExternalError(f"it answered {page.status}", reason=HTTP_STATUS)
+        raise ExternalError(f"it answered {page.status}", reason=errors.HTTP_STATUS)
     if page.body[:64].lstrip().startswith(b"<"):
-        raise ExternalError("it answered with a page for people", reason=HTML)
+        raise ExternalError("it answered with a page for people", reason=errors.HTML)
 
 
 def _check_body(value: Any, path: str) -> None:
@@ -215,14 +203,16 @@ def _check_body(value: Any, path: str) -> None:
     if not isinstance(value, dict):
         return
     if value.get("competing") is True:
-        raise ExternalError("another session of the same username took over (competing)", reason=COMPETING)
+        raise ExternalError(
+            "another session of the same username took over (competing)", reason=errors.COMPETING
+        )
     if value.get("error"):
-        raise ExternalError(f"{path} answered with an error", reason=UNREADABLE)
+        raise ExternalError(f"{path} answered with an error", reason=errors.UNREADABLE)
 
 
 def _check_rows(value: Any, title: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise ExternalError(f"{title} is no list of objects", reason=UNREADABLE)
+        raise ExternalError(f"{title} is no list of objects", reason=errors.UNREADABLE)
     return value
 
 

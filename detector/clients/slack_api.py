@@ -21,18 +21,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from detector.clients.http_client import Page, parse_retry_after, send_request
-from detector.clients.json_client import mark_as_possibly_sent
-from detector.formats.errors import (
-    LOGIN,
-    NO_PLACE,
-    NOT_ALLOWED,
-    REDIRECTED,
-    REJECTED,
-    THROTTLED,
-    ExternalError,
-    retry,
-)
+from detector.clients.http_client import Page, mark_as_possibly_sent, parse_retry_after, send_request
+from detector.formats import errors
+from detector.formats.errors import ExternalError, retry
 from detector.formats.patterns import build_pattern
 
 if TYPE_CHECKING:
@@ -50,7 +41,7 @@ _REASONS: Mapping[str, str] = {
             "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
             "invalid_token", "no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled",
         ),
-        LOGIN,
+        errors.LOGIN,
     ),
     **dict.fromkeys(
         (
@@ -58,14 +49,14 @@ _REASONS: Mapping[str, str] = {
             "posting_to_general_channel_denied", "restricted_action", "ekm_access_denied",
             "org_login_required",
         ),
-        NOT_ALLOWED,
+        errors.NOT_ALLOWED,
     ),
     **dict.fromkeys(
         (
             "channel_not_found", "not_in_channel", "is_archived", "channel_is_archived", "user_not_found",
             "messages_tab_disabled",
         ),
-        NO_PLACE,
+        errors.NO_PLACE,
     ),
 }  # fmt: skip
 # Errors that the same message as plain text may avoid.
@@ -181,7 +172,13 @@ def build_slack_error(status: int, answer: str, wait_sec: float | None) -> Slack
     )
     throttled = status == _TOO_MANY or code in ("ratelimited", "rate_limited", "message_limit_exceeded")
     retryable = throttled or status >= _SERVER_ERROR or code in _TRANSIENT
-    reason = THROTTLED if throttled else REDIRECTED if status in _REDIRECTS else _REASONS.get(code, REJECTED)
+    reason = (
+        errors.THROTTLED
+        if throttled
+        else errors.REDIRECTED
+        if status in _REDIRECTS
+        else _REASONS.get(code, errors.REJECTED)
+    )
     error = SlackError(
         message, reason=reason, permanent=not retryable, wait_sec=wait_sec if retryable else None
     )

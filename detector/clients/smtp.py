@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from detector.clients.connection import build_tls_context
-from detector.formats.errors import (
-    LOGIN,
-    NO_ANSWER,
-    NOT_ALLOWED,
-    RECIPIENT,
-    REJECTED,
-    RESET,
-    TLS,
-    ExternalError,
-    retry,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError, retry
 
 if TYPE_CHECKING:
     from detector.clients.connection import Connection, NetworkPolicy
@@ -84,7 +75,7 @@ class SmtpClient(Struct, frozen=True):
             return
         if not client.has_extn("starttls"):
             raise ExternalError(
-                "the server offers no STARTTLS, and nothing is sent in clear text", reason=TLS
+                "the server offers no STARTTLS, and nothing is sent in clear text", reason=errors.TLS
             )
         with _convert_smtp_errors("STARTTLS"):
             context: Any = _TlsContext(self.network, self.server.host)  # smtplib calls wrap_socket only
@@ -93,16 +84,16 @@ class SmtpClient(Struct, frozen=True):
 
     def _send_login(self, client: _SmtplibClient) -> None:
         if self.server.user:
-            with _convert_smtp_errors("the login", LOGIN):
+            with _convert_smtp_errors("the login", errors.LOGIN):
                 client.login(self.server.user, self.server.password)
 
 
 def _send_mail(client: _SmtplibClient, envelope: Envelope, mail: bytes) -> None:
     with _convert_smtp_errors("the mail"):
-        _check_accepted(client.mail(envelope.sender), "the sender", NOT_ALLOWED)
-        _check_accepted(client.rcpt(envelope.recipient), "the recipient", RECIPIENT)
+        _check_accepted(client.mail(envelope.sender), "the sender", errors.NOT_ALLOWED)
+        _check_accepted(client.rcpt(envelope.recipient), "the recipient", errors.RECIPIENT)
     with _convert_smtp_errors("the text of the mail", sent=True):
-        _check_accepted(client.data(mail), "the text of the mail", REJECTED)
+        _check_accepted(client.data(mail), "the text of the mail", errors.REJECTED)
 
 
 def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
@@ -115,7 +106,7 @@ def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
 
 
 @contextmanager
-def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) -> Iterator[None]:
+def _convert_smtp_errors(step: str, reason: str = errors.REJECTED, sent: bool = False) -> Iterator[None]:
     """Convert the exceptions of smtplib to ExternalError; once the text was `sent`, none is retried."""
     try:
         yield
@@ -128,17 +119,17 @@ def _convert_smtp_errors(step: str, reason: str = REJECTED, sent: bool = False) 
     except smtplib.SMTPException as error:
         raise ExternalError(f"{step} failed ({type(error).__name__})", reason=reason) from None
     except ExternalError as error:
-        if sent and error.reason != REJECTED:
-            raise ExternalError(f"{error}; it may have been taken", reason=NO_ANSWER) from None
+        if sent and error.reason != errors.REJECTED:
+            raise ExternalError(f"{error}; it may have been taken", reason=errors.NO_ANSWER) from None
         raise
 
 
 def _build_disconnect_error(step: str, sent: bool) -> ExternalError:
     if sent:
         return ExternalError(
-            "the connection broke off after the text; it may have been taken", reason=NO_ANSWER
+            "the connection broke off after the text; it may have been taken", reason=errors.NO_ANSWER
         )
-    return ExternalError(f"the server ended the connection at {step}", reason=RESET, permanent=False)
+    return ExternalError(f"the server ended the connection at {step}", reason=errors.RESET, permanent=False)
 
 
 class _SmtplibClient(smtplib.SMTP):

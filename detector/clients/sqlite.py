@@ -27,17 +27,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from detector.formats.errors import (
-    CORRUPT,
-    EMPTY,
-    LOCKED,
-    MISSING,
-    TIMEOUT,
-    TOO_LARGE,
-    UNFINISHED,
-    UNREADABLE,
-    ExternalError,
-)
+from detector.formats import errors
+from detector.formats.errors import ExternalError
 
 StoreConnection = sqlite3.Connection
 MAX_HOLD_SEC = 2.0
@@ -51,15 +42,15 @@ _LOCK_RETRY_SEC = 0.01
 _LOCKED_MESSAGE = f"a writer holds it locked for over {_LOCK_TIMEOUT_SEC:g} s"
 _NO_DATABASE_MESSAGE = "it is no SQLite database, or an encrypted one"
 _ERRORS = {
-    "SQLITE_BUSY": (LOCKED, _LOCKED_MESSAGE),
-    "SQLITE_LOCKED": (LOCKED, "a writer holds it locked"),
-    "SQLITE_NOTADB": (CORRUPT, _NO_DATABASE_MESSAGE),
-    "SQLITE_CORRUPT": (CORRUPT, "the database is corrupt"),
-    "SQLITE_INTERRUPT": (TIMEOUT, "it could not be read in time"),
-    "SQLITE_TOOBIG": (TOO_LARGE, "a value in it is too large"),
-    "SQLITE_AUTH": (UNREADABLE, "reading it would do more than read"),
+    "SQLITE_BUSY": (errors.LOCKED, _LOCKED_MESSAGE),
+    "SQLITE_LOCKED": (errors.LOCKED, "a writer holds it locked"),
+    "SQLITE_NOTADB": (errors.CORRUPT, _NO_DATABASE_MESSAGE),
+    "SQLITE_CORRUPT": (errors.CORRUPT, "the database is corrupt"),
+    "SQLITE_INTERRUPT": (errors.TIMEOUT, "it could not be read in time"),
+    "SQLITE_TOOBIG": (errors.TOO_LARGE, "a value in it is too large"),
+    "SQLITE_AUTH": (errors.UNREADABLE, "reading it would do more than read"),
     "SQLITE_READONLY": (
-        UNFINISHED,
+        errors.UNFINISHED,
         "a writer was cut off; its journal must be replayed or rolled back first",
     ),
 }
@@ -89,24 +80,24 @@ def open_store(path: str, seconds: float) -> Iterator[StoreConnection]:
         raise _convert_error(error) from None
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
-        raise ExternalError(f"it cannot be read: {why}", reason=UNREADABLE) from None
+        raise ExternalError(f"it cannot be read: {why}", reason=errors.UNREADABLE) from None
 
 
 @contextmanager
 def _open_wal(file: StoreFile, seconds: float) -> Iterator[StoreConnection]:
     if file.has_index:
         if not os.path.lexists(f"{file.path}-wal"):
-            raise ExternalError("its write-ahead log is gone and its index is not", reason=UNFINISHED)
+            raise ExternalError("its write-ahead log is gone and its index is not", reason=errors.UNFINISHED)
         with _open_connection(file.path, "mode=ro&readonly_shm=1", seconds) as connection:
             yield connection
         return
     if file.has_log:
-        raise ExternalError("its write-ahead log has lost its index (-shm)", reason=UNFINISHED)
+        raise ExternalError("its write-ahead log has lost its index (-shm)", reason=errors.UNFINISHED)
     fingerprint = file.fingerprint
     with _open_connection(file.path, "mode=ro&immutable=1", seconds) as connection:
         yield connection
     if not file.is_at_rest(fingerprint):
-        raise ExternalError("a writer came while it was read", reason=LOCKED, permanent=False)
+        raise ExternalError("a writer came while it was read", reason=errors.LOCKED, permanent=False)
 
 
 @contextmanager
@@ -164,8 +155,10 @@ def _convert_error(error: sqlite3.Error) -> ExternalError:
     name = str(getattr(error, "sqlite_errorname", ""))
     for prefix, (reason, message) in _ERRORS.items():
         if name.startswith(prefix):
-            return ExternalError(message, reason=reason, permanent=reason not in (LOCKED, TIMEOUT))
-    return ExternalError(f"SQLite says: {str(error) or name}", reason=UNREADABLE)
+            return ExternalError(
+                message, reason=reason, permanent=reason not in (errors.LOCKED, errors.TIMEOUT)
+            )
+    return ExternalError(f"SQLite says: {str(error) or name}", reason=errors.UNREADABLE)
 
 
 class StoreFile(Struct, frozen=True):
@@ -209,17 +202,17 @@ def _open_store_file(path: str) -> Iterator[StoreFile]:
     try:
         descriptor = os.open(real_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise ExternalError("there is no such file", reason=MISSING) from None
+        raise ExternalError("there is no such file", reason=errors.MISSING) from None
     try:
         file_stat = os.fstat(descriptor)
         if not stat.S_ISREG(file_stat.st_mode):
-            raise ExternalError("it is no regular file", reason=UNREADABLE)
+            raise ExternalError("it is no regular file", reason=errors.UNREADABLE)
         if not file_stat.st_size:
-            raise ExternalError("the file is empty", reason=EMPTY)
+            raise ExternalError("the file is empty", reason=errors.EMPTY)
         _lock_shared(descriptor)
         header = os.pread(descriptor, 100, 0)
         if not header.startswith(_MAGIC) or len(header) <= _READ_VERSION:
-            raise ExternalError(_NO_DATABASE_MESSAGE, reason=CORRUPT)
+            raise ExternalError(_NO_DATABASE_MESSAGE, reason=errors.CORRUPT)
         _check_side_files(real_path, file_stat)
         yield StoreFile(real_path, header)
     finally:
@@ -236,11 +229,13 @@ def _check_side_files(real_path: str, owned: os.stat_result) -> None:
         with suppress(FileNotFoundError):
             side = Path(f"{real_path}{suffix}").stat()
             if not stat.S_ISREG(side.st_mode):
-                raise ExternalError(f"what lies beside it ({suffix}) is no regular file", reason=UNREADABLE)
+                raise ExternalError(
+                    f"what lies beside it ({suffix}) is no regular file", reason=errors.UNREADABLE
+                )
             if os.geteuid() == 0 and (side.st_uid, side.st_gid) != (owned.st_uid, owned.st_gid):
                 raise ExternalError(
                     f"as root SQLite would change the owner of what lies beside it ({suffix})",
-                    reason=UNREADABLE,
+                    reason=errors.UNREADABLE,
                 )
 
 
@@ -253,7 +248,7 @@ def _lock_shared(descriptor: int) -> None:
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         except (BlockingIOError, PermissionError):
             if time.monotonic() > until:
-                raise ExternalError(_LOCKED_MESSAGE, reason=LOCKED, permanent=False) from None
+                raise ExternalError(_LOCKED_MESSAGE, reason=errors.LOCKED, permanent=False) from None
         else:
             return
         finally:

@@ -12,17 +12,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.clients.http_client import Page
-from detector.clients.json_client import JsonClient, build_refusal
-from detector.formats.errors import (
-    LOGIN,
-    NO_PLACE,
-    NOT_ALLOWED,
-    REJECTED,
-    THROTTLED,
-    ExternalError,
-    InputError,
-)
+from detector.clients.http_client import JsonClient, Page, build_refusal
+from detector.formats import errors
+from detector.formats.errors import ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_document
 
@@ -82,11 +74,11 @@ class TelegramApi(Struct, frozen=True):
 
 def _choose_reason(code: int, description: str, plain: str) -> str:
     if code in (_UNAUTHORIZED, _NOT_FOUND):  # a path with an unknown token does not exist
-        return LOGIN
+        return errors.LOGIN
     if _NO_CHAT.search(description):
-        return NO_PLACE
-    return {_FORBIDDEN: NOT_ALLOWED, _CONFLICT: NOT_ALLOWED, _TOO_MANY: THROTTLED}.get(
-        code, plain if plain != LOGIN else REJECTED
+        return errors.NO_PLACE
+    return {_FORBIDDEN: errors.NOT_ALLOWED, _CONFLICT: errors.NOT_ALLOWED, _TOO_MANY: errors.THROTTLED}.get(
+        code, plain if plain != errors.LOGIN else errors.REJECTED
     )
 
 

@@ -9,6 +9,7 @@ from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Severity
 from detector.formats.numbers import format_count
 from detector.formats.times import format_time
+from detector.logs import events
 from detector.logs.bursts import (
     REPEATED_WITHIN,
     UNREACHED_WITHIN,
@@ -20,30 +21,7 @@ from detector.logs.bursts import (
     find_severe_bursts,
     find_throttling,
 )
-from detector.logs.events import (
-    CONNECT_FAILED,
-    CONNECTED,
-    DISCLAIMER,
-    FILLED_FIRST,
-    GATEWAY_STARTED,
-    HOST_EXHAUSTED,
-    LOGGED_IN,
-    MARGIN,
-    MAX_NEWS_AGE,
-    NOT_ENTITLED,
-    ORDER_REJECTED,
-    OUTCOME_UNKNOWN,
-    RESTART_TIME,
-    SEVERE,
-    THROTTLED,
-    UNKNOWN_FILL,
-    UNNAMED,
-    UNSUPPORTED,
-    LogEvent,
-    LogHistory,
-    LogIncident,
-    LogMemory,
-)
+from detector.logs.events import LogEvent, LogHistory, LogIncident, LogMemory
 from detector.logs.outages import (
     find_dead_streams,
     find_farm_outages,
@@ -67,7 +45,7 @@ def find_latest_incident(facts: Facts, kind: str) -> LogIncident | None:
 
 
 def _iter_news(history: LogHistory, kind: str, facts: Facts) -> Iterator[LogIncident]:
-    oldest = facts.taken_at - MAX_NEWS_AGE
+    oldest = facts.taken_at - events.MAX_NEWS_AGE
     return (incident for incident in find_repeated(history, kind) if history.is_news(incident.last, oldest))
 
 
@@ -88,7 +66,9 @@ def find_orders_in_logs(
     news = sorted(_iter_news(history, kind, facts), key=lambda incident: (incident.at, incident.key))
     first, rest = news[:MOST_ORDERS], news[MOST_ORDERS:]
     for incident in first:
-        order = "an order that it does not name" if incident.key == UNNAMED else f"order {incident.key}"
+        order = (
+            "an order that it does not name" if incident.key == events.UNNAMED else f"order {incident.key}"
+        )
         yield _build_finding(incident.key, incident.at, f"{problem} {order}", severity)
     if rest:
         orders = format_count(len(rest), "further order")
@@ -107,12 +87,14 @@ def _build_finding(subject: str, at: datetime, problem: str, severity: Severity)
 
 
 _REPEATED_KINDS = (
-    MARGIN, OUTCOME_UNKNOWN, UNKNOWN_FILL, FILLED_FIRST, NOT_ENTITLED, UNSUPPORTED, HOST_EXHAUSTED
+    events.MARGIN, events.OUTCOME_UNKNOWN, events.UNKNOWN_FILL, events.FILLED_FIRST,
+    events.NOT_ENTITLED, events.UNSUPPORTED, events.HOST_EXHAUSTED
 )  # fmt: skip
 _UNLINKED_KINDS = (
-    SEVERE, CONNECT_FAILED, CONNECTED, LOGGED_IN, DISCLAIMER, THROTTLED, ORDER_REJECTED, GATEWAY_STARTED
+    events.SEVERE, events.CONNECT_FAILED, events.CONNECTED, events.LOGGED_IN, events.DISCLAIMER,
+    events.THROTTLED, events.ORDER_REJECTED, events.GATEWAY_STARTED
 )  # fmt: skip
-_COUNTED_BY_THE_HOUR = (ORDER_REJECTED, GATEWAY_STARTED)
+_COUNTED_BY_THE_HOUR = (events.ORDER_REJECTED, events.GATEWAY_STARTED)
 _MOST_INCIDENTS, _MOST_EVENTS, _MOST_STARTS = 60, 200, 40
 _STARTS_MAX_AGE = timedelta(hours=2)
 _MAINTENANCE = timedelta(hours=6)  # longer than any maintenance window
@@ -168,7 +150,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         to=history.to,
         since=history.since,
         newest=history.newest,
-        spells=_limit_incidents(incidents, latest - MAX_NEWS_AGE),
+        spells=_limit_incidents(incidents, latest - events.MAX_NEWS_AGE),
         marks=_list_unlinked_events(history, latest),
         starts=tuple(at for at in recent_starts if at != _get_engine_start(facts))[-_MOST_STARTS:],
         engine_started_at=_get_engine_start(facts),
@@ -206,7 +188,7 @@ def _list_unlinked_events(history: LogHistory, latest: datetime) -> tuple[LogEve
         if event.at >= latest - (REPEATED_WITHIN if event.kind in _COUNTED_BY_THE_HOUR else UNREACHED_WITHIN)
     ]
     # A launcher writes its time once, at its start, perhaps weeks ago.
-    return (*history.list_events(RESTART_TIME)[-1:], *recent[-_MOST_EVENTS:])
+    return (*history.list_events(events.RESTART_TIME)[-1:], *recent[-_MOST_EVENTS:])
 
 
 def find_announced_restart(
@@ -217,7 +199,7 @@ def find_announced_restart(
     Its line names no zone: without one no outage is known to be planned.
     """
     given = history.events if history is not None else memory.marks if memory is not None else ()
-    restarts = (event for event in given if event.kind == RESTART_TIME)
+    restarts = (event for event in given if event.kind == events.RESTART_TIME)
     newest = max(restarts, key=lambda event: event.at, default=None)
     if newest is not None and newest.key and zone is not None:
         yield PlannedRestart(time.fromisoformat(newest.key), zone)

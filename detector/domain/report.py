@@ -9,8 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.condition import Condition, Notice
-from detector.domain.event import Event
+from detector.domain.condition import Condition, Event, Notice
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SectionSummary, SourceStatus
 from detector.domain.rule import Severity

@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from detector import ledger
 from detector.domain.acknowledgement import Mute
-from detector.domain.condition import STDOUT, Condition
-from detector.domain.event import Event, build_event, build_notice_event, get_rank_key
+from detector.domain.condition import STDOUT, Condition, Event, build_event, build_notice_event, get_rank_key
 from detector.domain.facts import Facts
 from detector.domain.judgement import Judgement
 from detector.domain.lane_memory import update_contents, update_lanes

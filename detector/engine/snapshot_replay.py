@@ -10,8 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector import ledger
-from detector.domain.condition import STDOUT, Condition
-from detector.domain.event import Event
+from detector.domain.condition import STDOUT, Condition, Event
 from detector.domain.run_memory import FIRST_RUN, Memory, check_memory_time
 from detector.domain.snapshot import Snapshot
 from detector.engine.evaluate import RunStep, advance_memory, judge

@@ -8,8 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.acknowledgement import ActiveMutes, Mute
-from detector.domain.condition import Condition, Notice
-from detector.domain.event import get_rank_key
+from detector.domain.condition import Condition, Notice, get_rank_key
 from detector.domain.judgement import Judgement, SignedFinding
 from detector.domain.rule import RANK, SECTION_CAUSE
 from detector.ledger.acknowledge import update_waiting

@@ -13,28 +13,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from detector.logs import events
 from detector.logs.bursts import find_latest_begun
-from detector.logs.events import (
-    ALL_FARMS_UP,
-    DATA_LOST,
-    FARM,
-    FARM_DOWN,
-    FARM_UP,
-    LINK,
-    LINK_LOST,
-    LINK_RESTORED,
-    LOGGED_IN,
-    LOGIN_DUE,
-    ORDER_WORKING,
-    SECOND_FACTOR_ASKED,
-    STREAM_DEAD,
-    TRADING_ALLOWED,
-    TRADING_BLOCKED,
-    UNNAMED,
-    LogEvent,
-    LogHistory,
-    LogIncident,
-)
+from detector.logs.events import LogEvent, LogHistory, LogIncident
 
 SAME_RECOVERY: Final = timedelta(seconds=60)
 """One recovery is logged by every client and by the gateway itself."""
@@ -50,27 +31,28 @@ def find_link_outages(history: LogHistory) -> list[LogIncident]:
     A line on the restored link ends it, and so does the login of a new gateway session. A restored link
     without a loss before it is an outage whose beginning was not logged.
     """
-    if not history.has_any(LINK, LINK_LOST, LINK_RESTORED):
+    if not history.has_any(events.LINK, events.LINK_LOST, events.LINK_RESTORED):
         return []
     outages: list[LogIncident] = []
     for event in _merge_events(
-        _to_link_events(history.list_carried(LINK)), history.list_events(LINK_LOST, LINK_RESTORED, LOGGED_IN)
+        _to_link_events(history.list_carried(events.LINK)),
+        history.list_events(events.LINK_LOST, events.LINK_RESTORED, events.LOGGED_IN),
     ):
         latest = outages[-1] if outages else None
         is_open = latest is not None and latest.until is None
-        if event.kind == LINK_LOST:
+        if event.kind == events.LINK_LOST:
             if latest is not None and is_open:
                 outages[-1] = replace(latest, last=event.at)
             else:
-                outages.append(LogIncident(LINK, event.at, event.at, event.at, note=event.note))
+                outages.append(LogIncident(events.LINK, event.at, event.at, event.at, note=event.note))
         elif latest is not None and is_open:
             outages[-1] = _close_outage(latest, event)
-        elif event.kind == LINK_RESTORED:
+        elif event.kind == events.LINK_RESTORED:
             if latest is not None and latest.until and event.at - latest.until <= SAME_RECOVERY:
                 outages[-1] = _add_recovery(latest, event)
             else:
                 recovery = LogIncident(
-                    LINK, event.at, event.at, event.at, event.at, note=event.note, alone=True
+                    events.LINK, event.at, event.at, event.at, event.at, note=event.note, alone=True
                 )
                 outages.append(_add_recovery(recovery, event))
     return outages
@@ -79,24 +61,28 @@ def find_link_outages(history: LogHistory) -> list[LogIncident]:
 def _to_link_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
     for outage in outages:
         if not outage.alone:
-            yield LogEvent(outage.since, LINK_LOST, note=outage.note)
-            yield LogEvent(outage.last, LINK_LOST, note=outage.note)
+            yield LogEvent(outage.since, events.LINK_LOST, note=outage.note)
+            yield LogEvent(outage.last, events.LINK_LOST, note=outage.note)
         if outage.until is not None:
-            kind = LOGGED_IN if outage.key == _BY_LOGIN else LINK_RESTORED
+            kind = events.LOGGED_IN if outage.key == _BY_LOGIN else events.LINK_RESTORED
             yield LogEvent(
-                outage.until, kind, DATA_LOST if outage.data_lost else "", outage.note, farms=outage.farms
+                outage.until,
+                kind,
+                events.DATA_LOST if outage.data_lost else "",
+                outage.note,
+                farms=outage.farms,
             )
 
 
 def _close_outage(outage: LogIncident, event: LogEvent) -> LogIncident:
-    closed = replace(outage, until=event.at, key=_BY_LOGIN if event.kind == LOGGED_IN else "")
+    closed = replace(outage, until=event.at, key=_BY_LOGIN if event.kind == events.LOGGED_IN else "")
     return _add_recovery(closed, event)
 
 
 def _add_recovery(outage: LogIncident, event: LogEvent) -> LogIncident:
     return replace(
         outage,
-        data_lost=outage.data_lost or event.key == DATA_LOST,
+        data_lost=outage.data_lost or event.key == events.DATA_LOST,
         farms=tuple(dict.fromkeys((*outage.farms, *event.farms))),
     )
 
@@ -111,19 +97,20 @@ def _merge_events(carried: Iterable[LogEvent], current: Iterable[LogEvent]) -> l
 
 def find_farm_outages(history: LogHistory) -> list[LogIncident]:
     """Return every outage of every farm, oldest first; only a line on that farm, or on all farms, ends it."""
-    if not history.has_any(FARM, FARM_DOWN):
+    if not history.has_any(events.FARM, events.FARM_DOWN):
         return []
     ended: list[LogIncident] = []
     broken: dict[str, LogIncident] = {}
     for event in _merge_events(
-        _to_farm_events(history.list_carried(FARM)), history.list_events(FARM_DOWN, FARM_UP, ALL_FARMS_UP)
+        _to_farm_events(history.list_carried(events.FARM)),
+        history.list_events(events.FARM_DOWN, events.FARM_UP, events.ALL_FARMS_UP),
     ):
-        if event.kind == FARM_DOWN:
+        if event.kind == events.FARM_DOWN:
             old = broken.get(event.key)
-            new = LogIncident(FARM, event.at, event.at, event.at, key=event.key, note=event.note)
+            new = LogIncident(events.FARM, event.at, event.at, event.at, key=event.key, note=event.note)
             broken[event.key] = replace(old, last=event.at) if old else new
         else:
-            for farm in [event.key] if event.kind == FARM_UP else list(broken):
+            for farm in [event.key] if event.kind == events.FARM_UP else list(broken):
                 if farm in broken:
                     ended.append(replace(broken.pop(farm), until=event.at))
     return sorted((*ended, *broken.values()), key=lambda outage: (outage.since, outage.key))
@@ -131,10 +118,10 @@ def find_farm_outages(history: LogHistory) -> list[LogIncident]:
 
 def _to_farm_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
     for outage in outages:
-        yield LogEvent(outage.since, FARM_DOWN, outage.key, outage.note)
-        yield LogEvent(outage.last, FARM_DOWN, outage.key, outage.note)
+        yield LogEvent(outage.since, events.FARM_DOWN, outage.key, outage.note)
+        yield LogEvent(outage.last, events.FARM_DOWN, outage.key, outage.note)
         if outage.until is not None:
-            yield LogEvent(outage.until, FARM_UP, outage.key)
+            yield LogEvent(outage.until, events.FARM_UP, outage.key)
 
 
 def find_dead_streams(history: LogHistory) -> list[LogIncident]:
@@ -142,17 +129,17 @@ def find_dead_streams(history: LogHistory) -> list[LogIncident]:
 
     A farm's recovery does not restore its streams. Several streams die with one farm.
     """
-    if not history.has_any(STREAM_DEAD):
+    if not history.has_any(events.STREAM_DEAD):
         return []
     farm_outages = find_farm_outages(history)
-    deaths = sorted(history.list_carried(STREAM_DEAD), key=lambda death: death.since)
-    for event in sorted(history.list_events(STREAM_DEAD), key=lambda event: event.at):
+    deaths = sorted(history.list_carried(events.STREAM_DEAD), key=lambda death: death.since)
+    for event in sorted(history.list_events(events.STREAM_DEAD), key=lambda event: event.at):
         index = find_latest_begun(deaths, event.at)
         if index is not None and event.at <= deaths[index].last + SAME_RECOVERY:
             deaths[index] = replace(deaths[index], last=max(deaths[index].last, event.at))
             continue
-        key = _find_broken_farm(farm_outages, event.at) or event.key or UNNAMED
-        new = LogIncident(STREAM_DEAD, event.at, event.at, event.at, key=key, note=event.note)
+        key = _find_broken_farm(farm_outages, event.at) or event.key or events.UNNAMED
+        new = LogIncident(events.STREAM_DEAD, event.at, event.at, event.at, key=key, note=event.note)
         deaths.insert(0 if index is None else index + 1, new)
     return deaths
 
@@ -169,7 +156,12 @@ def _find_broken_farm(outages: list[LogIncident], at: datetime) -> str | None:
 
 def find_trading_blocks(history: LogHistory) -> list[LogIncident]:
     """Return the spells in which the account or the API could not trade, oldest first."""
-    return _find_spells(history, TRADING_BLOCKED, (TRADING_BLOCKED,), (TRADING_ALLOWED, ORDER_WORKING))
+    return _find_spells(
+        history,
+        events.TRADING_BLOCKED,
+        (events.TRADING_BLOCKED,),
+        (events.TRADING_ALLOWED, events.ORDER_WORKING),
+    )
 
 
 def find_logins_due(history: LogHistory) -> list[LogIncident]:
@@ -178,7 +170,9 @@ def find_logins_due(history: LogHistory) -> list[LogIncident]:
     A second factor that was asked for begins one too; its `note` is the kind of that event until a line
     states that it was not completed.
     """
-    return _find_spells(history, LOGIN_DUE, (LOGIN_DUE, SECOND_FACTOR_ASKED), (LOGGED_IN,))
+    return _find_spells(
+        history, events.LOGIN_DUE, (events.LOGIN_DUE, events.SECOND_FACTOR_ASKED), (events.LOGGED_IN,)
+    )
 
 
 def _find_spells(
@@ -205,6 +199,6 @@ def _find_spells(
 
 
 def _add_event(spell: LogIncident, event: LogEvent) -> LogIncident:
-    is_named = event.note != "" and spell.note == SECOND_FACTOR_ASKED
+    is_named = event.note != "" and spell.note == events.SECOND_FACTOR_ASKED
     note, key = (event.note, event.key) if is_named else (spell.note, spell.key)
     return replace(spell, last=max(spell.last, event.at), note=note, key=key)

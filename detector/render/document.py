@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from detector.domain.condition import build_signature
-from detector.domain.event import Event, build_runbook_link
+from detector.domain.condition import Event, build_runbook_link, build_signature
 from detector.domain.report import SCHEMA_VERSION, Report
 from detector.formats.serialize import (
     compute_checksum,

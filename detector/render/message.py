@@ -13,8 +13,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.condition import MessageRef
-from detector.domain.event import Event
+from detector.domain.condition import Event, MessageRef
 from detector.domain.rule import Severity
 from detector.formats.serialize import compute_digest
 

@@ -10,8 +10,15 @@ from functools import cached_property
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from detector.domain.condition import Condition, MessageRef, Notice, Reason
-from detector.domain.event import Event, build_event, build_runbook_link
+from detector.domain.condition import (
+    Condition,
+    Event,
+    MessageRef,
+    Notice,
+    Reason,
+    build_event,
+    build_runbook_link,
+)
 from detector.domain.report import Report
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.patterns import build_pattern

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from detector.domain.event import Event
+from detector.domain.condition import Event
 from detector.render.message import Kind, Message, MessageItem
 
 MAX_EVENTS: Final = 200  # of one body; a further one follows with an id of its own

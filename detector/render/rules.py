@@ -10,8 +10,7 @@ from textwrap import indent
 from typing import Any
 
 from detector.domain.columns import get_declarations
-from detector.domain.condition import Condition
-from detector.domain.event import build_runbook_link
+from detector.domain.condition import Condition, build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.formats.patterns import build_pattern

@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from detector.domain.condition import Condition
-from detector.domain.event import Event
+from detector.domain.condition import Condition, Event
 from detector.domain.gate_report import GATE_VERSION, GateReport
 from detector.domain.previous_run import PreviousRun
 from detector.domain.provenance import SectionSummary, SourceStatus

@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec import Struct, field
 
-from detector.domain.condition import Condition
-from detector.domain.event import Event
+from detector.domain.condition import Condition, Event
 from detector.domain.facts import Facts
 from detector.domain.report import Report
 from detector.domain.rule import OCCURRENCE

@@ -9,8 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.condition import Condition
-from detector.domain.event import Event
+from detector.domain.condition import Condition, Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
 from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_memories

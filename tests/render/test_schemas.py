@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import fields
 
 from detector.commands.schema import SCHEMAS
-from detector.domain.event import Event
+from detector.domain.condition import Event
 from detector.domain.facts import STATUS_FACTS
 from detector.domain.previous_run import NO_PREVIOUS_RUN
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext, parse_profile

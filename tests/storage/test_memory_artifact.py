@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 from msgspec.structs import replace
 
-from detector.domain.event import build_event
+from detector.domain.condition import build_event
 from detector.domain.report import Report
 from detector.domain.run_memory import Memory
 from detector.formats.strict_json import parse_document
