@@ -7,10 +7,10 @@ stays in its list at 0.0: it is flat, and not missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors._broker_source import check_maintenance, describe_accounts, lock_turn
+from detector.collectors._payload import extract_time
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.formats.errors import LINK_DOWN, UNREADABLE, ExternalError
 from detector.formats.numbers import parse_decimal
@@ -104,10 +104,10 @@ def _describe_contract(row: dict[str, Any], contracts: Mapping[str, dict[str, An
 
 def _build_execution(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return one execution; its time is the one in milliseconds, for the text has no known form."""
-    moment = row.get("trade_time_r")
-    if not isinstance(moment, int) or isinstance(moment, bool):
+    at = extract_time(row, ("trade_time_r",))
+    if at is None:
         raise ExternalError("a trade has no time in milliseconds", reason=UNREADABLE)
-    return {**_convert_row(row, _TRADE), "at": datetime.fromtimestamp(moment / 1000, UTC).isoformat()}
+    return {**_convert_row(row, _TRADE), "at": at.isoformat()}
 
 
 def _convert_row(row: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

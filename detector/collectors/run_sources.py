@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -185,12 +186,21 @@ def _read_source(
     started = time.monotonic()
     try:
         answer = source.read(build_source_context(settings, environment))
+        _check_numbers(answer.section)
         return SourceResult(source, _compute_elapsed_ms(started), answer, detail=answer.note)
     except ExternalError as error:
         return _build_failure(source, started, error, settings)
     except Exception as error:  # noqa: BLE001 - the only place where a broken collector becomes data
         failure = ExternalError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
         return _build_failure(source, started, failure, settings)
+
+
+def _check_numbers(section: Any) -> None:
+    """Raise ExternalError where no document could carry the section: ib_async and botocore read NaN."""
+    try:
+        json.dumps(section, allow_nan=False)
+    except ValueError:
+        raise ExternalError("it holds a number that is not finite", reason=UNREADABLE) from None
 
 
 def _build_failure(

@@ -119,8 +119,7 @@ def _build_position(row: Any) -> dict[str, Any]:
     return {
         **_pick(row.contract, _CONTRACT_KEYS),
         "account": row.account,
-        "position": _to_number(row.position),
-        "avgCost": row.avgCost,
+        **_pick_numbers(row, "position", "avgCost"),
     }
 
 
@@ -128,7 +127,7 @@ def _build_order(trade: Any, answer: TwsAnswer) -> dict[str, Any]:
     order, status = trade.order, trade.orderStatus
     row = {**_pick(trade.contract, _CONTRACT_KEYS), **_pick(order, _ORDER_KEYS), "status": status.status}
     if (str(order.permId), str(order.clientId), str(order.orderId)) in answer.statuses:
-        row |= {"filled": _to_number(status.filled), "remaining": _to_number(status.remaining)}
+        row |= _pick_numbers(status, "filled", "remaining")
         row |= {"whyHeld": status.whyHeld} if status.whyHeld else {}
     if trade.contract.comboLegs:
         row["comboLegs"] = [{"conId": leg.conId} for leg in trade.contract.comboLegs]
@@ -149,8 +148,16 @@ def _pick(source: Any, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _to_number(value: float) -> float:
-    """Return a whole number as an integer, any other as it is: a fraction of a share is not rounded."""
+def _pick_numbers(source: Any, *keys: str) -> dict[str, Any]:
+    """Return the numbers, 0 too, without one that is unset or not finite."""
+    values = {key: _to_number(getattr(source, key)) for key in keys}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _to_number(value: float) -> float | None:
+    """Return a whole number as an integer, a fraction as it is, None for one that is unset or not finite."""
+    if abs(value) > _UNSET or not math.isfinite(value):
+        return None
     return int(value) if float(value).is_integer() else value
 
 
@@ -159,7 +166,7 @@ def _convert_value(key: str, value: Any) -> Any:
     if value in _NO_PART or value == _UNSET_INTEGER or (key == "orderId" and value < 0):
         return None  # an order that a person entered in TWS has an id below 0, which is no name
     if isinstance(value, float):
-        return None if abs(value) > _UNSET or not math.isfinite(value) else _to_number(value)
+        return _to_number(value)
     if key == "multiplier":
         try:
             return _to_number(float(value))

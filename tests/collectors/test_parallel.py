@@ -107,6 +107,14 @@ def test_a_collector_that_breaks_is_a_failed_source(error):
     assert found["quick"].answer is not None
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_no_document_can_carry_is_a_failed_source(number):
+    answered = Answer([{"a": [number]}], NOW)
+    found = run([source("broken", lambda ask: answered), QUICK])
+    assert found["broken"].entry["detail"] == "it holds a number that is not finite"
+    assert found["quick"].entry["state"] == "ok"
+
+
 def test_what_a_failure_says_is_one_redacted_line_of_bounded_length():
     said = "no\x1b[31m way\nfor U1234567 with sesame-sesame " + "x" * 999
     found = run([source("s", raises(ExternalError(said, reason="denied")))], STATUS_TOKEN="sesame-sesame")

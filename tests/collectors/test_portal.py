@@ -191,6 +191,14 @@ def read(gateway: Gateway, seconds: float = 20) -> tuple[Any, Clock]:
         return Portal(NetworkPolicy(Deadline(seconds)), url, clock.pause).read(), clock
 
 
+@pytest.mark.parametrize("moment", [None, "x", True, -1, 10**30])
+def test_a_trade_without_a_readable_time_is_no_trade_of_1970(moment, tmp_path):
+    gateway = Gateway()
+    gateway.answers["/iserver/account/trades"] = [{**TRADE, "trade_time_r": moment}]
+    entry = collected(gateway, tmp_path)["sources"]["broker"]
+    assert (entry["state"], entry["detail"]) == ("failed", "a trade has no time in milliseconds")
+
+
 def test_an_empty_pre_flight_is_asked_again_after_5_seconds():
     gateway = Gateway()
     gateway.answers["/iserver/account/orders"] = [

@@ -23,6 +23,7 @@ from tests.support.snapshots import NOW
 from tests.support.tws_server import (
     SPXW,
     SPY,
+    UNSET,
     Gateway,
     account_value,
     commission,
@@ -102,6 +103,19 @@ def test_all_lists_are_read_at_every_version_of_the_server(version, environ):
         "SLD",
     )
     assert (broker["open_orders_scope"], broker["mode"]) == ("all", "paper")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", UNSET])
+@pytest.mark.parametrize(("cell", "key"), [(9, "multiplier"), (14, "position"), (15, "avgCost")])
+def test_a_number_that_is_none_is_not_seen_and_breaks_nothing(cell, key, text, environ):
+    """ib_async reads what float() does; JSON carries no NaN and no infinity."""
+    gateway = full()
+    gateway.positions[0][cell] = text
+    document, _ = collected(gateway, environ)
+    row, other = document["broker"]["positions"]
+    assert (key in row, other["position"]) == (False, 0.5)
+    told = [event["summary"] for event in answer("detect", "--offline", stdin=document).document["events"]]
+    assert any("quantity is not given" in summary for summary in told) == (key == "position")
 
 
 def test_what_ib_async_would_invent_is_not_seen(environ):
