@@ -79,7 +79,13 @@ _BROKER: Mapping[str, tuple[str, str]] = {
     "account": ("id", "the account of the runtime"),
     "mode": (MODE, "paper or live"),
     "port": ("count", "the API port that it was read through"),
-    "open_orders_scope": (SCOPE, "all, or client where its orders are those of one API client"),
+    **{
+        f"{name}_scope": (
+            SCOPE,
+            "all; client where they are one API client's, cache where they are kept since",
+        )
+        for name in ("positions", "open_orders", "executions")
+    },
 }
 _FLEX = {"positions_csv": "the Open Positions of a Flex statement", "trades_csv": "its Trades"}
 _LOGS = {
@@ -196,8 +202,6 @@ def _build_broker() -> Schema:
     properties["flex"] = {
         "properties": {key: _describe_value("csv", description) for key, description in _FLEX.items()}
     }
-    properties["open_orders_scope"] = {"description": "all, or client where they are one client's only"}
-    properties["executions_scope"] = {"description": "all, or client where they are one client's only"}
     properties["statement"] = {
         "description": "a statement, or its text (XML, CSV): fills as of its own time, not what is held",
         "properties": {

@@ -123,7 +123,7 @@ def _in_row(section: str, rows: str, **columns: object) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("value", ["39", "39.5", "thirty", 1, 2, True, {}, 0])
+@pytest.mark.parametrize("value", ["39", "39.5", "thirty", "client", 1, 2, True, {}, 0])
 @pytest.mark.parametrize(
     "place",
     [
@@ -134,8 +134,23 @@ def _in_row(section: str, rows: str, **columns: object) -> dict[str, object]:
         lambda value: _in_row("stores", "trades", is_open=1, entry_price=value),
         lambda value: {"power": {"status": "OL", "battery_charge": value}},
         lambda value: {"status_v3": {"stuck_exits": value}},
+        *(
+            lambda value, name=name: {"broker": {"connected": True, f"{name}_scope": value}}
+            for name in ("positions", "open_orders", "executions")
+        ),
     ],
-    ids=["position", "order", "stored quantity", "stored flag", "stored price", "charge", "count"],
+    ids=[
+        "position",
+        "order",
+        "stored quantity",
+        "stored flag",
+        "stored price",
+        "charge",
+        "count",
+        "scope of positions",
+        "scope of orders",
+        "scope of executions",
+    ],
 )
 def test_the_check_calls_unread_what_detect_does_not_read_and_nothing_else(place, value):
     document = place(value)
