@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from detector.domain.run_memory import FIRST_RUN
 from detector.domain.snapshot import build_snapshot
-from detector.engine.evaluate import FIRST_RUN, evaluate
+from detector.engine.evaluate import evaluate
 from detector.formats.redaction import redact
 from detector.logs.parse.line_times import LogLines
 from detector.logs.parse.scan import scan_lines

@@ -19,9 +19,9 @@ from detector.domain.log_incidents import build_log_memory
 from detector.domain.own_rule import build_engine_rule
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.profile import Profile, ReadContext, parse_profile
-from detector.domain.report import Decision, Gap, Report, SessionDay, SignalCoverage
+from detector.domain.report import Decision, Gap, Report
 from detector.domain.rule import Rule
-from detector.domain.run_memory import FIRST_RUN, Memory
+from detector.domain.run_memory import Memory
 from detector.domain.snapshot import Snapshot
 from detector.engine import run_rules as engine
 from detector.engine.catalog import load_rules
@@ -97,16 +97,20 @@ def build_report(
     """Return the report of `evaluate` on a snapshot that `judge` judged with the same memory."""
     facts = judgement.facts
     step = advance_memory(snapshot, previous, settings, judgement, channels)
-    active = _list_active(step.conditions.values())
+    active = sorted((entry for entry in step.conditions.values() if entry.is_active), key=get_rank_key)
     coverage = compute_coverage(judgement, active, list_signals_off(settings))
     overrides = list_overrides(facts)
     coverage = add_overrides(coverage, judgement, overrides)
+    unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
+    observation = ledger.ObservedRun(
+        facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active), settings[GAP_SEC]
+    )
     return Report(
         generation=step.generation,
         taken_at=snapshot.taken_at,
         runtime=snapshot.runtime,
         decision=decide(active),
-        sessions=_update_sessions(previous, coverage, active, (facts, settings)),
+        sessions=ledger.count_run(previous.sessions, observation, facts.closures),
         events=tuple(build_event(condition) for condition in active),
         new_events=step.list_events(resolved=False),
         resolved_events=step.list_events(resolved=True),
@@ -160,13 +164,20 @@ def advance_memory(
     channels: Collection[str] | Mapping[str, Rung] = (STDOUT,),
 ) -> RunStep:
     """Return the conditions, notices and memory after a snapshot that was judged with `previous`."""
-    return RunStep(
+    facts, generation = judgement.facts, previous.generation + 1
+    run_context = ledger.RunContext(
         snapshot.taken_at,
-        previous.generation + 1,
-        _advance_ledger(snapshot, previous, settings, channels, judgement),
-        _build_previous_run(judgement.facts, settings),
-        _measure_gap(previous, judgement.facts, settings),
+        settings,
+        generation=generation,
+        is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
+        has_memory=previous.kept,
+        rungs=channels if isinstance(channels, Mapping) else {},
+        sections=list_lane_sections(facts),
     )
+    mutes = _get_files(settings).mutes
+    state = ledger.advance(previous.conditions, judgement, run_context, tuple(channels), mutes)
+    carried, gap = _build_previous_run(facts, settings), _measure_gap(previous, facts, settings)
+    return RunStep(snapshot.taken_at, generation, state, carried, gap)
 
 
 @lru_cache(maxsize=16)
@@ -206,26 +217,6 @@ def judge(
     return engine.run_rules(list_rules(settings) if rules is None else rules, facts, settings)
 
 
-def _advance_ledger(
-    snapshot: Snapshot,
-    previous: Memory,
-    settings: Settings,
-    channels: Collection[str] | Mapping[str, Rung],
-    judgement: Judgement,
-) -> ledger.LedgerState:
-    run_context = ledger.RunContext(
-        snapshot.taken_at,
-        settings,
-        generation=previous.generation + 1,
-        is_new_snapshot=previous.taken_at is None or snapshot.taken_at > previous.taken_at,
-        has_memory=previous.kept,
-        rungs=channels if isinstance(channels, Mapping) else {},
-        sections=list_lane_sections(judgement.facts),
-    )
-    mutes = _get_files(settings).mutes
-    return ledger.advance(previous.conditions, judgement, run_context, tuple(channels), mutes)
-
-
 def decide(conditions: Iterable[Condition]) -> Decision:
     """Return the decision over all conditions that hold now, held ones included.
 
@@ -238,11 +229,6 @@ def decide(conditions: Iterable[Condition]) -> Decision:
     if active:
         return Decision("notify", tuple(sorted(condition.signature for condition in active)))
     return Decision("observe")
-
-
-def _list_active(conditions: Iterable[Condition]) -> list[Condition]:
-    active = (condition for condition in conditions if condition.is_active)
-    return sorted(active, key=get_rank_key)
 
 
 def _build_snapshot_copy(snapshot: Snapshot) -> dict[str, object]:
@@ -258,20 +244,6 @@ def _measure_gap(previous: Memory, facts: Facts, settings: Settings) -> Gap:
     timetable: Timetable | None = settings.files.get(SCHEDULE.name)
     missed = timetable.count_missed(previous.taken_at, facts.taken_at) if timetable is not None else None
     return Gap(seconds, facts.open_unwatched, seconds > settings[GAP_SEC], missed)
-
-
-def _update_sessions(
-    previous: Memory,
-    coverage: Sequence[SignalCoverage],
-    active: Sequence[Condition],
-    run: tuple[Facts, Settings],
-) -> tuple[SessionDay, ...]:
-    facts, settings = run
-    unknown = tuple(entry.title for entry in coverage if entry.state == "not seen")
-    observation = ledger.ObservedRun(
-        facts.taken_at, previous.taken_at, len(coverage), unknown, tuple(active), settings[GAP_SEC]
-    )
-    return ledger.count_run(previous.sessions, observation, facts.closures)
 
 
 def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
@@ -291,6 +263,3 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
         sections=tuple(sorted({*facts.sections, *facts.sources})),
         lineage=previous.lineage,
     )
-
-
-__all__ = ["FIRST_RUN", "LoadedFiles", "evaluate"]
