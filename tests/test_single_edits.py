@@ -21,6 +21,7 @@ from detector.domain.report import Report
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.vendor_keys import FOREIGN
 from detector.engine.evaluate import build_report, gather, judge
+from detector.engine.gather import SharedReadings
 from tests.support.full_snapshot import (
     Path,
     build_full_snapshot,
@@ -77,7 +78,7 @@ class Look(NamedTuple):
 
 def look(document: Document) -> Look:
     snapshot = build_snapshot_of(document)
-    judgement = judge(snapshot, DEFAULTS, NO_PREVIOUS_RUN)
+    judgement = judge(snapshot, DEFAULTS, NO_PREVIOUS_RUN, shared=SHARED)
     report = build_report(snapshot, FIRST_RUN, DEFAULTS, judgement)
     parts = [
         (part.section, part.facts, part.missing, part.columns, part.unread, part.unknown)
@@ -86,6 +87,7 @@ def look(document: Document) -> Look:
     return Look({name: getattr(judgement.facts, name) for name in FACT_NAMES}, set(named(report)), parts)
 
 
+SHARED = SharedReadings()  # every edit changes one section, and the others are read once
 FULL_LOOK = look(FULL)
 SECTIONS = [name for name in FULL if name not in ("taken_at", "sources")]
 
@@ -194,7 +196,7 @@ def test_what_the_first_run_lacks_is_told_or_stands_in_the_account(section, how)
 
 
 def list_facts(document: Document) -> dict[str, Any]:
-    facts = gather(build_snapshot_of(document), DEFAULTS)
+    facts = gather(build_snapshot_of(document), DEFAULTS, shared=SHARED)
     return {name: getattr(facts, name) for name in FACT_NAMES}
 
 
@@ -209,13 +211,14 @@ def build_memory() -> Memory:
 
 
 MEMORY = build_memory()
+SHARED_BY_RUN = {number: SharedReadings() for number in range(3, 6)}
 
 
 def run_after(document: Document, runs: int) -> list[list[str]]:
     """Return what each of the runs tells after three that showed everything, resolved conditions included."""
     memory, told = MEMORY, []
     for number in range(3, 3 + runs):
-        report = evaluated(move(document, number * STEP - 1800), memory)
+        report = evaluated(move(document, number * STEP - 1800), memory, shared=SHARED_BY_RUN[number])
         told.append(
             [f"{event.reason} {event.signature}" for event in (*report.new_events, *report.resolved_events)]
         )

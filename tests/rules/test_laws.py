@@ -7,6 +7,7 @@ import random
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from detector.domain.facts import FACT_NAMES, STATUS_FACTS, Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine import coverage
 from detector.engine.catalog import find_rule, load_rules
+from detector.engine.gather import SharedReadings
 from detector.reconciliation.lots import _list_names
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
@@ -39,6 +41,12 @@ RULES = load_rules()
 DRIFTS = 1000
 by_fixture = pytest.mark.parametrize("one", FIXTURES, ids=lambda one: one.name)
 by_rule = pytest.mark.parametrize("one", RULES, ids=lambda one: one.name)
+
+
+@cache
+def shared_of(fixture: str) -> SharedReadings:
+    """Return what the snapshots of a fixture share, which differ in one place each."""
+    return SharedReadings()
 
 
 def declared(name: str) -> Declaration:
@@ -121,16 +129,17 @@ def test_the_same_arguments_give_the_same_document():
 def test_signatures_stay_while_numbers_times_and_wordings_drift(one):
     """Counts, ages, times, prices and texts of the firing snapshot drift a thousand times."""
     chance = random.Random(one.name)
-    before = own_signatures(one, one.document)
+
+    def list_own(document: dict[str, Any]) -> set[str]:
+        events = one.run(document, shared=shared_of(one.name)).events
+        return {event.signature for event in events if event.type == one.name}
+
+    before = list_own(one.document)
     for _ in range(DRIFTS // 50):
         document = one.document
         for _ in range(50):
             document = drifted(document, one.patch, chance)
-        assert own_signatures(one, document) <= before
-
-
-def own_signatures(one: Fixture, document: dict[str, Any]) -> set[str]:
-    return {event.signature for event in one.run(document).events if event.type == one.name}
+        assert list_own(document) <= before
 
 
 _IDENTITY = {
@@ -191,7 +200,7 @@ def test_making_a_signal_worse_never_removes_an_event(one, fact):
     if fact not in one.document.get("status_v3", {}) or one.document["status_v3"][fact] == []:
         return
     worse = apply_patch(one.document, {"status_v3": {fact: MONOTONE[fact]}})
-    spoken = types(named(one.run(worse)))
+    spoken = types(named(one.run(worse, shared=shared_of(one.name))))
     silenced = {
         rule.name for rule in FIXTURES if fact in rule.yields_to and rule.yields_to[fact] in (None, *spoken)
     }
@@ -222,18 +231,17 @@ def without(document: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
 
 def facts_away(one: Fixture) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the fixture's snapshot with one value after the other not seen; a row of a list stays a row."""
-    sections = {
-        key: one.document[key] for key in one.document if key not in ("taken_at", "previous", "sources")
-    }
+    document = one.document
+    sections = {key: document[key] for key in document if key not in ("taken_at", "previous", "sources")}
     for path in leaves(sections):
         if not isinstance(path[-1], int):
-            yield ".".join(map(str, path)), without(one.document, path)
+            yield ".".join(map(str, path)), without(document, path)
 
 
 @by_fixture
 def test_taking_a_fact_away_never_makes_a_state_rule_fire(one):
     for path, document in facts_away(one):
-        for name in types(named(one.run(document))) - types(one.events):
+        for name in types(named(one.run(document, shared=shared_of(one.name)))) - types(one.events):
             fires_without = tuple(BY_NAME[name].fires_without)
             assert declared(name).monitor or path.endswith(fires_without), (path, name)
 
@@ -247,9 +255,9 @@ def test_taking_a_fact_away_never_resolves(one):
         for event in first.events
         if declared(event.type).kind == STATE and event.type != "detector_error"
     }
-    memory = remembered(first)
+    memory, shared = remembered(first), SharedReadings()
     for path, document in facts_away(one):
-        report = evaluated(later(document, 300), memory, settings_of(one.settings))
+        report = evaluated(later(document, 300), memory, settings_of(one.settings), shared)
         assert states <= {event.signature for event in report.events}, path
         if "detector_error" not in one.name:
             assert [event.signature for event in report.resolved_events] == [], path
@@ -415,7 +423,7 @@ def test_one_broken_rule_never_hides_the_others(broken):
         f"critical detector_error:{broken.name}"
     ]
     for one in (one for one in FIXTURES[::4] if one.broken is None):
-        found = named(replace(one, broken=broken.name).run())
+        found = named(replace(one, broken=broken.name).run(shared=shared_of(one.name)))
         assert {event for event in one.events if types([event]).isdisjoint(gone)} <= set(found)
 
 

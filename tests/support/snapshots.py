@@ -20,7 +20,8 @@ from detector.domain.rule import Rule, RuleResults
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
-from detector.engine.evaluate import evaluate
+from detector.engine.evaluate import build_report, evaluate, judge
+from detector.engine.gather import SharedReadings
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact
 from detector.ledger import add_receipts
@@ -131,16 +132,23 @@ class Fixture(Struct, frozen=True):
         made: dict[str, Any] = apply_patch(healthy(), self.patch)
         return made
 
-    def run(self, document: dict[str, Any] | None = None, settings: Settings | None = None) -> Report:
+    def run(
+        self,
+        document: dict[str, Any] | None = None,
+        settings: Settings | None = None,
+        shared: SharedReadings | None = None,
+    ) -> Report:
         """Evaluate the fixture, or another document in its place, after its history."""
         chosen = settings or settings_of(self.settings)
         memory = FIRST_RUN
         for patch in self.history:
             memory = remembered(evaluated(apply_patch(healthy(), patch), memory, chosen))
-        rules = [_broken(one) if one.name == self.broken else one for one in load_rules()]
-        return evaluated(self.document if document is None else document, memory, chosen, rules=rules)
+        rules = tuple(_broken(one) if one.name == self.broken else one for one in load_rules())
+        made = self.document if document is None else document
+        return evaluated(made, memory, chosen, shared=shared, rules=rules)
 
 
+@lru_cache
 def _broken(one: Rule) -> Rule:
     def check(*given: object) -> RuleResults:
         yield from (1 / 0 for _ in given)  # type: ignore[misc]  # it raises before it can speak
@@ -165,16 +173,27 @@ def build_snapshot_of(document: dict[str, Any], settings: Settings = DEFAULTS) -
 
 
 def evaluated(
-    document: dict[str, Any], memory: Memory | None = None, settings: Settings = DEFAULTS, **more: Any
+    document: dict[str, Any],
+    memory: Memory | None = None,
+    settings: Settings = DEFAULTS,
+    shared: SharedReadings | None = None,
+    **more: Any,
 ) -> Report:
-    """Evaluate a document as the door does; `memory` wins over a `previous` section."""
+    """Evaluate a document as the door does; `memory` wins over a `previous` section.
+
+    A law that evaluates thousands of snapshots of one time, which differ in one place each, hands over what
+    they share, as a replay does.
+    """
     snapshot = build_snapshot_of(document, settings)
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
         memory = read_previous(
             document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
         )
-    return evaluate(snapshot, memory, settings, **more)
+    if shared is None:
+        return evaluate(snapshot, memory, settings, **more)
+    judgement = judge(snapshot, settings, memory.before, more.pop("rules", None), shared)
+    return build_report(snapshot, memory, settings, judgement, **more)
 
 
 def remembered(report: Report, printed: bool = True) -> Memory:
