@@ -32,11 +32,20 @@ def imports() -> dict[str, set[str]]:
     graph: dict[str, set[str]] = defaultdict(set)
     for path in PACKAGE.rglob("*.py"):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in _iter_statements(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "detector":
                 below = (node.module or "").split(".")[1:] or [alias.name for alias in node.names]
                 graph[room] |= {below[0]} - {room, "__init__"}
     return dict(graph)
+
+
+def _iter_statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield every statement, however deep, without the expressions: an import is a statement."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        yield (node := nodes.pop())
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            nodes += getattr(node, name, ())
 
 
 def direct_imports() -> Iterator[tuple[str, str]]:
