@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from detector.clients.process import ProcessResult
 
 _MAX_DETAIL = 300
+# The sources that this process reads now. One that hangs for ever, as a file of a network share that is gone,
+# would otherwise cost a long-lived process one more thread at every tick.
+_READING: set[tuple[str, str]] = set()
 _TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 
 
@@ -173,7 +176,13 @@ def collect_in_parallel(
     """Yield the result of each source as it answers, then a failure for each that did not; raises nothing."""
     started = time.monotonic()
     seconds = min(settings[SOURCE_TIMEOUT_SEC], settings[COLLECT_TIMEOUT_SEC])
-    by_name = {source.name: source for source in sources}
+    by_name = {source.name: source for source in sources if _get_key(source) not in _READING}
+    for source in sources:
+        if source.name not in by_name:
+            hanging = ExternalError(
+                "its last reading has not come back, so that none is begun", reason=TIMEOUT
+            )
+            yield _build_failure(source, started, hanging, settings)
     tasks = {name: partial(_read_source, source, settings, environment) for name, source in by_name.items()}
     for name, result in ParallelRun(tasks, lambda: started + seconds - time.monotonic()):
         late = ExternalError(f"no answer within {seconds:g} s", reason=TIMEOUT)
@@ -184,6 +193,7 @@ def _read_source(
     source: ConfiguredSource, settings: Settings, environment: SourceEnvironment
 ) -> SourceResult:
     started = time.monotonic()
+    _READING.add(_get_key(source))
     try:
         answer = source.read(build_source_context(settings, environment))
         _check_numbers(answer.section)
@@ -193,6 +203,12 @@ def _read_source(
     except Exception as error:  # noqa: BLE001 - the only place where a broken collector becomes data
         failure = ExternalError(f"the collector itself failed ({type(error).__name__})", reason=UNREADABLE)
         return _build_failure(source, started, failure, settings)
+    finally:
+        _READING.discard(_get_key(source))
+
+
+def _get_key(source: ConfiguredSource) -> tuple[str, str]:
+    return source.name, source.location
 
 
 def _check_numbers(section: Any) -> None:

@@ -71,7 +71,17 @@ def test_each_is_told_as_it_answers():
 def test_one_that_never_comes_back_is_left_behind(limit):
     """Such as a name look-up, which no time limit of Python's reaches."""
     never = threading.Event()
-    found = run([source("hangs", waits(never.wait)), QUICK], **{limit: "1"})
+    begun: list[object] = []
+
+    def hang(ask) -> Answer:
+        begun.append(ask)
+        never.wait()
+        return Answer({}, NOW)
+
+    hanging = source("hangs", hang)
+    found = run([hanging, QUICK], **{limit: "1"})
+    again = run([hanging, QUICK])["hangs"].entry["detail"]
+    assert (again, len(begun)) == ("its last reading has not come back, so that none is begun", 1)
     never.set()
     assert (found["hangs"].reason, found["hangs"].entry["state"]) == ("timeout", "failed")
     assert found["quick"].answer.section == {"a": 1}
