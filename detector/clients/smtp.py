@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from detector.clients.connection import Connection, NetworkPolicy
 
 _PERMANENT = 500
-_READY, _ACCEPTED = 220, (250, 251)
+_READY = 220
+_ACCEPTED = range(200, 300)  # RFC 5321 4.2.1: the first digit says it
 # RFC 5321 4.1.3: the name of a client without a public name; the machine's own name is not sent.
 _LOCAL_NAME = "[127.0.0.1]"
 
@@ -99,9 +100,11 @@ def _send_mail(client: _SmtplibClient, envelope: Envelope, mail: bytes) -> None:
 def _check_accepted(answer: tuple[int, bytes], step: str, reason: str) -> None:
     """Raise ExternalError for a refusal; without the server's text, which contains addresses."""
     code = answer[0]
+    if code < 0:
+        raise ExternalError(f"the server's answer to {step} cannot be read", reason=reason)
     if code not in _ACCEPTED:
         raise ExternalError(
-            f"the server refused {step} with {code}", reason=reason, permanent=code >= _PERMANENT or code < 0
+            f"the server refused {step} with {code}", reason=reason, permanent=code >= _PERMANENT
         )
 
 

@@ -73,6 +73,19 @@ def test_no_word_of_the_server_stands_in_an_error(command, said):
         assert box.mails == []
 
 
+@pytest.mark.parametrize(
+    ("said", "message"), [("299 hm", None), ("354 hm", "with 354"), ("hm", "cannot be read")], ids=str
+)
+def test_the_first_digit_decides(said, message):
+    """RFC 5321 4.2.1: a mail that was taken with another code than 250 was sent at every run."""
+    with mail_on_loopback() as box:
+        box.says["DATA"] = [said] * 3
+        if message is None:
+            post(box.port).send(ANN, MAIL)
+        else:
+            assert message in str(failing(box.port, 3))
+
+
 def test_once_the_text_was_sent_an_end_without_an_answer_is_not_repeated():
     with mail_on_loopback() as box:
         box.says["DATA"] = ["lose"]
