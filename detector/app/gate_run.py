@@ -57,6 +57,7 @@ def run_gate(
         report=build_report(snapshot, memory, settings, judgement),
         settings=settings,
         now=now,
+        age_fault=age.fault,
         answers=answers,
         before=before,
         before_fault=fault,

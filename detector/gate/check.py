@@ -32,7 +32,8 @@ class GateAnswers(Struct, frozen=True):
 class GateContext(Struct, frozen=True):
     """What the checks read: one run's facts, verdicts and report, the answers, and the report of `before`.
 
-    `now` is the clock of the process. `before` is None where none was given; `before_fault` is why it is
+    `now` is the clock of the process. `age_fault` is why the age of the broker's lists is unknown, None where
+    it is known. `before` is None where none was given; `before_fault` is why it is
     unusable. `channels` are the configured ones. `session` is the session that is open or comes next.
     """
 
@@ -41,6 +42,7 @@ class GateContext(Struct, frozen=True):
     report: Report
     settings: Settings
     now: datetime
+    age_fault: str | None = None
     answers: GateAnswers = GateAnswers()
     before: GateReport | None = None
     before_fault: str | None = None

@@ -31,6 +31,7 @@ from detector.reconciliation.freshness import is_complete
 
 _RANK = {NO: 0, UNPROVEN: 1, YES: 2}
 _MOST_REASONS = 3
+_NOW_AT_BROKER = frozenset(["broker_positions", "broker_orders"])
 
 
 def build_gate_report(
@@ -103,6 +104,8 @@ def _list_doubts(check: GateCheck, context: GateContext) -> Iterator[GateDecisio
         yield from (doubt for doubt in doubts if doubt.answer == NO)
     else:
         yield from doubts
+        if context.age_fault and not _NOW_AT_BROKER.isdisjoint(_list_seen(check, facts)):
+            yield GateDecision(UNPROVEN, f"the broker's lists are of no known age ({context.age_fault})")
 
 
 def _is_seen(name: str, facts: Facts) -> bool:

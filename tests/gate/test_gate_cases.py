@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from detector.domain.gate_report import AFTER, BEFORE, OPEN
+from detector.domain.gate_report import AFTER, BEFORE, OPEN, UNPROVEN, YES
 from detector.gate.check import GateAnswers
 from detector.render.gate import render_gate_message
 from detector.settings import DISPLAY_ZONES
@@ -118,6 +118,15 @@ def test_one_entry_order_of_normal_age_is_a_question_and_an_exit_is_a_no(patch, 
     report = gate(BEFORE, morning_at(MORNING, patch), answers=answers)
     assert answer_of(report, "pending_orders") == answer
     assert (report.verdict == "pass") is (answer == "yes")
+
+
+@pytest.mark.parametrize("stage", [BEFORE, OPEN])
+def test_the_broker_s_lists_are_no_yes_where_nothing_says_when_they_were_read(stage):
+    report = gate(stage, morning_at(patch={"broker": {"as_of": None}}))
+    lines = [line for line in report.lines if "no known age" in line.evidence]
+    assert {line.answer for line in lines} == {UNPROVEN}
+    assert report.verdict == "cannot tell"
+    assert [line.answer for line in gate(stage, morning_at()).lines] == [YES] * len(report.lines)
 
 
 def test_a_stop_that_rests_at_the_broker_is_no_exit_at_work():

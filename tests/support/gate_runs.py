@@ -91,6 +91,7 @@ def context_of(
         "report": replace(report, channels=channels),
         "settings": settings,
         "now": snapshot.taken_at,
+        "age_fault": compute_data_age(snapshot.sections, snapshot.taken_at, snapshot.taken_at, 120).fault,
         "answers": ANSWERS,
         "channels": (CHANNEL,) if stage == "open" else (),
         "session": find_session(judgement.facts),
