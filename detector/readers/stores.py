@@ -34,7 +34,7 @@ from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
-from detector.formats.numbers import format_list
+from detector.formats.numbers import format_list, format_quantity
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER
@@ -95,6 +95,11 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
         unread = _ONLY_MAPPED.get(context.profile.position_rows, ("at",))
         get_position = _build_column_getter(stores, POSITION_STATE, unread)
         rows = _read_positions(position_items, context.profile.position_rows, get_position, reading)
+        if context.profile.position_rows == POSITIONS:
+            columns = stores.get(POSITION_STATE, {}).get("quantity", ())
+            rows = tuple(
+                _check_quantity(*pair, columns, reading) for pair in zip(rows, position_items, strict=True)
+            )
         reading.values["store_positions"], trades = _join_rows(rows, trades, reading)
     if trade_items is not None:
         reading.values["store_trades"] = trades
@@ -178,6 +183,32 @@ def _read_positions(
         return _read_latest(items, get, reading)
     rows = [reading.read_row(f"stores.{POSITION_STATE}", item, StoredPosition, get) for item in items]
     return _add_up_fills(rows, reading) if kind == FILLS else tuple(rows)
+
+
+def _check_quantity(
+    row: StoredPosition, item: Mapping[str, Any], columns: Sequence[str], reading: Reading
+) -> StoredPosition:
+    """Return the row, without its quantity where it is open and another column has less.
+
+    Beside what remains stands what there was once; beside a quantity less may remain, or that is old.
+    """
+    apart = Reading(reading.section, reading.as_of, 0)
+    apart.is_export = True
+    given = {name: apart.read_value("quantity", name, item.get(name)) for name in columns}
+    known = {name: abs(quantity) for name, quantity in given.items() if quantity is not None}
+    least = min(known.values(), default=None)
+    if (
+        least is None
+        or row.quantity is None
+        or least >= abs(row.quantity)
+        or row.is_effectively_open is False
+    ):
+        return row
+    texts = [f"{format_quantity(quantity)} by {name}" for name, quantity in known.items()]
+    reading.add_fault(
+        f"stores.{POSITION_STATE}.quantity", f"is {format_list(texts)} in the row of {row.title}"
+    )
+    return replace(row, quantity=None)
 
 
 def _read_latest(

@@ -98,14 +98,16 @@ def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow
 def _find_differing_quantities(
     positions: Iterable[StoredPosition], trades: Iterable[Trade], side: PositionBook | None
 ) -> Iterator[Finding]:
-    """Yield each trade that both stores have open, with quantities that cannot both be right."""
+    """Yield each trade that both stores have open, with sides or quantities that cannot both be right."""
     by_id = {trade.trade_id: trade for trade in trades if trade.trade_id and trade.is_effectively_open}
     for row in positions:
         trade, quantity = by_id.get(row.trade_id or ""), row.signed_quantity
         if trade is None or quantity is None or not row.is_effectively_open:
             continue
         remaining, opened = (to_exact_decimal(value) for value in (trade.remaining, trade.quantity))
-        if remaining is not None and abs(remaining) != abs(quantity):
+        if (trade.signed_quantity or 0) * quantity < 0:
+            problem = f"{TRADES} has it {'short' if quantity > 0 else 'long'}"
+        elif remaining is not None and abs(remaining) != abs(quantity):
             problem = f"{TRADES} has {format_quantity(abs(remaining))} of it left"
         elif opened and abs(quantity) > abs(opened):
             problem = f"it was never more than {format_quantity(abs(opened))} in {TRADES}"

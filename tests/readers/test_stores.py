@@ -82,6 +82,27 @@ def test_the_rows_of_robo_trader_are_read_by_its_profile():
 
 
 @pytest.mark.parametrize(
+    ("row", "signed", "faults"),
+    [
+        ({"is_open": 1, "contracts_remaining": 5, "quantity": 39}, 5, []),
+        ({"is_open": 1, "contracts_remaining": 39, "quantity": "39"}, 39, []),
+        ({"is_open": 1, "contracts_remaining": 39, "quantity": -39}, 39, []),
+        (
+            {"is_open": 1, "contracts_remaining": 39, "quantity": 5},
+            None,
+            ["is 39 by contracts_remaining and 5 by quantity in the row of #162 in SPY"],
+        ),
+        ({"is_open": 0, "contracts_remaining": 39, "quantity": 5}, 0, []),
+        ({"is_open": 1, "quantity": 5}, 5, []),
+    ],
+)
+def test_of_two_columns_what_remains_is_the_quantity_unless_it_is_more_than_there_was(row, signed, faults):
+    made = reading({"position_state": [{"trade_id": 162, "symbol": "SPY", **row}]}, "aegis")
+    assert made.values["store_positions"][0].signed_quantity == signed
+    assert [fault.problem for fault in made.invalid] == faults
+
+
+@pytest.mark.parametrize(
     ("row", "held", "signed"),
     [
         ({"is_open": 1, "contracts_remaining": 39}, True, 39),

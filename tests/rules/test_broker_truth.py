@@ -625,6 +625,24 @@ def test_two_stores_cannot_both_be_right_about_a_quantity(held, trade, at_broker
     assert [(event.severity, event.summary) for event in told] == expected
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "words"),
+    [("SHORT", "LONG", "short 39 in position_state, and trades has it long."),
+     ("LONG", "SHORT", "long 39 in position_state, and trades has it short."),
+     ("SHORT", "SHORT", None)],
+)  # fmt: skip
+def test_two_stores_cannot_both_be_right_about_a_side(mine, theirs, words):
+    patch = stores(1, "OPEN")
+    patch["stores"]["position_state"][0]["side"] = mine
+    patch["stores"]["trades"][0]["side"] = theirs
+    told = [
+        event.summary
+        for event in evaluated(apply_patch(healthy(), patch)).events
+        if "stores_dis" in event.type
+    ]
+    assert told == ([] if words is None else [f"Trade #162 in {NAME} is {words}"])
+
+
 def test_a_trade_that_is_closed_has_nothing_left_to_compare():
     patch = stores(1, "CLOSED")
     patch["stores"]["trades"][0]["remaining"] = 0
