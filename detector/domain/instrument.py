@@ -73,7 +73,7 @@ _WHOLE = ("local_symbol", "con_id")  # an option's whole name
 _STRIKE_UNIT = 1000  # OCC writes a strike in thousandths
 
 
-class Instrument(Struct, frozen=True):
+class Instrument(Struct, frozen=True, cache_hash=True):
     """The columns that identify an instrument; each may be unseen (None)."""
 
     symbol: str | None = build_column("id")

@@ -242,6 +242,8 @@ def to_one_line(text: str) -> str:
 
 def replace_hidden(text: str) -> str:
     """Return the text with its line ends and tabs, and every other hidden character as a space."""
+    if _is_visible(text.replace("\n", "").replace("\t", "")):
+        return text
     lines = text.split("\n")
     return "\n".join("\t".join(map(to_one_line, line.split("\t"))) for line in lines)
 
