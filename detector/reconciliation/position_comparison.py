@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import COMBO, Instrument
 from detector.reconciliation.expiry import EXPIRED, LIVE, UNCLEAR_END, ExpiryState, get_expiry_state
 from detector.reconciliation.explanations import (
     DifferencePair,
@@ -30,7 +30,7 @@ from detector.reconciliation.lots import (
 )
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
-from detector.reconciliation.position_pairs import Difference, Lot, describe_held
+from detector.reconciliation.position_pairs import FLAT, INTERNAL, Difference, PositionPair, describe_held
 from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
 
@@ -45,7 +45,8 @@ class Comparison(Struct, frozen=True):
     `replaced`: an internal-only and a broker-only holding that are one under a new contract. `assigned`: an
     option that is gone, or some of it, and the shares that its exercise or assignment moved. `unclear`:
     neither equal nor different. `newer`: differences that something newer than the broker's rows may have
-    made.
+    made. `listed`: phantoms of the runtime's own list beside its store: its screen shows what the store has
+    closed.
     """
 
     book: PositionBook
@@ -59,6 +60,7 @@ class Comparison(Struct, frozen=True):
     foreign: tuple[Difference, ...] = ()
     unclear: tuple[UnclearGroup, ...] = ()
     newer: tuple[Difference, ...] = ()
+    listed: tuple[Difference, ...] = ()
 
     @property
     def facts(self) -> tuple[str, str]:
@@ -85,10 +87,39 @@ def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS: what it names is no difference.
     """
-    internal = find_internal_fact(facts)
+    internal, partial = find_internal_fact(facts), facts.provenance.partial
     if internal is None or facts.broker_positions is None:
         return None
-    return _build_comparison(facts, iter_internal_lots(facts), internal, parse_foreign_positions(foreign))
+    book = build_book(facts, iter_internal_lots(facts))
+    compared, listed = (
+        compare_positions(book, lambda row: _can_have_ended(row, facts)),
+        _list_own(book, facts),
+    )
+    differences = (*compared.differences, *listed)
+    changes = ChangesSince(facts) if differences else None
+    newer = [row for row in differences if changes is not None and changes.can_explain(row)]
+    bare = Comparison(
+        book,
+        Subjects(book),
+        internal,
+        internal not in partial,
+        "broker_positions" not in partial,
+        newer=tuple(_drop(newer, listed)),
+        listed=tuple(_drop(listed, newer)),
+    )
+    rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)
+    return _classify(bare, rest, facts, parse_foreign_positions(foreign))
+
+
+def _list_own(book: PositionBook, facts: Facts) -> list[Difference]:
+    """Return what the runtime's own list has open, beside its store, of what the broker is flat in."""
+    pairs: dict[Instrument, PositionPair] = {}
+    for lot in () if facts.store_positions is None else iter_listed_lots(facts):
+        position, held = book.find_broker_position(lot.instrument)
+        if held == FLAT and lot.instrument.sec_type != COMBO and not book.is_in_combo(lot.instrument):
+            named = book.names.add_to(lot.instrument) if position is None else position.instrument
+            pairs.setdefault(named, PositionPair(named, None)).add_lots([lot], INTERNAL)
+    return [difference for pair in pairs.values() for difference in pair.iter_differences()]
 
 
 def list_foreign(facts: Facts, foreign: str) -> tuple[str, ...]:
@@ -96,31 +127,6 @@ def list_foreign(facts: Facts, foreign: str) -> tuple[str, ...]:
     comparison = compare_with_broker(facts, foreign) if foreign else None
     rows = () if comparison is None else comparison.foreign
     return tuple(f"{describe_held(row.broker)} {row.name}" for row in rows)
-
-
-def compare_runtime_list(facts: Facts) -> Comparison | None:
-    """Compare the runtime's own list with the broker; None where that list is already the internal side.
-
-    A runtime that still lists a position which its store has closed is a third store, and its screen shows
-    it.
-    """
-    if None in (facts.store_positions, facts.open_positions, facts.broker_positions):
-        return None
-    return _build_comparison(facts, iter_listed_lots(facts), "open_positions", ())
-
-
-def _build_comparison(
-    facts: Facts, lots: Iterable[Lot], internal: str, foreign: tuple[ForeignPosition, ...]
-) -> Comparison:
-    partial = facts.provenance.partial
-    book = build_book(facts, lots)
-    is_internal_complete, is_broker_complete = internal not in partial, "broker_positions" not in partial
-    bare = Comparison(book, Subjects(book), internal, is_internal_complete, is_broker_complete)
-    compared = compare_positions(book, lambda row: _can_have_ended(row, facts))
-    changes = ChangesSince(facts) if compared.differences else None
-    newer = [row for row in compared.differences if changes is not None and changes.can_explain(row)]
-    rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)
-    return _classify(replace(bare, newer=tuple(newer)), rest, facts, foreign)
 
 
 def _can_have_ended(row: Instrument, facts: Facts) -> bool:
@@ -177,7 +183,16 @@ def _classify(
         assigned=assigned,
         foreign=owned,
         unclear=(*compared.unclear, *expiring),
+        listed=_list_unexplained(bare, differences, facts),
     )
+
+
+def _list_unexplained(bare: Comparison, others: Iterable[Difference], facts: Facts) -> tuple[Difference, ...]:
+    """Return the certain phantoms of the runtime's own list that no other difference explains."""
+    listed = [row for row in bare.listed if _is_certain(bare, row) and _get_state(row, facts) != UNCLEAR_END]
+    rows = [*listed, *others] if listed else []
+    pairs = chain(iter_pairs(rows, is_replaced), iter_assigned(rows, facts.taken_at))
+    return tuple(_drop(listed, chain.from_iterable(pairs)))
 
 
 def _drop(differences: Iterable[Difference], dropped: Iterable[Difference]) -> list[Difference]:

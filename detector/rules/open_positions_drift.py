@@ -24,7 +24,7 @@ from detector.formats.numbers import format_list
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.position_comparison import Comparison, compare_runtime_list, compare_with_broker
+from detector.reconciliation.position_comparison import Comparison, compare_with_broker
 from detector.reconciliation.position_pairs import Difference, describe_held
 from detector.reconciliation.position_subjects import merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, WorkingOrders
@@ -55,7 +55,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     findings = merge_by_subject(_build_findings(facts, comparison))
     yield from findings
     reported = {*undecided, *newer, *(difference.name for difference in differences)}
-    yield from _find_own_list_phantoms(facts, reported, limits)
+    yield from _find_own_list_phantoms(facts, comparison, reported, limits)
     if not (comparison.is_broker_complete and comparison.is_internal_complete):
         yield Undecided("a row of the positions could not be read")
     elif any(difference.is_vague for difference in differences):
@@ -91,17 +91,13 @@ def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:
         )
 
 
-def _find_own_list_phantoms(facts: Facts, reported: Set[str], limits: Limits) -> RuleResults:
+def _find_own_list_phantoms(
+    facts: Facts, comparison: Comparison, reported: Set[str], limits: Limits
+) -> RuleResults:
     """Yield positions that the runtime's own list has open while its store and the broker do not.
 
     A trade that was closed within the allowed age of a section may still be open in an older list.
     """
-    comparison = compare_runtime_list(facts)
-    phantoms = (
-        []
-        if comparison is None
-        else [difference for difference in comparison.differences if difference.kind == "phantom"]
-    )
     closed = [trade for trade in list_trades(facts) if trade.is_effectively_open is False]
     recently_closed = [
         trade
@@ -109,19 +105,15 @@ def _find_own_list_phantoms(facts: Facts, reported: Set[str], limits: Limits) ->
         if trade.closed_at is None or facts.age_of(trade.closed_at) <= limits[SOURCE_STALE_SEC]
     ]
     recently_closed_index = InstrumentIndex((normalize(trade), trade) for trade in recently_closed)
-    for difference in phantoms:
-        if (
-            comparison is None
-            or difference.name in reported
-            or recently_closed_index.has(difference.instrument)
-        ):
+    for difference in comparison.listed:
+        if difference.name in reported or recently_closed_index.has(difference.instrument):
             continue
         yield Finding(
             CRITICAL,
             f"{_describe_difference(difference, facts)}; only the runtime's own list still has it.",
             subject=comparison.subjects.get_subject(difference.name, difference.account),
             observed=difference.kind,
-            facts=comparison.facts,
+            facts=("broker_positions", "open_positions"),
         )
 
 
