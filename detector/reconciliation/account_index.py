@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Generic, TypeVar
 
 from detector.domain.instrument import Instrument, normalize
@@ -87,18 +86,19 @@ class RowIndex(Generic[T]):
         """Return the rows that are or may be of the account and the instrument, or the first `MOST_ROWS`."""
         key = normalize(instrument), account
         if key not in self._found:  # thousands of trades may be of one share
-            entries = dict(islice(self._iter_entries(*key), MOST_ROWS))
+            entries = self._list_entries(*key)
             self._found[key] = [entries[number] for number in sorted(entries)]
         return self._found[key]
 
-    def _iter_entries(self, named: Instrument, account: str | None) -> Iterator[tuple[int, T]]:
-        """Yield each row once, with its place in the list."""
-        numbers: set[int] = set()
+    def _list_entries(self, named: Instrument, account: str | None) -> dict[int, T]:
+        """Return the rows by their place in the list."""
+        entries: dict[int, T] = {}
         for _, index in self._index.iter_indexes(account, named):
             for number, row in index.iter_all(named):
-                if number not in numbers:
-                    numbers.add(number)
-                    yield number, row
+                entries[number] = row
+                if len(entries) == MOST_ROWS:
+                    return entries
+        return entries
 
 
 class ComboIndex(Generic[T]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -75,8 +76,9 @@ class InstrumentIndex(Generic[T]):
     def __init__(self, entries: Iterable[tuple[Instrument, T]] = ()) -> None:
         self._entries: dict[Instrument, dict[int, T]] = {}
         self._by_id: dict[str, dict[Instrument, None]] = {}
-        self._shelves: dict[tuple[str, bool], _Shelf[Instrument]] = {}
-        self._kind_shelves: dict[tuple[tuple[str, frozenset[str]], bool], _Shelf[Kind]] = {}
+        self._shelves: dict[tuple[str, bool], _Shelf[Instrument]] = defaultdict(_Shelf)
+        self._every: dict[tuple[str, bool], _Shelf[Instrument]] = defaultdict(_Shelf)
+        self._kind_shelves: dict[tuple[tuple[str, frozenset[str]], bool], _Shelf[Kind]] = defaultdict(_Shelf)
         self._of_kind: dict[Kind, dict[Instrument, None]] = {}
         self._of_any: dict[object, _Matches[T]] = {}
         for instrument, entry in entries:
@@ -91,8 +93,9 @@ class InstrumentIndex(Generic[T]):
         if not is_new:
             return
         has_id = instrument.con_id is not None
-        for root in (*get_roots(instrument), _EVERY):
-            self._shelves.setdefault((root, has_id), _Shelf()).add(instrument, instrument)
+        for root in get_roots(instrument):
+            self._shelves[root, has_id].add(instrument, instrument)
+        self._every.clear()
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
         if is_nameless(instrument):
@@ -103,7 +106,7 @@ class InstrumentIndex(Generic[T]):
 
     def _add_kind(self, group: str, kind: Kind, parts: Instrument, row: Instrument) -> None:
         has_id, names, *_ = kind
-        self._kind_shelves.setdefault(((group, names), has_id), _Shelf()).add(kind, parts)
+        self._kind_shelves[(group, names), has_id].add(kind, parts)
         self._of_kind.setdefault(kind, {})[row] = None
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
@@ -116,13 +119,19 @@ class InstrumentIndex(Generic[T]):
     def iter_matches(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
         """Return what `find` returns one after another: of very many often the first is enough."""
         named = self.find_named(instrument)
+        return chain(named, self.iter_others(instrument, named))
+
+    def iter_others(
+        self, instrument: Instrument, named: Collection[tuple[T, Answer]]
+    ) -> Iterator[tuple[T, Answer]]:
+        """Yield what `find` returns beside what `find_named` found."""
         ids = {id(entry) for entry, _ in named}
         if not is_nameless(instrument):
             matches = chain(self._iter_nameless(instrument), islice(self.find_bonds(instrument), 2))
             others: Iterable[tuple[T, Answer]] = {id(match[0]): match for match in matches}.values()
         else:
             others = self.find_of_kind(instrument)
-        return chain(named, (match for match in others if id(match[0]) not in ids) if ids else others)
+        return (match for match in others if id(match[0]) not in ids)
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
         """Yield every entry that is or may be the instrument, those with its id or a name of it first.
@@ -148,7 +157,9 @@ class InstrumentIndex(Generic[T]):
         """Return the entries that it may be without a name and by no id: the same for all of its kind."""
         key = has_id, codes, _, kind = get_mere_kind(instrument)
         if key not in self._of_any:
-            rows = self._iter_near(self._shelves, _EVERY, kind, has_id=has_id)
+            for row in () if self._every else self._entries:
+                self._every[_EVERY, row.con_id is not None].add(row, row)
+            rows = self._iter_near(self._every, _EVERY, kind, has_id=has_id)
             self._of_any[key] = self._collect(
                 (row, compare(row, kind)) for row in rows if not codes & list_codes(row)
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from decimal import Decimal
 from functools import lru_cache
 
 from detector.domain.broker_rows import BrokerPosition
@@ -16,28 +15,26 @@ from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.position_book import ContractNames, PositionBook, build_position_book
-from detector.reconciliation.position_pairs import Lot, PositionPair
+from detector.reconciliation.position_pairs import Lot
 
 _LISTED_AFTER_END = timedelta(days=7)  # the broker lists an ended contract until it is settled
 INTERNAL_FACTS = ("store_positions", "open_positions")
 """The internal side is the store where it was read, else the runtime's own list."""
 
 
-def build_broker_book(facts: Facts, named_accounts: Iterable[str] = ()) -> PositionBook:
+@lru_cache(maxsize=2)
+def build_broker_book(facts: Facts) -> PositionBook:
     """Return the broker's positions as a book without an internal side; they must have been read.
 
-    `named_accounts` are those of other rows: a position without one is of the only account that there is.
+    A position without an account is of the only one that any list names. All rules share the book.
     """
-    is_open = facts.broker_account is None and any(
-        row.account is None for row in known(facts.broker_positions)
-    )
-    return _build_broker_book(facts, frozenset(named_accounts if is_open else ()))
+    return build_book(facts, (), _list_accounts(facts))
 
 
-@lru_cache(maxsize=4)
-def _build_broker_book(facts: Facts, named_accounts: frozenset[str]) -> PositionBook:
-    """Return one book for all rules: once it is built, a book is only read."""
-    return build_book(facts, (), named_accounts)
+def _list_accounts(facts: Facts) -> set[str]:
+    """Return the accounts that rows beside the broker's positions name."""
+    lists = (facts.broker_orders, facts.broker_executions, facts.store_positions)
+    return {row.account for rows in lists for row in rows or () if row.account}
 
 
 def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[str] = ()) -> PositionBook:
@@ -120,16 +117,3 @@ def _build_own_lot(row: StoredPosition | Position, account: str | None = None) -
     """Return the lot of a row of the runtime, titled by its trade."""
     title = f"trade #{row.trade_id}{format_other_ids(row.signal_id, row.position_id)}" if row.trade_id else ""
     return Lot(normalize(row), row.signed_quantity, account, title, row.trade_id)
-
-
-def find_broker_position(
-    book: PositionBook, instrument: Instrument, account: str | None = None
-) -> tuple[PositionPair | None, Decimal | None]:
-    """Return the broker's position of an instrument and its signed quantity: 0 where there is no position.
-
-    The quantity is None where it is unknown, or where the instrument may be one of several positions.
-    """
-    positions = book.find(instrument, account)
-    if not positions:
-        return None, Decimal(0)
-    return (positions[0], positions[0].compute_quantity("broker")) if len(positions) == 1 else (None, None)

@@ -7,6 +7,8 @@ nor the splitting of a position into lots changes the result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import chain
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -87,8 +89,23 @@ class PositionBook(Struct):
     _found: dict[tuple[object, str | None], list[PositionPair]] = field(default_factory=dict)
     _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
 
+    def find_broker_position(
+        self, instrument: Instrument, account: str | None = None
+    ) -> tuple[PositionPair | None, Decimal | None]:
+        """Return the position of an instrument, None unless it is one, and the broker's signed quantity.
+
+        The quantity is None where it is unknown, or where it may be any of several that are not all flat.
+        """
+        positions = self.find(instrument, account)
+        quantities = {position.compute_quantity(BROKER) for position in positions} or {FLAT}
+        is_clear = len(positions) <= 1 or quantities == {FLAT}
+        return positions[0] if len(positions) == 1 else None, quantities.pop() if is_clear else None
+
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
-        """Return the positions that may be of the instrument; several where it lacks a deciding part."""
+        """Return the positions that may be of the instrument; several where it lacks a deciding part.
+
+        Of those that a mere id or code may be, some of which are not flat are enough.
+        """
         key = self.names.add_to(instrument), account or self.account
         if key not in self._lookups:  # a runtime may list one instrument in many rows
             self._lookups[key] = self._find(*key)
@@ -97,15 +114,12 @@ class PositionBook(Struct):
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
         positions: list[PositionPair] = []
         for owner, index in self._indexes.iter_indexes(account, named):
-            key = index.list_lookups(named)[0][0], owner
+            own = index.find_named(named)
+            key = named if own or not is_nameless(named) else get_mere_kind(named), owner
             if key not in self._found:
-                self._found[key] = _find_in(index, named)
+                self._found[key] = _list_possible(named, own, index.iter_others(named, own))
             positions += self._found[key]
-        if len(positions) > 1 and named.con_id is None and named.is_symbol_only:
-            return [
-                position for position in positions if position.instrument.sec_type in (STOCK, None)
-            ] or positions
-        return positions
+        return [position for position in positions if _can_be_meant(position, named)] or positions
 
     def is_in_combo(self, instrument: Instrument) -> bool:
         """Whether the runtime holds a combo of which it may be a leg."""
@@ -134,8 +148,6 @@ class PositionBook(Struct):
         if len(same) != 1:
             self.positions.append(position)
         position.add_lots(lots, side)
-        self._lookups.clear()
-        self._found.clear()
         self._indexes.add(first.account, position.instrument, position)
 
     def _has_rival(self, position: PositionPair, lot: Lot) -> bool:
@@ -195,25 +207,38 @@ def _list_open_names(position: PositionPair) -> Iterable[Instrument]:
     return dict.fromkeys(row for row in rows if row.con_id is None)
 
 
-def _find_in(index: InstrumentIndex[PositionPair], named: Instrument) -> list[PositionPair]:
+def _list_possible(
+    named: Instrument,
+    own: Iterable[tuple[PositionPair, Answer]],
+    others: Iterable[tuple[PositionPair, Answer]],
+) -> list[PositionPair]:
     """Return the one position of an account that is the instrument, else all that may be.
 
     A row of a mere id beside that position may be more of it.
     """
-    matches: list[tuple[PositionPair, Answer]] = []
-    for position, answer in index.iter_matches(named):
-        if compare(position.instrument, named) != DIFFERENT:  # it has more parts than when it was added
-            matches.append((position, answer))
-            if len(matches) >= MOST_ROWS and is_nameless(named) and position.compute_quantity(BROKER) != FLAT:
-                break  # it may be anything, and not all of it is flat
-    same = [position for position, answer in matches if answer == SAME]
-    if len(same) != 1:
-        return [position for position, _ in matches]
-    return same + [
-        row
-        for row, _ in matches
-        if row is not same[0] and compare(row.instrument, same[0].instrument) != DIFFERENT
+    same = [
+        position
+        for position, answer in own
+        if answer == SAME and compare(position.instrument, named) != DIFFERENT
     ]
+    rows = [named, *(position.instrument for position in same if len(same) == 1)]
+    possible: list[PositionPair] = []
+    meant, is_held = 0, False
+    for position, _ in chain(own, others):
+        if any(compare(position.instrument, row) == DIFFERENT for row in rows):
+            continue  # it has more parts than when it was added
+        possible.append(position)
+        if _can_be_meant(position, named) or len(possible) >= MOST_ROWS:
+            meant += 1
+            is_held |= position.compute_quantity(BROKER) != FLAT
+        if is_held and meant > 1 and is_nameless(named):
+            break  # it may be anything, and not all of it is flat
+    return possible
+
+
+def _can_be_meant(position: PositionPair, named: Instrument) -> bool:
+    """Whether a row that names it so may mean it beside others: by a symbol alone it means the share."""
+    return not named.is_symbol_only or position.instrument.sec_type in (STOCK, None)
 
 
 def _is_listed_apart(position: PositionPair, lot: Lot, side: Side) -> bool:

@@ -15,7 +15,7 @@ from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_exactly, format_time
 from detector.reconciliation.fills import Fill, get_leg_ids, list_fills, list_trades
-from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import list_orders
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
 
@@ -152,7 +152,7 @@ def _compute_positions_after(facts: Facts, dated_fills: list[Fill]) -> list[Deci
     positions: list[Decimal | None] = []
     for fill in reversed(dated_fills):
         key = fill.first.account, fill.instrument
-        held = current[key] if key in current else find_broker_position(side, fill.first, key[0])[1]
+        held = current[key] if key in current else side.find_broker_position(fill.first, key[0])[1]
         positions.append(held)
         quantity = fill.quantity
         current[key] = None if held is None or quantity is None else held - quantity

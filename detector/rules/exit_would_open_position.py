@@ -13,7 +13,7 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_quantity
 from detector.reconciliation.identity import is_combo
-from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_comparison import Comparison, compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.position_subjects import Subjects, merge_by_subject
@@ -34,16 +34,14 @@ from detector.settings import FOREIGN_POSITIONS
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
-    lists = (facts.broker_orders, facts.store_positions)
-    accounts = {row.account for rows in lists for row in rows or () if row.account is not None}
-    book, orders = build_broker_book(facts, accounts), WorkingOrders(facts)
+    book, orders = build_broker_book(facts), WorkingOrders(facts)
     subjects, changes = Subjects(book), ChangesSince(facts)
     if "broker_orders" in facts.provenance.partial:
         yield Undecided("the orders of other clients at the broker were not seen")
     findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once
     for order in orders.iter_exits():
         subject = subjects.get_subject(get_instrument_name(order), get_account(order))
-        _, broker_quantity = find_broker_position(book, order, get_account(order))
+        _, broker_quantity = book.find_broker_position(order, get_account(order))
         is_read = "broker_positions" not in facts.provenance.partial and bool(order.symbol or order.con_id)
         if not is_read or broker_quantity is None:
             yield Undecided(f"what order {order.title} would close was not seen")

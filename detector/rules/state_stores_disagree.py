@@ -13,7 +13,7 @@ from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.identity import DIFFERENT, compare
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.position_subjects import merge_by_subject
@@ -128,7 +128,7 @@ def _find_differing_quantities(
 def _find_held(row: StoreRow, side: PositionBook | None) -> tuple[object, Decimal | None]:
     if side is None:
         return None, None
-    return find_broker_position(side, row, row.account if isinstance(row, StoredPosition) else None)
+    return side.find_broker_position(row, row.account if isinstance(row, StoredPosition) else None)
 
 
 def _describe_broker(row: StoreRow, side: PositionBook | None, open_in: str, closed_in: str) -> str:

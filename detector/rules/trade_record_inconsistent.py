@@ -14,7 +14,7 @@ from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fill_matching import ClosingFills, StatementFills
 from detector.reconciliation.fills import list_fills, list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import PnlMismatch, check_pnl_by_broker, check_pnl_by_prices
 
 
@@ -93,7 +93,7 @@ class _BrokerFigures:
             return fill.realized_pnl
         if self._side is None or not _is_of_today(trade, self._facts):
             return None
-        position, quantity = find_broker_position(self._side, trade)
+        position, quantity = self._side.find_broker_position(trade)
         if (
             position is None
             or quantity != 0

@@ -7,7 +7,7 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.domain.trade_rows import StoredPosition
 from detector.formats.numbers import format_list
 from detector.reconciliation.between_runs import STORES, get_open_trades, list_reopened
-from detector.reconciliation.lots import build_broker_book, find_broker_position
+from detector.reconciliation.lots import build_broker_book
 
 
 @rule(
@@ -32,8 +32,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])
             continue
         else:
-            _, quantity = find_broker_position(
-                side, row, row.account if isinstance(row, StoredPosition) else None
+            _, quantity = side.find_broker_position(
+                row, row.account if isinstance(row, StoredPosition) else None
             )
             if quantity is None:
                 yield Undecided(f"whether the broker holds trade {row.title} was not seen", [row.trade_id])

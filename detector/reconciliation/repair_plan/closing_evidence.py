@@ -31,7 +31,6 @@ from detector.reconciliation.identity import (
 from detector.reconciliation.instrument_aliases import get_roots
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import check_pnl_by_broker
-from detector.reconciliation.position_pairs import BROKER
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim, TradeRows, explain_incomplete_stores
 from detector.reconciliation.working_orders import get_account
 
@@ -74,7 +73,6 @@ class PlanRows:
         self._orders = RowIndex(
             (get_account(order), order, order) for order in self._working if not is_combo(order)
         )
-        self._quantities: dict[tuple[Instrument, str | None], Decimal | None] = {}
         self._by_name: dict[str, list[Order]] = {}
         for order in self._working:
             for name in _list_names(order):
@@ -88,13 +86,7 @@ class PlanRows:
             return None
         if not can_be_in_account(self.facts.broker_account, account):
             return None  # the broker was asked for another account
-        key = normalize(instrument), account
-        if key not in self._quantities:  # very many accounts may hold it
-            positions = self.book.find(instrument, account)
-            quantities = {position.compute_quantity(BROKER) for position in positions} or {Decimal(0)}
-            is_clear = len(positions) <= 1 or quantities == {Decimal(0)}
-            self._quantities[key] = quantities.pop() if is_clear else None
-        return self._quantities[key]
+        return self.book.find_broker_position(instrument, account)[1]
 
     def list_in_flight(self, instrument: Instrument, account: str | None) -> tuple[str, ...]:
         """Return the titles of orders that work in the instrument, or may, each once, or the first many."""
@@ -143,13 +135,13 @@ def _list_names(order: Order) -> set[str]:
 
 
 class CompetingTrades(Struct, frozen=True):
-    """The other trades that may be of the instrument, and quantities of positions without a trade.
+    """The other trades that may be of the instrument, and the positions without a trade.
 
     `are_many`: there are more of them than were looked at, so that any fill may be another's.
     """
 
     trades: tuple[Trade, ...] = ()
-    quantities: tuple[Decimal | None, ...] = ()
+    positions: tuple[StoredPosition, ...] = ()
     are_many: bool = False
 
     @classmethod
@@ -161,20 +153,20 @@ class CompetingTrades(Struct, frozen=True):
         trades = tuple(trade for trade in listed if trade.trade_id is None or trade.trade_id != trade_id)
         trade_ids = {trade.trade_id for trade in trades} | {trade_id}
         positions = rows.positions.find(instrument, account)
-        quantities = tuple(row.signed_quantity for row in positions if row.trade_id not in trade_ids)
-        return cls(trades, quantities, MOST_ROWS in (len(listed), len(positions)))
+        others = tuple(row for row in positions if row.trade_id not in trade_ids)
+        return cls(trades, others, MOST_ROWS in (len(listed), len(positions)))
 
     @property
     def has_any(self) -> bool:
         """Whether there is any other trade."""
-        return bool(self.trades or self.quantities)
+        return bool(self.trades or self.positions)
 
     def can_own(self, fill: Fill) -> bool:
         """Whether the fill may have opened or closed one of them."""
         opposite = None if fill.quantity is None else -fill.quantity
         return (
             self.are_many
-            or any(signed in (None, opposite) for signed in self.quantities)
+            or any(row.signed_quantity in (None, opposite) for row in self.positions)
             or any(_can_own_fill(trade, fill, opposite) for trade in self.trades)
         )
 
@@ -235,7 +227,7 @@ def _is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetim
     """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
     if (
         competing.are_many
-        or competing.quantities
+        or competing.positions
         or any(_can_be_of_today(competitor, now) for competitor in competing.trades)
     ):
         return False
