@@ -83,12 +83,11 @@ def _read_state(item: Mapping[str, Any], reading: Reading) -> str | None:
             running = reading.read_value("flag", "containers.State.Running", state.get("Running"))
             return None if running is None else "running" if running else "exited"
         text = reading.read_value(CONTAINER_STATE, "containers.State.Status", state["Status"])
-    elif state is None:
-        text = reading.read_value("text", "containers.Status", item.get("Status"))
-        word = None if text is None else text.partition(" ")[0]  # Up 2 hours, Exited (0) 3 days ago
-        text = reading.read_value(CONTAINER_STATE, "containers.Status", word)
     else:
-        text = reading.read_value(CONTAINER_STATE, "containers.State", state)
+        key = "Status" if state is None else "State"  # Podman's template writes the sentence as the state too
+        text = reading.read_value("text", f"containers.{key}", item.get(key))
+        word = None if text is None else text.partition(" ")[0]  # Up 2 hours, Exited (0) 3 days ago
+        text = reading.read_value(CONTAINER_STATE, f"containers.{key}", word)
     return text or None
 
 

@@ -47,6 +47,12 @@ def test_it_reads_its_section():
             id="an older one, ended",
         ),
         pytest.param(
+            {"Names": "a", "State": "Exited (0) 16 seconds ago"},
+            Container("a", "exited"),
+            id="a sentence as the state",
+        ),
+        pytest.param({"Names": "a", "State": "Up 3 weeks ago"}, Container("a", "up"), id="a sentence, up"),
+        pytest.param(
             {"Name": "/a", "State": {"Running": True}}, Container("a", "running"), id="a state that is a flag"
         ),
         pytest.param(
