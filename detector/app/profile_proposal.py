@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}
 _KEYED_BY = {"open_positions": "symbol", "orders": "order_id"}
+_FORM_OF_TIME = re.compile(r"(?:at|ts|time|timestamp|epoch|unix|utc|iso|ms|millis|secs?|seconds)$")
 _FIRST_YEAR = 2000  # a smaller number than that is an age, and no epoch
 
 
@@ -115,8 +117,11 @@ def _list_facts(leaf: Leaf) -> list[str]:
 def _list_meant(name: str) -> tuple[str, ...]:
     if name in _KINDS:
         return (name,)
+    key = normalize_key(name)
+    while key not in ALSO_NAMED and (form := _FORM_OF_TIME.search(key)):
+        key = key[: form.start()]
     nearest = find_nearest_name(name, _KINDS)
-    return ALSO_NAMED.get(normalize_key(name)) or ((nearest,) if nearest else ())
+    return ALSO_NAMED.get(key) or ((nearest,) if nearest else ())
 
 
 def _can_hold(fact: str, leaf: Leaf, now: datetime) -> bool:

@@ -162,6 +162,15 @@ def test_a_name_of_two_facts_is_the_one_that_can_hold_the_value(payload, paths):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["lastHeartbeatEpochMs", "last_beat_ts", "lastSeenAt", "last_seen_unix_ms", "LastHeartbeatTimestamp"],
+)
+def test_a_heartbeat_is_proposed_whatever_form_of_time_its_name_adds(name):
+    profile = parse_profile_text(propose({"bot": {name: 1759320000000, f"{name}Interval": 1759320000000}}))
+    assert profile.paths == {"heartbeat_at": f"bot.{name}"}
+
+
+@pytest.mark.parametrize(
     ("payload", "line"),
     [
         ({"bot": {"heartbeat": "2026-06-02T15:00:00"}}, "perhaps heartbeat_at: names no offset from UTC"),
