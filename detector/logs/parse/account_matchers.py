@@ -314,11 +314,16 @@ _HOST: Final = (
         r"|\berrno 28\b|\benospc\b"
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b|\bnode was low on resource: ?ephemeral-storage\b"
-        r"|kein speicherplatz (?:mehr )?(?:verfügbar|frei)|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
+        # What the C library and Windows say, in the languages of TWS.
+        r"|(?:kein|nicht genug|nicht genügend) speicherplatz\b|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
         r"|aucun espace disponible|plus (?:assez )?d'espace (?:disque|disponible)|\bdisque (?:est )?plein\b"
-        r"|no (?:queda|hay) espacio|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b"
-        r"|spazio (?:su disco )?esaurito"
-        r"|non c'è (?:più )?spazio|não há espaço"
+        r"|espace (?:disque )?insuffisant|no (?:queda|hay) (?:suficiente )?espacio|espacio (?:en (?:el )?disco )?"
+        r"insuficiente|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b|spazio (?:su disco )?(?:esaurito|insufficiente)"
+        r"|non c'è (?:più )?spazio|não há espaço|espaço insuficiente|geen (?:vrije )?(?:schijf)?ruimte"
+        r"|onvoldoende (?:schijf)?ruimte|не ?осталось (?:свободного )?места|недостаточно (?:свободного )?места"
+        r"|nie ?ma (?:już )?(?:wolnego )?miejsca|za mało miejsca|yer kalmad|(?:没有|沒有|無)(?:剩余|可用)?空间"
+        r"|(?:没有|沒有|無)(?:剩餘|可用)?空間|(?:空间|空間)(?:不足|已满|已滿)|磁盘已满|磁碟已滿|空き(?:領域|容量)(?:が|の)"
+        r"|공간(?:이|은)? ?(?:없|부족)"
     ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "memory", "memory ran out", build_pattern(
         r"\bout of memory\b|\boutofmemory(?:error|exception)?\b|\bcannot allocate memory\b|\bmemoryerror\b"
@@ -328,12 +333,21 @@ _HOST: Final = (
         r"|\binsufficient memory for the (?:java|jvm)\b|\blow virtual memory condition\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b|\blow memory!"
         r"|\bkill(?:ed|ing)\b[^;\n]{0,120}\b(?:due to|because of) (?:high |low )?memory\b"
-        r"|nicht genügend (?:haupt)?speicher\b|impossible d'allouer (?:de )?la mémoire"
-        r"|no se puede asignar memoria|impossibile allocare (?:la )?memoria"
+        r"|\bmemory (?:is |was )?exhausted\b|\bmemory allocation of \d{1,15} bytes failed\b|\bbad_alloc\b"
+        r"|\b(?:failed|unable) to allocate (?:memory|\d{1,15} ?(?:bytes|[kmg]i?b))\b|\bout of swap space\b"
+        r"|(?:nicht genügend|nicht genug|zu wenig) (?:haupt|arbeits)?speicher\b|impossible d'allouer (?:de )?la mémoire"
+        r"|mémoire insuffisante|no se puede asignar memoria|memoria (?:insuficiente|agotada|insufficiente|esaurita)"
+        r"|impossibile allocare (?:la )?memoria|memória (?:insuficiente|esgotada)|alocar (?:a )?memória"
+        r"|geen geheugen|onvoldoende geheugen|(?:невозможно|не ?удаётся|не ?удается) выделить память"
+        r"|недостаточно памяти|przydzielić pamięci|za mało pamięci|bellek (?:ayr.lam|yetersiz)|内存不足|内存溢出"
+        r"|無法分配記憶體|无法分配内存|記憶體不足|メモリー?(?:が|を)?(?:不足|割り当てられ)|메모리(?:가|를)? ?(?:부족|할당할 수 없)"
     ), unless=_A_CHECK),
     Phrase(events.HOST_EXHAUSTED, "files", "too many files are open", build_pattern(
         r"\btoo many open files\b|\bemfile\b|\benfile\b|\berrno 24\b|zu viele offene dateien"
         r"|trop de fichiers ouverts|demasiados (?:archivos|ficheros) abiertos|troppi file aperti"
+        r"|(?:muitos|demasiados) (?:arquivos|ficheiros) abertos|te veel open bestanden|много открытых файлов"
+        r"|dużo otwartych plików|fazla a..k dosya|打开(?:的)?文件(?:过|太)多|開啟的檔案(?:過|太)多"
+        r"|ファイルが多すぎ|열린 파일이 너무 많"
     ), unless=_A_CHECK),
 )  # fmt: skip
 _RAISED: Final = build_pattern(r"\w(?:error|exception|failure)\s?[({]|\bpanicked at\b|\bos \{ code:")
@@ -465,6 +479,9 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "mfile", "enfile", "open files",
             "native thread", "speicher", "espace", "espacio", "spazio", "espaço", "disque", "disco", "voll",
             "mémoire", "memoria", "offene dateien", "fichiers", "ficheros", "archivos", "file aperti",
+            "bad_alloc", "memória", "arquivos", "ficheiros", "ruimte", "geheugen", "bestanden", "места", "памят",
+            "файлов", "miejsca", "pamięci", "plików", "yer kalmad", "bellek", "dosya", "空间", "空間", "已满", "已滿",
+            "内存", "記憶體", "文件", "檔案", "メモリ", "空き", "ファイル", "공간", "메모리", "파일",
         ),
         match_host,
     ),

@@ -29,7 +29,7 @@ from detector.logs.parse.phrases import (
     LineMatch,
     is_asserted,
 )
-from detector.logs.parse.prefixes import has_urgent_priority
+from detector.logs.parse.prefixes import LOCAL_SEVERE_TEXTS, has_urgent_priority
 from detector.logs.parse.runtime_matchers import MATCHERS as RUNTIME_MATCHERS
 from detector.logs.parse.runtime_matchers import is_severe
 
@@ -47,7 +47,7 @@ def _list_candidates() -> tuple[str, ...]:
           for space in ("", " ") for quote in ("", '"')),
         *(f'{key}":{space}{number}' for key, number in (("severitynumber", 2), ("levelno",
         50)) for space in ("", " ")),
-        "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt",
+        "verbind", "connexion", "conexi", "connession", "connettiv", "konnekt", *LOCAL_SEVERE_TEXTS,
     }  # fmt: skip
     return tuple(sorted(texts))
 

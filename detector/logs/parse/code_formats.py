@@ -36,8 +36,12 @@ _PROVEN: Final = (
     ("(code", build_pattern(
         r"\(code\s{0,2}[:=]\s{0,2}(\d{3,5})\s{0,2},\s{0,2}req_?id\s{0,2}[=:]\s{0,2}-?\d"
     )),
-    # TWS's message 4 as a client prints it that knows no receiver: `fields: ["4", "2", "-1", "1100", …]`.
-    ('"4"', build_pattern(r"\[\"4\", \"\d\", \"-?\d{1,10}\", \"(\d{3,5})\",")),
+    # TWS's message 4 as a client prints its fields: `["4", "2", "-1", "1100", …]`, `(0)"4" - (1)"2" - …`.
+    ('"4"', build_pattern(
+        r"\"4\"[^\w\"]{1,5}(?:1\))?\"\d\"[^\w\"]{1,5}(?:2\))?\"-?\d{1,10}\"[^\w\"]{1,5}(?:3\))?\"(\d{3,5})\""
+    )),
+    # The arguments of its callback since TWS API 10.33: `(1780411270000, 1100, 'Connectivity …`.
+    (", ", build_pattern(r"(?<!\d)\d{13}, (\d{3,5}), [\"'](?=[^\W\d])")),
     # The same message since it is a protocol buffer: `ErrorProto="id:-1  errorTime:…  errorCode:1100  …"`.
     ("errorproto", build_pattern(
         r"\berrorproto=\"id:-?\d{1,10} {1,4}errortime:\d{1,16} {1,4}errorcode:(\d{3,5})\b"
@@ -209,7 +213,7 @@ def _is_reported(match: CodeMatch, body: str) -> bool:
     is_value = body[match.number_start - 1 : match.number_start] in _QUOTES and body[
         match.number_start - 2 : match.number_start - 1
     ] in ("=", ":")
-    is_wire = body.startswith(('["4"', "errorproto"), match.start)
+    is_wire = body.startswith(('"4"', "errorproto"), match.start)
     return not is_quoted(body, match.start if is_value or is_wire else match.number_start)
 
 

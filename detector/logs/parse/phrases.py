@@ -190,7 +190,8 @@ NONE_AFTER: Final = build_pattern(
     r"|[^.;,\n]{0,20}(?<!id)[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
     r"|[^.;,\n]{0,30}\b(?:count|total|number|counter|tally)s?\b[^.;,\n]{0,15}\b(?:0|zero|none|nil)(?![\w.])"
     r"|[^.;,\n]{0,12}\b(?:is|are|was|were|stays?|remains?) (?:at )?(?:0|zero|none|nil|empty)(?![\w.])"
-    r"|[^.;,\n]{0,30}\?\s{0,2}(?:no|none|never|n|false)\b|\s?\(0\)|\s(?:0|none|zero)(?![\w.:%-])"
+    r"|[^.;,\n]{0,30}\?\s{0,2}(?:no|none|never|n|false)\b|\s?\(0\)"
+    r"|(?:\s(?:kill|error|event|warning|crash|hit)\w{0,3})?\s(?:0|none|zero)(?![\w.:%-])"
 )
 """Words after a message that take it back: a count of zero, `: no`."""
 NOT_YET: Final = build_pattern(r"\b(?:not|never|n't|no longer)\b")

@@ -20,6 +20,16 @@ _LEVEL_NAMES: Final = (
     "ALERT", "FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG(?:ENCY)?", "PANIC",
 )  # fmt: skip
 LEVELS: Final = "|".join(_LEVEL_NAMES)
+# The levels of java.util.logging in its languages, and what others call critical.
+_LOCAL_SEVERE: Final = (
+    "SCHWERWIEGEND", "GRAVE", "ALLVARLIG", "KRITISCH", "CRITIQUE", "CRÍTICO", "CRITICO", "严重", "嚴重", "重大",
+    "致命的", "致命", "심각",
+)  # fmt: skip
+_LOCAL_WARNING: Final = (
+    "WARNUNG", "AVERTISSEMENT", "ADVERTENCIA", "ADVERTÊNCIA", "AVVERTENZA", "VARNING", "警告", "경고",
+)  # fmt: skip
+_LOCAL_LEVELS: Final = (*_LOCAL_SEVERE, *_LOCAL_WARNING)
+LOCAL_SEVERE_TEXTS: Final = tuple(name.lower() for name in _LOCAL_SEVERE if name.isascii())
 _DATE = (
     r"\d{4}[-/.]?\d\d[-/.]?\d\d[T_ -]\s?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
     r"\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?"
@@ -84,8 +94,8 @@ _PIECES: Final = (
     ),
     _build_piece("s", r"""(?:stdout|stderr)\s[FP](?=\s)"""),
     _build_piece(_DIGITS, r"""\d{4}[-/]\d\d[-/]\d\d(?=\s)"""),
-    _build_piece(_DIGITS, r"""\d{1,2}:\d\d[AP]M(?=\s)"""),  # zerolog's
-    _build_piece("[" + _DIGITS, r"""\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.])"""),
+    _build_piece(_DIGITS, r"""(?P<clock>\d{1,2}:\d\d[AP]M(?=\s))"""),  # zerolog's
+    _build_piece("[" + _DIGITS, r"""(?P<clock>\[?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?\]?(?![\d.]))"""),
     _build_piece(
         "[(<{" + _LEVEL,
         rf"""[\[(<{{]?\s?(?P<level>(?:{LEVELS}))\s{{0,3}}(?:[\])>}}]|:{{1,2}}|(?=[\s|:,]|$))""",
@@ -94,6 +104,10 @@ _PIECES: Final = (
     _build_piece(
         "fcsFCS\u017f",
         r"""(?P<bare>(?i:fatal|critical|crit|severe))\s?(?:[\])>]:?|:)(?=\s)(?!\s{1,3}\d{1,9}(?:[,;]|$))""",
+    ),
+    _build_piece(
+        "[" + "".join(dict.fromkeys(name[0] for name in _LOCAL_LEVELS)),
+        rf"""\[?(?P<local>{"|".join(_LOCAL_LEVELS)})(?:\]|\s?:|(?=\s))""",
     ),
     _build_piece("|", r"""\|(?P<piped>[DIWECF])\|"""),
     _build_piece(
@@ -170,7 +184,7 @@ _COMMON: Final = build_pattern(
     rf"\[?{_DATE}\]?\s{{1,3}}(?:(?!(?:{LEVELS}|{_DENIALS})\b)[\w.$-]{{1,60}}\s{{1,3}})?"
     rf"\[?(?P<level>{LEVELS})\s?\]?(?:\s{{1,3}}|:{{1,2}})"
 )
-_LAYER_ENDS: Final = ("date", "glog")  # after these another logger's prefix may begin
+_LAYER_ENDS: Final = ("date", "clock", "glog")  # after these another logger's prefix may begin
 _GLOG: Final = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LETTERS: Final = {"D": "DEBUG", "I": "INFO", "W": "WARNING", "E": "ERROR", "C": "CRITICAL", "F": "FATAL"}
 _LETTERED: Final = ("piped", "letter", "bracketed", "logcat")
@@ -221,5 +235,7 @@ def _read_level(groups: Mapping[str, str | None]) -> str | None:
     for kind in ("level", "mixed", "bare", "keyed", "column"):
         if name := groups.get(kind):
             return name
+    if local := groups.get("local"):
+        return "SEVERE" if local in _LOCAL_SEVERE else "WARNING"
     letter = next((letter for kind in _LETTERED if (letter := groups.get(kind))), "")
     return _GLOG.get(groups.get("glog") or "") or _LETTERS.get(letter)
