@@ -315,12 +315,16 @@ _HOST: Final = (
         r"|\bdatabase or disk is full\b|\bnot enough (?:disk )?space\b(?! (?:warning|check))"
         r"|\bdisk quota exceeded\b|\bnode was low on resource: ?ephemeral-storage\b"
         # What the C library and Windows say, in the languages of TWS.
-        r"|(?:kein|nicht genug|nicht genügend) speicherplatz\b|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
+        r"|(?:kein|nicht genug|nicht genügend) speicherplatz\b"
+        r"|(?:platte|datenträger|laufwerk) (?:ist )?voll\b"
         r"|aucun espace disponible|plus (?:assez )?d'espace (?:disque|disponible)|\bdisque (?:est )?plein\b"
-        r"|espace (?:disque )?insuffisant|no (?:queda|hay) (?:suficiente )?espacio|espacio (?:en (?:el )?disco )?"
-        r"insuficiente|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b|spazio (?:su disco )?(?:esaurito|insufficiente)"
+        r"|espace (?:disque )?insuffisant|no (?:queda|hay) (?:suficiente )?espacio"
+        r"|espacio (?:en (?:el )?disco )?"
+        r"insuficiente|\bdisco (?:está |è )?(?:lleno|pieno|cheio)\b"
+        r"|spazio (?:su disco )?(?:esaurito|insufficiente)"
         r"|non c'è (?:più )?spazio|não há espaço|espaço insuficiente|geen (?:vrije )?(?:schijf)?ruimte"
-        r"|onvoldoende (?:schijf)?ruimte|не ?осталось (?:свободного )?места|недостаточно (?:свободного )?места"
+        r"|onvoldoende (?:schijf)?ruimte|не ?осталось (?:свободного )?места"
+        r"|недостаточно (?:свободного )?места"
         r"|nie ?ma (?:już )?(?:wolnego )?miejsca|za mało miejsca|yer kalmad|(?:没有|沒有|無)(?:剩余|可用)?空间"
         r"|(?:没有|沒有|無)(?:剩餘|可用)?空間|(?:空间|空間)(?:不足|已满|已滿)|磁盘已满|磁碟已滿|空き(?:領域|容量)(?:が|の)"
         r"|공간(?:이|은)? ?(?:없|부족)"
@@ -333,10 +337,13 @@ _HOST: Final = (
         r"|\binsufficient memory for the (?:java|jvm)\b|\blow virtual memory condition\b"
         r"|\bunable to create (?:new )?native thread\b|\berrno 12\b|\benomem\b|\blow memory!"
         r"|\bkill(?:ed|ing)\b[^;\n]{0,120}\b(?:due to|because of) (?:high |low )?memory\b"
-        r"|\bmemory (?:is |was )?exhausted\b|\bmemory allocation of \d{1,15} bytes failed\b|\bbad_alloc\b"
+        r"|\bmemory (?:is |was )?exhausted\b|\bmemory allocation of \d{1,15} bytes failed\b"
+        r"|(?:throwing an instance of \W?)?\bstd::bad_alloc\b"
         r"|\b(?:failed|unable) to allocate (?:memory|\d{1,15} ?(?:bytes|[kmg]i?b))\b|\bout of swap space\b"
-        r"|(?:nicht genügend|nicht genug|zu wenig) (?:haupt|arbeits)?speicher\b|impossible d'allouer (?:de )?la mémoire"
-        r"|mémoire insuffisante|no se puede asignar memoria|memoria (?:insuficiente|agotada|insufficiente|esaurita)"
+        r"|(?:nicht genügend|nicht genug|zu wenig) (?:haupt|arbeits)?speicher\b"
+        r"|impossible d'allouer (?:de )?la mémoire"
+        r"|mémoire insuffisante|no se puede asignar memoria"
+        r"|memoria (?:insuficiente|agotada|insufficiente|esaurita)"
         r"|impossibile allocare (?:la )?memoria|memória (?:insuficiente|esgotada)|alocar (?:a )?memória"
         r"|geen geheugen|onvoldoende geheugen|(?:невозможно|не ?удаётся|не ?удается) выделить память"
         r"|недостаточно памяти|przydzielić pamięci|za mało pamięci|bellek (?:ayr.lam|yetersiz)|内存不足|内存溢出"
@@ -479,7 +486,8 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "mfile", "enfile", "open files",
             "native thread", "speicher", "espace", "espacio", "spazio", "espaço", "disque", "disco", "voll",
             "mémoire", "memoria", "offene dateien", "fichiers", "ficheros", "archivos", "file aperti",
-            "bad_alloc", "memória", "arquivos", "ficheiros", "ruimte", "geheugen", "bestanden", "места", "памят",
+            "bad_alloc", "memória", "arquivos", "ficheiros", "ruimte", "geheugen", "bestanden", "места",
+            "памят",
             "файлов", "miejsca", "pamięci", "plików", "yer kalmad", "bellek", "dosya", "空间", "空間", "已满", "已滿",
             "内存", "記憶體", "文件", "檔案", "メモリ", "空き", "ファイル", "공간", "메모리", "파일",
         ),

@@ -7,6 +7,7 @@ key=value), plain custom lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from detector.formats.patterns import build_pattern, has_any
 from detector.logs.codes import CODES, find_code_entry
-from detector.logs.parse.line import ParsedLine, is_quoted
+from detector.logs.parse.line import INTRODUCING_LEVELS, ParsedLine, is_quoted
 from detector.logs.parse.phrases import HYPOTHETICAL, UNREAL, is_confirmed
 from detector.logs.parse.records import BROKER
 
@@ -57,6 +58,7 @@ _KEYED: Final = build_pattern(
 )
 # What an own key of a code introduces in another language than English: the code proves it.
 _OTHER_LANGUAGE: Final = build_pattern(r"[\])\"']?\s{0,2}[,;:|–-]?[^=\n]{0,40}=?[^\n]{0,60}[^\x00-\x7f]{2}")
+_ERROR_BEFORE: Final = build_pattern(_LABELS + r"[^\w\n]{0,4}$")
 # A sentence that names the broker, the word error or code, and the number: `TWS error 1100 received`.
 _PROGRAMS: Final = ("ib", "tws", "interactive brokers")  # of these the next pattern has one
 _NATURAL: Final = build_pattern(
@@ -150,7 +152,7 @@ def find_codes(line: ParsedLine) -> list[CodeMatch]:
             matches[match.code] = match
     if matches:
         return sorted(matches.values(), key=lambda match: match.start)
-    for match in _find_weak(body):
+    for match in _find_weak(line):
         if match.code not in matches and _is_reported(match, body):
             matches[match.code] = match
     return [] if len(matches) > 1 else list(matches.values())
@@ -173,12 +175,14 @@ def _find_proven(body: str) -> Iterator[CodeMatch]:
         yield CodeMatch(int(bare[1]), 0, bare.start(1))
 
 
-def _find_weak(body: str) -> Iterator[CodeMatch]:
+def _find_weak(line: ParsedLine) -> Iterator[CodeMatch]:
+    body = line.body
     if "code" in body or not body.isascii():
         yield from _find_keyed(body, proven=False)
     for pattern in _WEAK:
         yield from (
-            CodeMatch(int(hit[1]), hit.start(), hit.start(1), proven=False) for hit in pattern.finditer(body)
+            CodeMatch(int(hit[1]), hit.start(), hit.start(1), _is_in_another_language(hit, line))
+            for hit in pattern.finditer(body)
         )
     for hit in _SAID.finditer(body):
         if not _OF_ANOTHER.search(body, max(0, hit.start(1) - 14), hit.start(1)):
@@ -190,6 +194,18 @@ def _find_weak(body: str) -> Iterator[CodeMatch]:
     first = _FIRST.match(body)
     if first:
         yield CodeMatch(int(first[1]), 0, first.start(1), proven=False)
+
+
+def _is_in_another_language(hit: re.Match[str], line: ParsedLine) -> bool:
+    """Whether an error's -1 and code stand before letters that are not ASCII: no list has all their words."""
+    return (
+        hit[0].startswith("-1")
+        and (
+            _ERROR_BEFORE.search(line.body, max(0, hit.start() - 12), hit.start()) is not None
+            or (not hit.start() and line.level in INTRODUCING_LEVELS)  # its label was taken for the level
+        )
+        and _OTHER_LANGUAGE.match(line.body, hit.end(1)) is not None
+    )
 
 
 def _find_keyed(body: str, proven: bool) -> Iterator[CodeMatch]:
