@@ -33,7 +33,7 @@ from detector.reconciliation.close_check.decide_close import decide_close
 from detector.reconciliation.freshness import describe_age
 from detector.reconciliation.repair_plan.trade_claims import TradeRows
 from detector.render.can_close import CloseRequest, build_verdict_document, render_verdict
-from detector.settings import HEARTBEAT_STALE_SEC, TRUTH_MAX_AGE_SEC
+from detector.settings import ACCOUNT, HEARTBEAT_STALE_SEC, TRUTH_MAX_AGE_SEC
 
 _NAMES = ("symbol", "local_symbol", "con_id")
 _TEXTS = (*_NAMES, "sec_type", "right", "currency", "trading_class")
@@ -96,7 +96,11 @@ def _parse_day(_: click.Context, __: click.Parameter, value: str | None) -> str 
 @click.option("--sec-type", metavar="TYPE", help="STK, OPT, FUT, …; with STK a symbol alone is the share.")
 @click.option("--con-id", metavar="ID", help="IBKR's contract id; it is enough by itself.")
 @click.option("--trading-class", metavar="CLASS", help="Its trading class: SPX or SPXW, where both are held.")
-@click.option("--account", metavar="ID", help="The account, where the broker shows several.")
+@click.option(
+    "--account",
+    metavar="ID",
+    help="The account, where the broker shows several; else AEGIS_PT_ACCOUNT.",
+)
 @click.option(
     "--trade", metavar="ID", help="Say as well what the stores hold of this trade; the broker decides."
 )
@@ -119,7 +123,7 @@ def command(app: AppContext, /, **options: Any) -> int:
     sections = ("broker", *STATUS_SECTIONS, *stores)
     job = build_broker_job(app, settings, sections, options["now"], options["collect"], at_taken_at=False)
     state = build_broker_state(gather(job, ids=ids))
-    order = CloseOrder(_build_instrument(options), options["quantity"], options["side"], state.ids["account"])
+    order = CloseOrder(_build_instrument(options), options["quantity"], options["side"], _get_account(state))
     verdict = _decide(order, state)
     request = _build_request(order, state)
     output_code = (
@@ -128,6 +132,13 @@ def command(app: AppContext, /, **options: Any) -> int:
         else print_lines(app, render_verdict(verdict, request))
     )
     return output_code or _CODES.get(verdict.decision, ExitCode.UNDECIDED)
+
+
+def _get_account(state: BrokerState) -> str | None:
+    """Return the account that was asked for, else AEGIS_PT_ACCOUNT where the broker's rows name it."""
+    facts, own = state.facts, state.settings[ACCOUNT]
+    named = {facts.broker_account, *(row.account for row in facts.broker_positions or ())}
+    return state.ids["account"] or (own if own in named else None)
 
 
 def _build_instrument(options: dict[str, Any]) -> Instrument:

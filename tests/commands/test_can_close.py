@@ -828,7 +828,6 @@ def test_the_limit_is_a_setting():
         pytest.param({"open_orders": "none"}, id="orders that are no list"),
         pytest.param({"portfolio": [holding(0)]}, id="positions under two names"),
         pytest.param({"flex": {"positions_csv": "Symbol,Quantity\n"}}, id="positions in a statement too"),
-        pytest.param({"orders": [EXIT]}, id="orders under two names"),
         pytest.param({"positions": [holding(39, avg_price="dear")]}, id="a price that is none"),
     ],
 )
@@ -979,10 +978,57 @@ def test_an_unreadable_flex_statement_gives_no_leave(statement):
     assert asked(seen(holding(39), broker={"flex": statement}))[0] == "cannot_tell"
 
 
-@pytest.mark.parametrize("second", [{"fills": []}, {"flex": {"trades_csv": FLEX}}])
-def test_executions_that_are_listed_twice_give_no_leave(second):
-    document = seen(holding(39), broker={"executions": [], **second})
+def test_executions_beside_a_statement_give_no_leave():
+    document = seen(holding(39), broker={"executions": [], "flex": {"trades_csv": FLEX}})
     assert asked(document) == ("cannot_tell", "contradiction")
+
+
+@pytest.mark.parametrize(
+    ("second", "answer_given"),
+    [
+        pytest.param({"fills": []}, ("allow", "closes"), id="no fill in either"),
+        pytest.param({"orders": []}, ("allow", "closes"), id="no order in either"),
+        pytest.param({"orders": [EXIT]}, ("refuse", "exit_working"), id="an exit in the second"),
+        pytest.param(
+            {"orders": [{**EXIT, "status": "Cancelled"}]}, ("allow", "closes"), id="that was cancelled"
+        ),
+    ],
+)
+def test_what_two_lists_of_orders_or_of_executions_have_counts(second, answer_given):
+    assert asked(seen(holding(39), broker={"executions": [], **second})) == answer_given
+
+
+@pytest.mark.parametrize(
+    ("words", "currency", "verdict"),
+    [
+        pytest.param(
+            ("--symbol", "ETH", "--sec-type", "CRYPTO"), None, "allow", id="the only one of its symbol"
+        ),
+        pytest.param(("--symbol", "ETH"), None, "cannot_tell", id="of no type"),
+        pytest.param(
+            ("--symbol", "ETH", "--sec-type", "CRYPTO"), "EUR", "cannot_tell", id="of two currencies"
+        ),
+    ],
+)
+def test_a_pair_needs_no_currency_where_its_symbol_has_one(words, currency, verdict):
+    pair = {"symbol": "ETH", "sec_type": "CRYPTO", "currency": "USD", "con_id": 4}
+    rows = [{**pair, "quantity": 39}]
+    rows += [] if currency is None else [{**pair, "currency": currency, "con_id": 5, "quantity": 39}]
+    assert asked(seen(*rows), base=words)[0] == verdict
+    order = {**pair, "order_id": 7, "perm_id": 70, "side": "SELL", "status": "Submitted", "quantity": 1}
+    assert asked(seen(*rows, orders=[order]), base=words)[0] in ("refuse", "cannot_tell")
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"), [("DU1111111", "allow"), ("DU3333333", "cannot_tell"), ("", "cannot_tell")]
+)
+def test_the_account_of_the_runtime_is_meant_where_none_is_named(own, verdict):
+    rows = [holding(39, account=account) for account in ("DU1111111", "DU2222222")]
+    environ = {"AEGIS_PT_ACCOUNT": own}
+    ran = answer(
+        "can-close", *WORDS, "--quantity", "39", "--json", stdin=json.dumps(seen(*rows)), environ=environ
+    )
+    assert ran.document["verdict"] == verdict
 
 
 HELD = {**FUTURE, "quantity": 39}

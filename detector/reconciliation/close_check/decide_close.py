@@ -30,7 +30,7 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
 )
 from detector.reconciliation.close_check.held_rows import (
-    apply_only_expiry,
+    apply_only_part,
     build_target,
     find_account,
     find_rows,
@@ -64,7 +64,7 @@ def _decide(close: CloseOrder, facts: Facts, heartbeat_limit_sec: float | None) 
     account = find_account(close, facts)
     if isinstance(account, CloseVerdict):
         return account
-    close = apply_only_expiry(close, facts)
+    close = apply_only_part(close, facts)
     rows = find_rows(close, facts, account)
     if isinstance(rows, CloseVerdict):
         return rows

@@ -20,7 +20,7 @@ from detector.reconciliation.close_check.close_order import (
     match_instrument,
 )
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, can_be_in_account
-from detector.reconciliation.instrument_aliases import get_days
+from detector.reconciliation.instrument_aliases import PAIR_TYPES, get_days
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
 _DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
@@ -57,17 +57,19 @@ def find_account(close: CloseOrder, facts: Facts) -> str | CloseVerdict | None:
     return close.account or (accounts[0] if accounts else None)
 
 
-def apply_only_expiry(close: CloseOrder, facts: Facts) -> CloseOrder:
-    """Return the order with the expiry of the only future that the broker lists under its symbol."""
+def apply_only_part(close: CloseOrder, facts: Facts) -> CloseOrder:
+    """Return the order with the expiry of the only future of its symbol, or the currency of the only pair."""
     wanted = normalize(close.instrument)
-    if wanted.sec_type != FUTURE or get_days(wanted):
+    is_pair = wanted.sec_type in PAIR_TYPES and wanted.currency is None
+    if not is_pair and (wanted.sec_type != FUTURE or get_days(wanted)):
         return close
+    part = "currency" if is_pair else "expiry"
     rows = [row for row in (*(facts.broker_positions or ()), *(facts.broker_orders or ()))
             if match_instrument(close.instrument, row) != DIFFERENT]  # fmt: skip
-    expiries = {normalize(row).expiry for row in rows}
-    if len(expiries) != 1 or None in expiries:
+    values = {getattr(normalize(row), part) for row in rows}
+    if len(values) != 1 or None in values:
         return close
-    return replace(close, instrument=replace(wanted, expiry=next(iter(expiries))))
+    return replace(close, instrument=replace(wanted, **{part: next(iter(values))}))
 
 
 def find_rows(
