@@ -168,6 +168,42 @@ def test_a_usual_fact_under_a_strange_name_is_told_by_the_first_run(name):
     assert name in told[0].summary
 
 
+SMALL: list[tuple[str, Any, str]] = [
+    ("heartbeat", "2026-06-02T14:00:00Z", "heartbeat_at"), ("heartbeatTime", 1780408400, "heartbeat_at"),
+    ("last_heartbeat_at", "20 minutes ago", "heartbeat_at"), ("heartbeat_age", 3000, "heartbeat_at"),
+    ("heartbeat", {"age": 3000}, "heartbeat_at"), ("last_seen", "2026-06-02T12:00:00Z", "heartbeat_at"),
+    ("exits_stuck", 3, "stuck_exits"), ("n_stuck", 3, "stuck_exits"), ("stuckExits", "none", "stuck_exits"),
+    ("pending_order", "many", "pending_orders"), ("orders_pending", 12, "pending_orders"),
+    ("counts", {"pendingOrders": 3}, "pending_orders"), ("exitsPending", 2, "pending_exits"),
+    ("ib_connected", False, "broker_connected"), ("isConnected", False, "broker_connected"),
+    ("errors_10197", 5, "market_data_10197_recent"), ("exit_attempts", 9, "max_exit_attempt_count"),
+    ("reconcile_pending", True, "broker_reconcile_pending"), ("is_halted", True, "trading_halted"),
+    ("reconciled_at", "2026-06-02T12:00:00Z", "last_reconcile_at"), ("fills_unknown", 1, "unknown_fills"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "meant"), SMALL)
+def test_a_key_in_the_words_of_a_missing_fact_is_told_in_a_payload_of_any_size(key, value, meant):
+    document = {"taken_at": FULL["taken_at"], "status_v3": {"recent_trades": [], key: value}}
+    told = [event for event in evaluated(document).events if event.type == "reading_invalid"]
+    assert [event.subject for event in told] == [f"status_v3.{key}"]
+    assert meant in told[0].summary
+
+
+OTHER_FACTS: dict[str, Any] = {
+    "heartbeat_interval": 30, "heartbeat_timeout_sec": 300, "heartbeat_ok": True, "heartbeats": 512,
+    "max_pending_orders": 3, "pending_order_limit": 5, "stuck_exit_threshold": 3, "connected_clients": 4,
+    "connected_since": "2026-06-02T12:00:00Z", "redis": {"connected": True}, "reconcile_interval": 60, "exit_attempt_limit": 5,
+    "halted_reason": "", "order": "asc", "unknown_fill_ids": [], "limits": {"pending_orders": 3, "stuck_exits": 1}, "yesterday": {"stuck_exits": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", OTHER_FACTS)
+def test_a_limit_or_another_fact_in_the_same_words_is_quiet(key):
+    document = {"taken_at": FULL["taken_at"], "status_v3": {"recent_trades": [], key: OTHER_FACTS[key]}}
+    assert [event for event in evaluated(document).events if event.type == "reading_invalid"] == []
+
+
 ROWS = [{"symbol": "AAPL", "qty": 100}]
 BY_KEY = {"AAPL": {"ticker": "AAPL", "shares": 100}}
 

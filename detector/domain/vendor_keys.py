@@ -165,13 +165,13 @@ FOREIGN = _split_names(
     tradeable size sizes side_id startedBy startedby created_at updated_at modified_at polled_at
     checked_at signal_ts signal_tag signals ask_price bid_price max_price min_price mid_price last_price
     quality quantile quantiles quantum entity entry exit exits exit_rule exit_type exit_size edit_reason
-    permission permissions parent_id parked_at filled_at filler fill_id fills fill_qty heartbeat
-    heartbeats heartbeat_ts heartbeat_seq heartbeat_count heartbeat_interval_sec heartbeat_ok
+    permission permissions parent_id parked_at filled_at filler fill_id fills fill_qty
+    heartbeats heartbeat_seq heartbeat_count heartbeat_interval_sec heartbeat_ok
     broker_connection broker_connect connection_type open_positions_total engine_status
-    engine_started engine_start_count last_reconcile last_reconcile_id market_data_type
+    engine_started engine_start_count last_reconcile_id market_data_type
     market_data_states trading_date trading_days trading_hours trading_halt_count known_fills
     unknown_fill_ids pending_order_ids pending_exit_ids pending_entries stuck_exit_ids stuck_entries
-    exit_attempts recent_trade_ids currency expiries expiry_days symbol_id kind_id
+    recent_trade_ids currency expiries expiry_days symbol_id kind_id
     status_code status_id statuses status_at filled_pct quantity_pct remaining_qty avg_volume avg_size
     opened_by closed_by opened_on closed_on entry_type entry_size fee_rate fee_ccy mode_id host_id
     timestamp ts time now date uptime uptime_sec version build name id uuid runtime hostname host pid env
@@ -200,7 +200,10 @@ ALSO_NAMED = {
     "lastseen": ("heartbeat_at",),
     "lastupdatesecondsago": ("heartbeat_age_sec",),
     "connected": ("broker_connected",),
-    "apiconnected": ("broker_connected",),
+    **dict.fromkeys(
+        ["apiconnected", "ibconnected", "ibkrconnected", "twsconnected", "gatewayconnected", "isconnected"],
+        ("broker_connected",),
+    ),
     "positions": ("open_positions", "open_position_count"),
     "holdings": ("open_positions",),
     "portfolio": ("open_positions",),
@@ -211,4 +214,19 @@ ALSO_NAMED = {
     "trades": ("recent_trades",),
     "startedat": ("engine_started_at",),
     "halted": ("trading_halted",),
+}
+# A key that holds all of these is about that fact, in whatever order and with whatever beside them.
+FACT_WORDS = {
+    "heartbeat_at": ("heartbeat",),
+    "pending_orders": ("pending", "order"),
+    "pending_exits": ("pending", "exit"),
+    "stuck_exits": ("stuck",),
+    "broker_reconcile_pending": ("reconcil", "pending"),
+    "broker_confirmation_required": ("confirm", "required"),
+    "send_outcome_unknown": ("outcome", "unknown"),
+    "unknown_fills": ("unknown", "fill"),
+    "market_data_10197_recent": ("10197",),
+    "max_exit_attempt_count": ("exit", "attempt"),
+    "last_reconcile_at": ("reconcil",),
+    "trading_halted": ("halted",),
 }

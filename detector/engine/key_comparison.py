@@ -279,6 +279,8 @@ class KeyComparison(Struct):
                 )
             elif self._is_foreign(key, shape.normalize(key), shape):
                 self.foreign.add(f"{path}.{key}")
+            elif shape.is_payload and (name := _find_unreadable(key, value, near.get(key, ()), shape)):
+                self._add_fault(place, f"is nearly {name}, which is not there, and cannot be read as it")
             elif shape.envelope and _is_envelope_fault(key, value):
                 nearest = find_nearest_name(key, shape.reads, FAINTLY_ALIKE)
                 hint = f"; the nearest known key is {nearest}" if nearest else ""
@@ -334,6 +336,13 @@ def _iter_inner_objects(item: Mapping[str, Any], keys: _Keys) -> Iterator[tuple[
 def _describe_candidates(names: Sequence[str]) -> str:
     """Return what is said of a missing fact that one of these keys may be."""
     return f"is not there, and {', '.join(names[:_MOST_CANDIDATES])} may be it"
+
+
+def _find_unreadable(key: str, value: Any, names: Iterable[str], shape: Shape) -> str | None:
+    """Return the missing name that a key is nearly, whose text or number the fact cannot be."""
+    is_value = isinstance(value, str | int | float) and value != "" and not isinstance(value, bool)
+    plain = [name for name in names if is_value and shape.reads[name].inner is None]
+    return next((name for name in plain if is_nearly(shape.normalize(key), name)), None)
 
 
 def _list_by_value(key: str, value: Any, shape: Shape, present: Collection[str]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from detector.domain.columns import MODE, TEXT
+from detector.domain.columns import COUNT, MODE, TEXT, TIME
 from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE, ReadContext
@@ -16,16 +17,22 @@ from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, Key, Need, Shape
 from detector.domain.snapshot import ARRAY, STATUS_SECTIONS, get_kinds
-from detector.domain.vendor_keys import ALSO_NAMED
+from detector.domain.vendor_keys import ALSO_NAMED, FACT_WORDS
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
 from detector.engine.key_comparison import MOST_NAMES, KeyComparison
-from detector.formats.similar_names import is_other_fact_of, normalize_key
+from detector.formats.similar_names import has_all_parts, is_other_fact_of, normalize_key, split_parts
 from detector.formats.strict_json import redact_excerpt
 from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
 
 _DEEPEST = 3  # objects in each other, by which a payload may be wrapped
+_AGES = ("heartbeat", "heartbeatage", "heartbeatago", "heartbeatagesec", "secondssinceheartbeat")
+# Of an object's name: what it holds are limits, or is of another time.
+_NO_FACTS = frozenset(
+    ["limit", "limits", "threshold", "thresholds", "config", "settings", "params", "expected", "target",
+     "targets", "allowed", "prev", "previous", "history", "yesterday"]
+)  # fmt: skip
 _MOST_LEFT = 2  # keys that nobody knows, and facts that are missing, in a payload of known shape
 
 
@@ -133,34 +140,57 @@ def _can_be(
 ) -> bool:
     """Return whether a strange key could be the fact, by its place, its name and its value."""
     holder, _, key = place.rpartition(".")
-    if holder != fact.holder or any(is_other_fact_of(key, name) for name in fact.names):
+    is_about = _is_about(fact.name, fact.key.kind, key)
+    is_last = is_about and fact.key.kind == TIME  # the last heartbeat is no other than the heartbeat
+    if holder != fact.holder or (not is_last and any(is_other_fact_of(key, name) for name in fact.names)):
         return False
-    if isinstance(value, dict) and any(
-        _is_named(fact, names, part, comparison) for names, part in _iter_inner(key, value)
+    if (
+        isinstance(value, dict)
+        and _NO_FACTS.isdisjoint(split_parts(key))
+        and any(_is_named(fact, names, part, comparison) for names, part in _iter_inner(key, value))
     ):
         return True
     if fact.key.kind == LIST:
         named = ALSO_NAMED.get(normalize_key(key), ())
         is_named = fact.name in named and isinstance(value, list | dict)
         return is_named or (not named and fact.key.inner is not None and fact.key.inner.has_rows(value))
-    is_due = fact.name in expected or fact.key.kind == MODE
-    return is_due and comparison.can_be(Need((fact.name,), fact.key.kind), value)
+    if not (fact.name in expected or fact.key.kind == MODE or is_about):
+        return False
+    return _can_hold(fact, key, value, comparison)
 
 
-def _iter_inner(key: str, value: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[set[str], Any]]:
+def _can_hold(fact: _MissingFact, key: str, value: Any, comparison: KeyComparison) -> bool:
+    """Return whether the value can be the fact, or has a number that may be it: `20 minutes ago`, an age."""
+    if isinstance(value, str) and fact.key.kind in (TIME, COUNT) and any(map(str.isdigit, value)):
+        return True
+    is_age = fact.name == "heartbeat_at" and normalize_key(key).removeprefix("last") in _AGES
+    has_number = is_age and isinstance(value, int | float) and not isinstance(value, bool)
+    return has_number or comparison.can_be(Need((fact.name,), fact.key.kind), value)
+
+
+@lru_cache(maxsize=8192)
+def _is_about(name: str, kind: str, key: str) -> bool:
+    """Return whether the key has a name that other bots give to the fact, or all words of its own name."""
+    words = FACT_WORDS.get(name, ())
+    is_named = name in ALSO_NAMED.get(normalize_key(key), ())
+    return is_named or (bool(words) and has_all_parts(key, words, kind == TIME))
+
+
+def _iter_inner(key: str, value: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[list[str], Any]]:
     """Yield the values in an object with the names that they may have: their key, alone and with its own."""
     for name, part in value.items():
         if not isinstance(part, dict):
-            yield {normalize_key(text) for text in (name, f"{key}_{name}", f"{name}_{key}")}, part
+            yield [name, f"{key}_{name}", f"{name}_{key}"], part
         elif depth < _DEEPEST:
             yield from _iter_inner(name, part, depth + 1)
 
 
-def _is_named(fact: _MissingFact, names: set[str], value: Any, comparison: KeyComparison) -> bool:
-    """Return whether a value in a strange object is the fact by a name of several words."""
+def _is_named(fact: _MissingFact, names: Sequence[str], value: Any, comparison: KeyComparison) -> bool:
+    """Return whether a value in a strange object is the fact by a name of several words, or is about it."""
     name = fact.path.removeprefix(f"{fact.holder}.")
-    is_meant = "_" in name and normalize_key(name) in names and value is not None
-    return is_meant and comparison.can_be(Need((fact.name,), fact.key.kind), value)
+    is_same = "_" in name and normalize_key(name) in map(normalize_key, names)
+    is_meant = is_same or any(_is_about(fact.name, fact.key.kind, key) for key in names[1:2])
+    return is_meant and value is not None and _can_hold(fact, names[1], value, comparison)
 
 
 def _list_plain_facts(context: ReadContext) -> list[str]:

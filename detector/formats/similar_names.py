@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from detector.formats.patterns import build_pattern
@@ -27,6 +27,7 @@ _OTHER_MEANINGS = frozenset([
     "sources", "type", "kind", "by", "avg", "mean", "median", "rate", "pct", "ratio", "price", "pnl",
     "enabled", "disabled", "un", "not", "no", "non", "known", "closed",
 ])  # fmt: skip
+_OF_TIME = frozenset(["last", "at", "ts", "time", "date", "since", "age", "sec", "secs", "seconds", "ms"])
 _PARTS = build_pattern(r"[^a-z0-9]+")
 _CAPITAL = build_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -126,7 +127,7 @@ def is_wrapped(key: str, known: str, *, strict: bool = True) -> bool:
     A part that makes another fact of it (`stuck_exits_limit`) and a digit do not count; nor, where others
     write keys too (`strict`), a name of a single part.
     """
-    mine, theirs = _split_parts(key), _split_parts(known)
+    mine, theirs = split_parts(key), split_parts(known)
     more = len(mine) - len(theirs)
     if len(known) < _SHORT_PART or more < 1 or (strict and len(theirs) < _FEWEST_PARTS):
         return False
@@ -135,10 +136,20 @@ def is_wrapped(key: str, known: str, *, strict: bool = True) -> bool:
     return is_whole and all(part.isalpha() and part not in _OTHER_MEANINGS for part in extra)
 
 
+def has_all_parts(key: str, words: Collection[str], of_time: bool) -> bool:
+    """Return whether a key holds all these words, and no part by which it means a limit or another fact.
+
+    `of_time`: the words are those of a time, to which a unit or a word of time belongs.
+    """
+    parts = split_parts(key)
+    others = _OTHER_MEANINGS - _OF_TIME if of_time else _OTHER_MEANINGS
+    return all(any(word in part for part in parts) for word in words) and others.isdisjoint(parts)
+
+
 @lru_cache(maxsize=8192)
 def is_other_fact_of(key: str, known: str) -> bool:
     """Return whether a key is a known name negated, with a digit, or with parts that mean another fact."""
-    mine, theirs = _split_parts(key), _split_parts(known)
+    mine, theirs = split_parts(key), split_parts(known)
     if _is_negation("".join(mine), "".join(theirs)):
         return True
     plain = [part for part in (part.strip("0123456789") for part in mine) if part]
@@ -149,7 +160,7 @@ def is_other_fact_of(key: str, known: str) -> bool:
     )
 
 
-def _split_parts(name: str) -> list[str]:
+def split_parts(name: str) -> list[str]:
     """Return the parts of a name in lower case; in camel case a capital begins one."""
     spaced = _CAPITAL.sub("_", name[:_LONGEST_KEY])
     return [part for part in _PARTS.split(spaced.lower()) if part]

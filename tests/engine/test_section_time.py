@@ -252,7 +252,7 @@ def test_the_sentence_says_that_it_does_not_change():
     memory = remembered(evaluated({**payload(), "taken_at": "2026-06-02T15:00:00Z"}))
     report = evaluated({**payload(), "taken_at": "2026-06-02T15:10:00Z"}, memory)
     (event,) = [event for event in report.events if event.type == "source_stale"]
-    assert "names no time and has not changed for 600 s" in event.summary
+    assert "names no time and has not changed for 10 min" in event.summary
 
 
 def types_at(*moments, **status):
