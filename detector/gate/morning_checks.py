@@ -135,11 +135,7 @@ def decide_stops(context: GateContext) -> Iterator[GateDecision]:
         if quantity == 0:
             continue
         count += 1
-        covered = (
-            None
-            if quantity is None
-            else protection.compute_protected(position.instrument, quantity, position.account)
-        )
+        covered = protection.compute_protected(position.instrument, quantity, position.account)
         if quantity is None or covered is None:
             yield GateDecision(UNPROVEN, f"how much of {position.name} is covered was not seen")
         elif covered < abs(quantity):

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import or_
+
+from msgspec import Struct
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
@@ -17,7 +20,14 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades
-from detector.reconciliation.identity import DIFFERENT, SAME, can_be_in_account, compare_orders, is_combo
+from detector.reconciliation.identity import (
+    DIFFERENT,
+    SAME,
+    UNCLEAR,
+    can_be_in_account,
+    compare_orders,
+    is_combo,
+)
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
@@ -117,11 +127,12 @@ class WorkingOrders:
         return self._entries[key]
 
     def _compute_opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
-        remaining: dict[str, Decimal] = {}
-        for number, (order, _) in enumerate(self._by_instrument.find(instrument, account)):
-            if sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT:
-                remaining[(order.ids or [f"row {number}"])[0]] = compute_remaining(order) or Decimal(0)
-        return sum(remaining.values(), Decimal(0))
+        entries = (
+            (order, compute_remaining(order) or FLAT)
+            for order, _ in self._by_instrument.find(instrument, account)
+            if sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT
+        )
+        return count_working(entries).most
 
 
 def get_account(order: Order) -> str | None:
@@ -162,25 +173,104 @@ class ProtectiveOrders:
         self._combos = ComboIndex((order, order) for order in working if is_combo(order))
 
     def compute_protected(
-        self, instrument: Instrument, held: Decimal, account: str | None = None
+        self, instrument: Instrument, held: Decimal | None, account: str | None = None
     ) -> Decimal | None:
         """Return the quantity of a position that its orders would close; None where that is unknown.
 
-        Of an OCA group only the largest order counts. A combo on the symbol may close the position.
+        A combo on the symbol may close the position.
         """
-        if any(self._combos.iter_all(instrument)):
+        if held is None or any(self._combos.iter_all(instrument)):
             return None
-        groups: dict[str, Decimal] = {}
-        for number, (order, answer) in enumerate(self._orders.find(normalize(instrument), account)):
-            if answer != SAME:
-                return None
+        exits: list[tuple[Order, Decimal]] = []
+        for order, answer in self._orders.find(normalize(instrument), account):
             sign, remaining = get_sign(order.side), compute_remaining(order)
-            if sign is None or remaining is None:
+            if answer != SAME or sign is None or remaining is None:
                 return None
-            if sign * held < 0:
-                key = order.oca_group or f"order {number}"
-                groups[key] = max(groups.get(key, Decimal(0)), remaining)
-        return sum(groups.values(), Decimal(0))
+            exits += [(order, remaining)] if sign * held < 0 else []
+        covered = count_working(exits)
+        return None if covered.least < abs(held) <= covered.most else covered.least
+
+
+class WorkingQuantity(Struct, frozen=True):
+    """What orders at work can still fill: at least `least`, at most `most`; of an OCA group the largest.
+
+    `doubt`: why it may be less.
+    """
+
+    least: Decimal
+    most: Decimal
+    orders: tuple[Order, ...]
+    doubt: str
+
+
+def count_working(orders: Iterable[tuple[Order, Decimal]]) -> WorkingQuantity:
+    """Return the quantity of orders of one side, each with what it can still fill; one in two lists once."""
+    distinct = _DistinctOrders()
+    for order, left in orders:
+        distinct.add(order, left)
+    sums = [FLAT, FLAT]
+    for at, entries in enumerate(
+        ([entry for entry in distinct.entries if not entry.doubt], distinct.entries)
+    ):
+        groups: dict[object, Decimal] = {}
+        for number, entry in enumerate(entries):
+            order = entry.order
+            group = order.oca_group if isinstance(order, BrokerOrder) else None
+            owner = getattr(order, "client_id", None) if at else None  # a client may use a name of another's
+            key = (group, get_sign(order.side), owner) if group else number
+            groups[key] = max(groups.get(key, FLAT), entry.left)
+        sums[at] = sum(groups.values(), FLAT)
+    doubts = dict.fromkeys(entry.doubt for entry in distinct.entries if entry.doubt)
+    return WorkingQuantity(
+        sums[0], sums[1], tuple(entry.order for entry in distinct.entries), " ".join(doubts)
+    )
+
+
+class _WorkingOrder(Struct, frozen=True):
+    """An order, what it can still fill, and why that may be nothing of its own."""
+
+    order: Order
+    left: Decimal
+    doubt: str
+
+
+class _DistinctOrders:
+    """Orders, each once, by their ids: two are compared only where one may be the other.
+
+    Where two have no id of one kind, the answer is unclear: the first of those that lack it stands for all.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[_WorkingOrder] = []
+        self._by_id: dict[str, list[int]] = {}
+        self._first: dict[tuple[bool, bool], int] = {}
+
+    def add(self, row: Order, left: Decimal) -> None:
+        """Add an order, or what more it can fill to the entry of the same order."""
+        ids = row.ids
+        lacks = not row.perm_id, not row.order_id
+        near = {at for key in ids for at in self._by_id.get(key, ())}
+        near |= {at for other, at in self._first.items() if all(map(or_, lacks, other))}
+        answers = {at: compare_orders(self.entries[at].order, row) for at in sorted(near)}
+        same = next((at for at, answer in answers.items() if answer == SAME), None)
+        if same is not None:
+            entry = self.entries[same]
+            self.entries[same] = _WorkingOrder(entry.order, max(entry.left, left), entry.doubt)
+            return
+        twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers.values() else ""
+        self._first.setdefault(lacks, len(self.entries))
+        for key in ids:
+            self._by_id.setdefault(key, []).append(len(self.entries))
+        self.entries.append(_WorkingOrder(row, left, twin or _explain_unanswered(row)))
+
+
+def _explain_unanswered(order: Order) -> str:
+    """Return why an order may fill nothing: TWS calls Inactive what is refused, and what waits."""
+    if not order.is_unanswered:
+        return ""
+    if order.is_inactive:
+        return f"Order {order.title} is Inactive: refused, or held back until it can work."
+    return f"Order {order.title} is {order.status}: it may still fill, or never."
 
 
 def list_orders(facts: Facts) -> Sequence[Order]:

@@ -56,11 +56,7 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
         quantity = position.compute_quantity("broker")
         if quantity == 0:
             continue
-        covered = (
-            None
-            if quantity is None
-            else protection.compute_protected(position.instrument, quantity, position.account)
-        )
+        covered = protection.compute_protected(position.instrument, quantity, position.account)
         if quantity is None or covered is None:
             subjects_of = None if position.instrument.is_vague else [subject]
             yield Undecided(f"how much of {position.name} is covered was not seen", subjects_of)

@@ -965,6 +965,19 @@ def test_a_single_stop_is_one_where_the_limit_is_one():
             "a row of the broker could not be read",
             id="a row of nothing",
         ),
+        pytest.param(
+            {
+                "status_v3": {"broker_connected": False},
+                "broker": broker(
+                    {**CALL, "quantity": 1},
+                    open_orders=[
+                        {**CALL, "order_id": 9, "side": "SELL", "quantity": 1, "status": "PendingSubmit"}
+                    ],
+                ),
+            },
+            "how much of SPY 2026-06-05 727C is covered was not seen",
+            id="an order that is not answered yet: it may never work",
+        ),
     ],
 )
 def test_whether_a_position_is_protected_is_not_known(patch, why):

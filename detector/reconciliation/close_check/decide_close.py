@@ -37,15 +37,12 @@ from detector.reconciliation.close_check.held_rows import (
     list_row_positions,
 )
 from detector.reconciliation.close_check.unsettled_fills import explain_later_execution, list_unsettled_fills
-from detector.reconciliation.close_check.working_exits import (
-    WorkingExits,
-    explain_unknown_orders,
-    list_working_exits,
-)
+from detector.reconciliation.close_check.working_exits import explain_unknown_orders, list_working_exits
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state, is_last_day_missing
 from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.lots import can_be_ended
 from detector.reconciliation.position_pairs import describe_held
+from detector.reconciliation.working_orders import WorkingQuantity
 
 _EXACT_DIGITS = 60  # a quantity has at most 27, and no list is long enough for its sum to need more
 
@@ -122,7 +119,7 @@ def _decide_reading(
     close: CloseOrder,
     target: CloseTarget,
     position: Decimal,
-    exits_of: Callable[[bool], WorkingExits | CloseVerdict],
+    exits_of: Callable[[bool], WorkingQuantity | CloseVerdict],
 ) -> CloseVerdict:
     side = _find_closing_side(close, position)
     if isinstance(side, CloseVerdict):

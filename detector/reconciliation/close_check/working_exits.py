@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
-from operator import or_
-
-from msgspec import Struct
 
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
@@ -20,36 +16,16 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     list_orders_of,
 )
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare_orders, is_combo
-from detector.reconciliation.working_orders import WaitingEntries
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, is_combo
+from detector.reconciliation.working_orders import WaitingEntries, WorkingQuantity, count_working
 
 
-class WorkingExit(Struct, frozen=True):
-    """An order that takes off the position, what it can still fill, and why it may be no exit of its own."""
-
-    order: Order
-    left: Decimal
-    doubt: str = ""
-
-
-class WorkingExits(Struct, frozen=True):
-    """The exits at work: at least `least` and at most `most` of the position; of an OCA group the largest.
-
-    `doubt`: why they may be fewer.
-    """
-
-    least: Decimal
-    most: Decimal
-    orders: tuple[Order, ...]
-    doubt: str
-
-
-def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> WorkingExits | CloseVerdict:
+def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> WorkingQuantity | CloseVerdict:
     """Return the working exits of a position of the broker and of the runtime, each once, with what is left.
 
     A verdict where a listed order may be an exit or not.
     """
-    exits = _Exits()
+    exits: list[tuple[Order, Decimal]] = []
     entries = WaitingEntries(facts.broker_orders or ())
     for row in (*list_orders_of(target, facts), *(facts.orders or ())):
         if row.is_final or _is_waiting_child(target, row, entries):
@@ -66,8 +42,8 @@ def list_working_exits(target: CloseTarget, facts: Facts, is_long: bool) -> Work
             )
             return build_unknown_verdict("orders", text)
         if left:
-            exits.add(row, left)
-    return _merge_exits(exits.entries)
+            exits.append((row, left))
+    return count_working(exits)
 
 
 def _is_waiting_child(target: CloseTarget, row: Order, entries: WaitingEntries) -> bool:
@@ -79,60 +55,6 @@ def _is_waiting_child(target: CloseTarget, row: Order, entries: WaitingEntries) 
         target.match(parent) == SAME and (_compute_remaining(parent) or 0) >= (_compute_remaining(row) or 0)
         for parent in entries.list_parents(row)
     )
-
-
-class _Exits:
-    """The exits, each once, by their ids: orders are compared only where one may be the other.
-
-    Where two have no id of one kind, the answer is unclear: the first of those that lack it stands for all.
-    """
-
-    def __init__(self) -> None:
-        self.entries: list[WorkingExit] = []
-        self._by_id: dict[str, list[int]] = {}
-        self._first: dict[tuple[bool, bool], int] = {}
-
-    def add(self, row: Order, left: Decimal) -> None:
-        """Add an order, or what more it can fill to the entry of the same order."""
-        ids = row.ids
-        lacks = not row.perm_id, not row.order_id
-        near = {at for key in ids for at in self._by_id.get(key, ())}
-        near |= {at for other, at in self._first.items() if all(map(or_, lacks, other))}
-        answers = {at: compare_orders(self.entries[at].order, row) for at in sorted(near)}
-        same = next((at for at, answer in answers.items() if answer == SAME), None)
-        if same is not None:
-            entry = self.entries[same]
-            self.entries[same] = WorkingExit(entry.order, max(entry.left, left), entry.doubt)
-            return
-        twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers.values() else ""
-        self._first.setdefault(lacks, len(self.entries))
-        for key in ids:
-            self._by_id.setdefault(key, []).append(len(self.entries))
-        self.entries.append(WorkingExit(row, left, twin or _explain_unanswered(row)))
-
-
-def _explain_unanswered(order: Order) -> str:
-    """Return why an order may fill nothing: TWS calls Inactive what is refused, and what waits."""
-    if not order.is_unanswered:
-        return ""
-    if order.is_inactive:
-        return f"Order {order.title} is Inactive: refused, or held back until it can work."
-    return f"Order {order.title} is {order.status}: it may still fill, or never."
-
-
-def _merge_exits(exits: Sequence[WorkingExit]) -> WorkingExits:
-    sums = [Decimal(0), Decimal(0)]
-    for at, entries in enumerate(([entry for entry in exits if not entry.doubt], exits)):
-        groups: dict[object, Decimal] = {}
-        for number, entry in enumerate(entries):
-            order = entry.order
-            group = order.oca_group if isinstance(order, BrokerOrder) else None
-            owner = getattr(order, "client_id", None) if at else None  # a client may use a name of another's
-            key = (group, get_sign(order.side), owner) if group else number
-            groups[key] = max(groups.get(key, Decimal(0)), entry.left)
-        sums[at] = sum(groups.values(), Decimal(0))
-    doubts = dict.fromkeys(entry.doubt for entry in exits if entry.doubt)
-    return WorkingExits(sums[0], sums[1], tuple(entry.order for entry in exits), " ".join(doubts))
 
 
 def explain_unknown_orders(facts: Facts, heartbeat_limit_sec: float | None) -> str | None:
