@@ -7,6 +7,7 @@ A row becomes an object of columns, with the objects that it consists of beside 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -303,6 +304,7 @@ def _has_misspelt(item: Row, name: str) -> bool:
     return name not in item and any(is_nearly(key, name, strict=False) for key in item)
 
 
+@lru_cache(maxsize=1024)  # the keys of very many rows are few
 def _split_key(key: str) -> tuple[str, str]:
     """Return part and column of a flattened key, such as `contract.symbol`; other keys have no column."""
     for mark in (".", "__", "_"):
