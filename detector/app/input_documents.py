@@ -218,6 +218,12 @@ class PreviousArtifact(Struct, frozen=True):
             return build_lost_memory(f"the previous artifact: {self.document}")
         return read_previous(self.document, expected)
 
+    def explain_unused(self, expected: ExpectedMemory) -> str | None:
+        """Return why a given artifact counts for nothing, None where it counts or none was given."""
+        if self.is_absent and self.path is not None:
+            return f"there is no previous artifact at {self.path}"
+        return self.read(expected).before.lost
+
 
 def load_previous(path: str | None, section: Any = None) -> PreviousArtifact:
     """Return the artifact of the file, else of the section; raises InputError where both are given."""

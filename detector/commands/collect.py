@@ -10,7 +10,7 @@ import click
 
 from detector.app.collection import build_snapshot_document
 from detector.app.context import AppContext, ExitCode, get_clock, print_text
-from detector.app.input_documents import gather_document_facts, load_previous
+from detector.app.input_documents import build_expected_memory, gather_document_facts, load_previous
 from detector.app.job import Job, PipelinePlan
 from detector.app.pipeline import collect, read
 from detector.collectors.run_sources import SourceResult
@@ -18,7 +18,7 @@ from detector.commands import env_file_option, now_option
 from detector.formats.serialize import format_canonical, format_document
 from detector.formats.strict_json import MAX_BYTES
 from detector.render.reading import render_section_summaries
-from detector.settings import has_any_source
+from detector.settings import RUNTIME, has_any_source
 from detector.storage import artifact_file
 
 
@@ -38,7 +38,11 @@ def command(app: AppContext, /, to: str | None, quiet: bool, **options: Any) -> 
     settings = app.load_settings(options["env_file"])
     plan = PipelinePlan(source=None, collect="always", quiet=quiet)
     job = Job(app, settings, get_clock(app, options["now"]), plan)
-    collected = collect(job, read(job), load_previous(options["previous"]).document)
+    before = load_previous(options["previous"])
+    unused = before.explain_unused(build_expected_memory(settings[RUNTIME], job.clock()))
+    if unused is not None:
+        app.print_stderr(f"collect: {unused}: log lines are read as in a first run")
+    collected = collect(job, read(job), before.document)
     document = build_snapshot_document(settings, collected.document, job.clock())
     text = _format_snapshot(document)
     if not quiet:

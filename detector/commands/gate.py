@@ -110,12 +110,11 @@ def _build_answers(job: Job, options: Mapping[str, Any]) -> GateAnswers:
 def _load_memory(job: Job, source: InputDocument, path: str | None) -> Memory:
     previous = load_previous(path, source.previous)
     snapshot = parse_snapshot(source.document, job.clock(), job.settings).snapshot
-    memory = previous.read(build_expected_memory(snapshot.runtime, snapshot.taken_at))
-    if previous.is_absent:
-        job.app.print_stderr(f"gate: there is no previous artifact at {previous.path}")
-    elif memory.before.lost:
-        job.app.print_stderr(f"gate: {memory.before.lost}")
-    return memory
+    expected = build_expected_memory(snapshot.runtime, snapshot.taken_at)
+    unused = previous.explain_unused(expected)
+    if unused is not None:
+        job.app.print_stderr(f"gate: {unused}")
+    return previous.read(expected)
 
 
 def _store_report(app: AppContext, report: GateReport, path: str | None) -> int:

@@ -103,7 +103,8 @@ def _load_previous_run(
     app: AppContext, path: str | None, section: Any, expected: ExpectedMemory
 ) -> PreviousRun:
     """Return the previous run, from the named file or the `previous` section."""
-    memory = load_previous(path, section).read(expected)
-    if memory.before.lost:
-        app.print_stderr(f"plan: {memory.before.lost}")
-    return memory.before
+    previous = load_previous(path, section)
+    unused = previous.explain_unused(expected)
+    if unused is not None:
+        app.print_stderr(f"plan: {unused}")
+    return previous.read(expected).before

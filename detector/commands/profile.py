@@ -59,7 +59,7 @@ def _check_file(app: AppContext, path: str, env_file: str | None) -> Iterator[st
     except InputError as error:
         raise InputError(*(f"{path}: {line}" for line in error.lines)) from None
     profile, rules = parse_profile(tables), tables.get("rule", [])
-    settings = app.load_settings(env_file, {"AEGIS_PT_PROFILE": path})
+    settings = app.load_settings(env_file, {"AEGIS_PT_PROFILE": path if "/" in path else f"./{path}"})
     faults = list(find_broken_examples(profile.rules, rules, settings))
     if faults:
         raise InputError(*(f"{path}: {fault}" for fault in faults))

@@ -20,6 +20,7 @@ from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
 
 _PROGRESS_EVERY = 200
+_HEADER = f"{'time':<20}  {'alert':<17} {'severity':<8}  {'state':<9}  condition: summary"
 
 
 @click.command(
@@ -46,8 +47,18 @@ def command(app: AppContext, /, **options: Any) -> int:
     if options["compare"] and not options["changes"]:
         raise InputError("--compare needs at least one --set NAME=VALUE to compare with")
     if options["compare"]:
-        return print_stream(app, _iter_comparison(app, options["paths"], settings, changed))
-    return print_stream(app, _iter_replay(app, options["paths"], changed, options["as_json"]))
+        lines = _iter_comparison(app, options["paths"], settings, changed)
+        return print_stream(app, _add_header(lines, f"{'under':<11}  {_HEADER}"))
+    replayed = _iter_replay(app, options["paths"], changed, options["as_json"])
+    return print_stream(app, replayed if options["as_json"] else _add_header(replayed, _HEADER))
+
+
+def _add_header(lines: Iterator[str], header: str) -> Iterator[str]:
+    """Yield the names of the columns before the first change; nothing where none comes."""
+    for number, line in enumerate(lines):
+        if number == 0 and line:
+            yield header
+        yield line
 
 
 def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
@@ -63,6 +74,7 @@ def _parse_changes(assignments: tuple[str, ...]) -> dict[str, str]:
 
 
 def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings) -> Iterator[Snapshot]:
+    count = 0
     for count, (location, document) in enumerate(read_recordings(paths), 1):
         if document.get("taken_at") is None:
             raise InputError(f"{location}: a snapshot without taken_at cannot be replayed")
@@ -74,6 +86,8 @@ def _load_snapshots(app: AppContext, paths: tuple[Path, ...], settings: Settings
         if count % _PROGRESS_EVERY == 0:
             app.print_progress(f"{count} snapshots, {document['taken_at']}")
     app.print_progress()
+    if count == 0:
+        raise InputError(f"{', '.join(map(str, paths))}: there is no snapshot to replay")
 
 
 def _iter_replay(

@@ -140,6 +140,21 @@ def test_with_nothing_configured_it_says_so():
     assert answer("collect", "--quiet").err == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("collect",), ("plan",), ("gate", "before"), ("detect",)],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize("text", [None, "", "[1]"], ids=["missing", "empty", "no artifact"])
+def test_a_previous_artifact_that_counts_for_nothing_is_named(tmp_path, words, text):
+    path = tmp_path / "last.json"
+    if text is not None:
+        path.write_text(text)
+    ran = answer(*words, "--previous", str(path), stdin=b"{}")
+    events = [event["type"] for event in ran.document["events"]] if words == ("detect",) else []
+    assert "revious artifact" in ran.err or events == ["memory_lost"]
+
+
 def test_the_summary_names_what_failed(live):
     lines = answer("collect", environ=live).err.splitlines()
     assert lines[0] == "collect: 5 of 6 sources answered (bot_status: missing)"

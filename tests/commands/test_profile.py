@@ -84,6 +84,15 @@ def test_every_fault_of_a_profile_is_a_line_and_exit_2(tmp_path: Path, text, say
         assert part in line
 
 
+def test_a_file_without_a_suffix_is_checked_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mybot").write_text('[status]\npending_orders = "orders.open"\n')
+    assert (
+        told("profile", "check", "mybot").out
+        == "mybot: unnamed: 1 fact, 0 rules of its own, 0 examples: good\n"
+    )
+
+
 def test_a_profile_that_maps_nothing_is_not_called_good(tmp_path: Path):
     path = tmp_path / "empty.toml"
     path.write_text('[profile]\nname = "own"\n')

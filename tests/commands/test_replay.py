@@ -80,7 +80,7 @@ def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
     words = ("--compare", "--set", "AEGIS_PT_PENDING_ORDER_WARN=3", history(tmp_path))
     code, lines, _ = replayed(capsys, *words)
     assert code == 0
-    assert [line.split()[:4] for line in lines[:3]] == [
+    assert [line.split()[:4] for line in lines[1:4]] == [
         ["only", "now", "2026-06-02T15:10:00Z", "new"],
         ["only", "now", "2026-06-02T15:30:00Z", "escalated"],
         ["only", "then", "2026-06-02T15:30:00Z", "new"],
@@ -90,9 +90,16 @@ def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
 
 def test_text_for_people_ends_with_a_summary(capsys, tmp_path):
     _, lines, err = replayed(capsys, history(tmp_path))
-    assert lines[0].startswith("2026-06-02T15:10:00Z  new ")
+    assert lines[0].split() == ["time", "alert", "severity", "state", "condition:", "summary"]
+    assert lines[1].startswith("2026-06-02T15:10:00Z  new ")
+    assert lines[0].index("severity") == lines[1].index("warning")
     assert any(line.startswith("blind time in the session") for line in lines)
     assert err == ""
+
+
+def test_a_history_without_a_snapshot_is_refused(capsys, tmp_path):
+    code, lines, err = replayed(capsys, tmp_path)
+    assert (code, lines, err) == (2, [], f"detector: {tmp_path}: there is no snapshot to replay\n")
 
 
 def test_a_gap_is_counted_as_blind_time(capsys, tmp_path):
