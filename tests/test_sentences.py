@@ -188,9 +188,10 @@ NOUNS = (
     "attempt|condition|contract|entry|entrie|event|execution|exit|fact|failure|fill|instrument|line|notice"
     "|order|part|position|process(?:e)?|restart|row|run|section|session|share|source|start|task|tick|trade"
 )
+KINDS = "open|working|severe|log|sent|runtime|running|recent|half"
 FAULTS = {
-    "a plural behind one": rf"(?<![\d.,:#-])(?<!of )1 (?:{NOUNS})s\b(?!')",
-    "a singular behind many": rf"(?<![\d.,:#TZ-])(?:0|[2-9]|\d\d+) (?:open |working )?(?:{NOUNS})\b(?![-#'])",
+    "a plural behind one": rf"(?<![\d.,:#-])(?<!of )1 (?:{KINDS} )*(?:{NOUNS})s\b(?!')",
+    "a singular behind many": rf"(?<![\d.,:#TZ-])(?:0|[2-9]|\d\d+) (?:{KINDS} )*(?:{NOUNS})\b(?![-#'])",
     "a verb that does not fit": rf"(?<![\d.,:#-])1 (?:{NOUNS}) are\b",
     "an article twice": r"\b(?:an?|the|no known) (?:an?|the)\b",
     "a present that lasts": r"\b(?:is|are) (?:\w+ ){1,4}(?:since \d|for \d+ (?:s|min|h|d)\b)",
@@ -201,6 +202,12 @@ FAULTS = {
     "a hole": r"  | [,.;:)]|\( |,,|\.\.(?!\.)|, and \.",
     "more seconds than anybody counts": r"(?<![\d.])(?:1[2-9]\d|[2-9]\d\d|\d{4,})(?:\.\d+)? (?:s|seconds)\b",
     "more minutes than anybody counts": r"(?<![\d.])(?:[6-9]\d|\d{3,}) min\b",
+    "a time that does not say UTC": r"\d\d:\d\d(?::\d\d)?(?!:?\d| UTC)",
+    "brackets in brackets": r"\(\(|\)\)",
+    "a question mark": r"\?",
+    "a quantity that is less than nothing": r"(?:[Ll]ong|[Ss]hort|bought|sold|quantity|holds|runs|ended with) -\d",
+    "an unknown quantity without of": r"unknown quantity (?!of\b)",
+    "two names of one id": r"\bcon_id \d|contract id \d",
     "a wrong article": r"\ba [aeio][a-z]+\b|\ban [bcdfgjklmnpqrstvwxyz][a-z]+\b",
 }
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.columns import OPENING, build_column
-from detector.domain.instrument import Instrument, get_instrument_name
+from detector.domain.instrument import Instrument, describe_order
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order, list_order_ids
 from detector.formats.numbers import to_exact_decimal
@@ -144,7 +144,7 @@ class Execution(Instrument, frozen=True):
     @property
     def title(self) -> str:
         """Return the execution for a person: its id and its instrument."""
-        return f"{self.exec_id} ({get_instrument_name(self)})"
+        return describe_order(self.exec_id, self).removeprefix("#")
 
 
 def compute_remaining(order: Order) -> Decimal | None:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from detector.domain.acknowledgement import Acknowledgement
 from detector.domain.rule import RANK, Kind, Severity
 from detector.formats.serialize import compute_digest
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 
 Phase = Literal["firing", "held", "recovering", "ended"]
 Ending = Literal["resolved", "retired", "unwatched", "passed"]
@@ -285,4 +285,4 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
 
 
 def _format_time(moment: datetime | None) -> str:
-    return "at an unknown time" if moment is None else format_time(moment)
+    return "at an unknown time" if moment is None else format_utc(moment)

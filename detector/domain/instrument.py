@@ -237,6 +237,9 @@ def _apply_future_symbol(row: Instrument) -> Instrument:
     return replace(row, symbol=root, expiry=row.expiry or month, local_symbol=row.local_symbol or row.symbol)
 
 
+_UNNAMED = "(instrument not named)"
+
+
 def get_instrument_name(row: Instrument) -> str:
     """Return an instrument's one name: `SPY`, or `SPY 2026-05-06 727C` for an option."""
     return _format_name(normalize(row))
@@ -244,7 +247,7 @@ def get_instrument_name(row: Instrument) -> str:
 
 @lru_cache(maxsize=16384)
 def _format_name(named: Instrument) -> str:
-    symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else "(instrument not named)")
+    symbol = named.symbol or (f"conid {named.con_id}" if named.con_id else _UNNAMED)
     if named.sec_type == FUTURE:
         return f"{symbol} {named.expiry}" if named.expiry else symbol
     if named.sec_type == "CASH" and named.currency:
@@ -255,9 +258,15 @@ def _format_name(named: Instrument) -> str:
     return " ".join(part for part in (symbol, named.expiry, f"{strike}{named.right or ''}") if part)
 
 
+def describe_order(number: str | None, row: Instrument) -> str:
+    """Return an order or an execution for a person: its number, and its instrument in brackets."""
+    name = get_instrument_name(row)
+    return f"#{number} {name if name == _UNNAMED else f'({name})'}" if number else name
+
+
 _MOST_NAMESAKES = 20
 _PARTS_BESIDE_NAME = {"sec_type": "", "currency": "", "multiplier": "times ", "trading_class": "class ",
-                      "con_id": "con_id "}  # fmt: skip
+                      "con_id": "conid "}  # fmt: skip
 
 
 def describe_apart(row: Instrument, namesakes: Iterable[Instrument]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Severity
 from detector.formats.numbers import format_count
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.logs import events
 from detector.logs.bursts import (
     REPEATED_WITHIN,
@@ -52,8 +52,8 @@ def _iter_news(history: LogHistory, kind: str, facts: Facts) -> Iterator[LogInci
 def describe_span(incident: LogIncident) -> str:
     """Return when an incident happened: its time, or its first and latest times."""
     if incident.last == incident.since:
-        return f"at {format_time(incident.since)}"
-    return f"since {format_time(incident.since)}, last at {format_time(incident.last)}"
+        return f"at {format_utc(incident.since)}"
+    return f"since {format_utc(incident.since)}, last at {format_utc(incident.last)}"
 
 
 def find_orders_in_logs(
@@ -78,7 +78,7 @@ def find_orders_in_logs(
 def _build_finding(subject: str, at: datetime, problem: str, severity: Severity) -> Finding:
     return Finding(
         severity,
-        f"The log said at {format_time(at)} that {problem}.",
+        f"The log said at {format_utc(at)} that {problem}.",
         subject=subject,
         at=at,
         kind=OCCURRENCE,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detector.domain.columns import ORDER_KIND, ORDER_STATUS, ORDER_TYPE, build_column
-from detector.domain.instrument import Instrument, get_instrument_name
+from detector.domain.instrument import Instrument, describe_order, get_instrument_name
 from detector.domain.instrument_names import apply_sign, normalize_label
 from detector.domain.trade_rows import format_other_ids
 
@@ -84,8 +84,7 @@ class Order(Instrument, frozen=True):
     @property
     def title(self) -> str:
         """Return the order for a person: its number and its instrument."""
-        number = self.order_id or self.perm_id
-        return f"#{number} ({get_instrument_name(self)})" if number else get_instrument_name(self)
+        return describe_order(self.order_id or self.perm_id, self)
 
     @property
     def is_working(self) -> bool:

@@ -97,6 +97,11 @@ def format_to_second(moment: datetime) -> str:
     return format_time(moment.replace(microsecond=0))
 
 
+def format_utc(moment: datetime) -> str:
+    """Return the time in a summary, for people: `2026-06-02 14:58:30 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def compute_seconds(earlier: datetime, later: datetime) -> float:
     """Return the seconds from `earlier` to `later`, never less than 0."""
     return max(0.0, (later - earlier).total_seconds())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_utc
 from detector.reconciliation.explanations import find_booking
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         booking = find_booking(facts, gone.instrument)
         proof = "it was exercised or assigned, as it seems"
         if booking is not None:
-            booked_at = f" at {format_time(booking.at)}" if booking.at else ""
+            booked_at = f" at {format_utc(booking.at)}" if booking.at else ""
             proof = f"the broker booked its exercise or assignment{booked_at}"
         left = describe_held(gone.broker) if gone.broker else "none of it"
         yield Finding(

@@ -14,7 +14,7 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.reconciliation.fill_matching import find_unclear_fills
 from detector.reconciliation.position_comparison import compare_with_broker
 from detector.reconciliation.working_orders import CHANGE_FACTS
@@ -38,7 +38,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """Rows of broker and runtime may be of one contract: a difference is neither shown nor excluded."""
     for fill in find_unclear_fills(facts):
         name = fill.first.instrument_name
-        time = format_time(fill.at) if fill.at else "an unknown time"
+        time = format_utc(fill.at) if fill.at else "an unknown time"
         yield Finding(
             WARNING,
             f"A statement's fill of {name} at {time} may be an execution that the broker lists with its id,"

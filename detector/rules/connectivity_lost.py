@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, WARNING, Finding, Limits, RuleResults, lasts, rule
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_link_outages
 from detector.market.hours import count_open_seconds
@@ -39,7 +39,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if newest.until is None:
         yield Finding(
             CRITICAL,
-            f"The link to IBKR's servers has been lost since {format_time(newest.since)}, for "
+            f"The link to IBKR's servers has been lost since {format_utc(newest.since)}, for "
             f"{format_duration(facts.age_of(newest.since))} ({newest.note}){repeat_note}.",
             at=newest.at,
             ongoing=True,
@@ -72,13 +72,13 @@ def _describe_recovery(outage: LogIncident) -> str:
     until = outage.until or outage.last
     if outage.alone:
         summary = (
-            f"The link to IBKR's servers has been back since {format_time(until)} ({outage.note}),"
+            f"The link to IBKR's servers has been back since {format_utc(until)} ({outage.note}),"
             " its loss was not seen"
         )
     else:
         lasted = format_duration(compute_seconds(outage.since, until))
         summary = (
-            f"The link to IBKR's servers was lost for {lasted} from {format_time(outage.since)}"
+            f"The link to IBKR's servers was lost for {lasted} from {format_utc(outage.since)}"
             f" ({outage.note}) and is back"
         )
     if outage.farms:

@@ -46,8 +46,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for old, new in comparison.replaced:
         yield Finding(
             CRITICAL,
-            f"{old.name}: the runtime has {describe_held(old.internal)} of con_id {old.instrument.con_id},"
-            f" and the broker holds {describe_held(new.broker)} of con_id {new.instrument.con_id}"
+            f"{old.name}: the runtime has {describe_held(old.internal)} of conid {old.instrument.con_id},"
+            f" and the broker holds {describe_held(new.broker)} of conid {new.instrument.con_id}"
             f" ({new.name}): the contract was replaced, and an order in the old one closes nothing.",
             subject=comparison.subjects.get_subject(old.name, old.account),
             observed=new.instrument.con_id,

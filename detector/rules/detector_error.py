@@ -10,9 +10,10 @@ from detector.domain.rule import CRITICAL, STATE, Finding, Healthy, Limits, Rule
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A rule or a reader of the detector itself raised; all others still ran."""
     for name, error in facts.errors:
+        title = name if name.startswith("reader of ") else f"rule {name}"
         yield Finding(
             CRITICAL,
-            f"The detector's own {name} failed with {error}; what it watches was not judged.",
+            f"The detector's own {title} failed ({error}): what it watches was not judged.",
             subject=name,
         )
     broken = {name for name, _ in facts.errors}

@@ -13,7 +13,7 @@ from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
-from detector.formats.times import format_exactly, format_time
+from detector.formats.times import format_exactly, format_utc
 from detector.reconciliation.fills import Fill, get_leg_ids, list_fills, list_trades
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import list_orders
@@ -40,8 +40,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
                     CRITICAL,
-                    f"{len(burst)} entries in {name} were filled from {format_time(burst[0])} to"
-                    f" {format_time(burst[-1])} "
+                    f"{len(burst)} entries in {name} were filled from {format_utc(burst[0])} to"
+                    f" {format_utc(burst[-1])} "
                     f"(critical at {limits[ENTRY_BURST_CRITICAL]}"
                     f" within {format_exactly(limits[ENTRY_BURST_WINDOW_SEC])}).",
                     subject=name,

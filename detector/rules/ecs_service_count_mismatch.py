@@ -16,6 +16,7 @@ from detector.domain.rule import (
     rule,
 )
 from detector.domain.task_rows import Service
+from detector.formats.numbers import format_count
 from detector.settings import DEPLOY_GRACE_SEC, ESCALATE_AFTER_SEC, EXPECTED_TASKS
 
 
@@ -39,8 +40,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif _has_mismatch(service, expected):
         yield Finding(
             _choose_severity(facts, service, limits),
-            f"Service {service.name} runs {_render_count(service.running)} of {expected} tasks "
-            f"(desired {_render_count(service.desired)}, pending {_render_count(service.pending)}).",
+            f"Service {service.name}: {_render_count(service.running)} running,"
+            f" {_render_count(service.desired)} desired and {_render_count(service.pending)} pending"
+            f" ({format_count(expected, 'running task')} expected).",
             observed=service.running,
             limit=EXPECTED_TASKS,
             cause="no runtime task" if service.running == 0 else None,
@@ -65,4 +67,4 @@ def _choose_severity(facts: Facts, service: Service, limits: Limits) -> Severity
 
 
 def _render_count(count: int | None) -> str:
-    return "?" if count is None else str(count)
+    return "unknown" if count is None else str(count)

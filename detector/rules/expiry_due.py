@@ -89,11 +89,11 @@ def _iter_holdings(facts: Facts) -> Iterator[_Holding]:
     """Yield what is held: by the broker in the runtime's account, then by the runtime."""
     for row in facts.broker_positions or ():
         if row.is_in_account(facts.broker_account) and row.quantity != 0:
-            yield _Holding(row, to_exact_decimal(row.quantity), "the broker")
+            yield _Holding(row, to_exact_decimal(row.quantity), "at the broker")
     for listed in (facts.open_positions, facts.store_positions):
         for position in listed or ():
             if position.signed_quantity != 0:
-                yield _Holding(position, position.signed_quantity, "the runtime")
+                yield _Holding(position, position.signed_quantity, "in the runtime")
 
 
 def _is_late(local_now: datetime, facts: Facts) -> bool:
@@ -104,14 +104,14 @@ def _is_late(local_now: datetime, facts: Facts) -> bool:
 
 
 def _build_finding(holding: _Holding, name: str, sessions: int, is_late: bool) -> Finding:
-    quantity = "an unknown quantity" if holding.quantity is None else describe_held(holding.quantity)
+    quantity = "an unknown quantity of" if holding.quantity is None else describe_held(holding.quantity)
     when = "today" if sessions == 1 else f"in {sessions} sessions"
     result = "assignment" if holding.is_short else "delivery"
     if is_cash_settled(holding.instrument):
         result = "cash settlement"
     return Finding(
         CRITICAL if is_late else WARNING,
-        f"{quantity.capitalize()} {name} is still open at {holding.holder}, and its last session is"
+        f"{quantity.capitalize()} {name} is still open {holding.holder}, and its last session is"
         f" {when}: what is left goes to {result}.",
         subject=name,
         observed=None if holding.quantity is None else format_quantity(holding.quantity),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Healthy, Limits, RuleResults, rule
-from detector.formats.times import compute_seconds, format_above, format_over, format_time
+from detector.formats.times import compute_seconds, format_above, format_over, format_utc
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.logs.outages import find_dead_streams, find_farm_outages
 from detector.market.maintenance import compute_alert_time
@@ -70,13 +70,13 @@ def _build_finding(reported: LogIncident, outages: list[LogIncident], facts: Fac
 def _summarize_outage(outage: LogIncident, lasted: float) -> str:
     if outage.is_stream:
         return (
-            f"Live data of {outage.key} died at {format_time(outage.since)} and does not resume by"
+            f"Live data of {outage.key} died at {format_utc(outage.since)} and does not resume by"
             f" itself ({outage.note}), "
             f"so it must be asked for again."
         )
     state = "was broken from" if outage.until else "has been broken since"
     return (
-        f"Data farm {outage.key} {state} {format_time(outage.since)},"
+        f"Data farm {outage.key} {state} {format_utc(outage.since)},"
         f" for {format_above(lasted, _HEALS_WITHIN.total_seconds())} ({outage.note}, "
         f"{format_over(_HEALS_WITHIN.total_seconds())})."
     )

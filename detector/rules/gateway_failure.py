@@ -7,7 +7,7 @@ from datetime import timedelta
 from detector.domain.facts import Facts, known
 from detector.domain.log_incidents import collect_starts, get_connected_at
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, lasts, rule
-from detector.formats.times import compute_seconds, format_time
+from detector.formats.times import compute_seconds, format_utc
 from detector.logs.bursts import UNREACHED_WITHIN, find_gateway_failures
 from detector.logs.events import MAX_NEWS_AGE, LogIncident
 from detector.settings import ESCALATE_AFTER_SEC, START_GRACE_SEC
@@ -33,10 +33,10 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     )
     oldest = facts.taken_at - MAX_NEWS_AGE
     for newest in [f for f in failures if history.is_news(f.last, oldest) or _is_open(f, facts)][-1:]:
-        recovery_note = f", until a success at {format_time(newest.until)}" if newest.until else ""
+        recovery_note = f", until a success at {format_utc(newest.until)}" if newest.until else ""
         yield Finding(
             CRITICAL,
-            f"The gateway failed at {format_time(newest.at)} ({newest.note}){recovery_note}.",
+            f"The gateway failed at {format_utc(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
             ongoing=_is_open(newest, facts),
             proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),

@@ -61,7 +61,7 @@ def _check_account(rows: list[AccountValue], subject: str | None, limits: Limits
         if cushion is not None and cushion < limits[setting]:
             yield Finding(
                 severity,
-                f"The cushion of {owner} is {cushion:g} (below {limits[setting]:g}).",
+                f"The cushion of {owner} is {cushion:g} ({severity} below {limits[setting]:g}).",
                 subject=subject,
                 observed=cushion,
                 limit=setting,

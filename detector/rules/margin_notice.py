@@ -6,7 +6,7 @@ from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, rule
 from detector.formats.numbers import format_count, format_list
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.logs.bursts import find_repeated
 from detector.logs.events import MARGIN, MAX_NEWS_AGE
 
@@ -32,7 +32,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         at = max(notice.at for notice in recent)
         yield Finding(
             CRITICAL,
-            f"The broker sent an urgent notice on margin at {format_time(at)} ({recent[-1].note}).",
+            f"The broker sent an urgent notice on margin at {format_utc(at)} ({recent[-1].note}).",
             at=at,
             facts=("logs",),
         )

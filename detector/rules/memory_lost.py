@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.settings import GAP_SEC
 
 
@@ -24,7 +24,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif before.looked_at and before.taken_at and facts.age_of(before.taken_at) > limits[GAP_SEC]:
         yield Finding(
             WARNING,
-            f"Runs looked until {format_time(before.looked_at)}, but the newest record of sent alerts is of"
-            f" {format_time(before.taken_at)}: theirs was not stored, so that some alerts may come twice.",
+            f"Runs looked until {format_utc(before.looked_at)}, but the newest record of sent alerts is of"
+            f" {format_utc(before.taken_at)}: theirs was not stored, so that some alerts may come twice.",
             at=before.looked_at,
         )

@@ -12,7 +12,7 @@ from detector.domain.instrument import normalize
 from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, RuleResults, exceeds, rule
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import format_quantity
-from detector.formats.times import format_above, format_over, format_time
+from detector.formats.times import format_above, format_over, format_utc
 from detector.logs.events import LogIncident
 from detector.logs.outages import find_link_outages
 from detector.reconciliation.fill_matching import (
@@ -73,7 +73,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Finding(
                 CRITICAL,
                 f"{_describe_source(fill)} has no trade in the runtime: {_describe_fill(fill)}"
-                f" at {format_time(at)}, {'while connectivity was lost' if lost else ago}.",
+                f" at {format_utc(at)}, {'while connectivity was lost' if lost else ago}.",
                 subject=exec_id,
                 observed=age,
                 limit=FILL_LAG_SEC,

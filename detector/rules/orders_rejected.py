@@ -13,7 +13,7 @@ from detector.domain.log_incidents import describe_span
 from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import EXIT, Order
 from detector.formats.numbers import format_count
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections
 from detector.logs.events import MAX_NEWS_AGE, ORDER_REJECTED, LogEvent
 from detector.reconciliation.working_orders import PURPOSE_FACTS, WorkingOrders, list_orders
@@ -87,7 +87,7 @@ def _check_exits(facts: Facts) -> Iterator[Finding]:
             continue
         yield Finding(
             CRITICAL,
-            f"The log said at {format_time(event.at)} that the exit order "
+            f"The log said at {format_utc(event.at)} that the exit order "
             f"{event.key if row is None else row.title} was rejected.",
             subject=None if row is None else get_instrument_name(row),
             at=event.at,

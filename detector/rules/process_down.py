@@ -36,12 +36,13 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         if process.running is None:
             yield Undecided(f"whether {name} runs was not seen", [name])
         elif not process.running:
-            ended = "" if process.exit_code is None else f" (it ended with {process.exit_code})"
+            code = process.exit_code
+            ended = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"
             yield Finding(
                 WARNING if facts.market.is_open is False else CRITICAL,
                 f"Process {name} is not running{ended}.",
                 subject=name,
-                observed=process.exit_code,
+                observed=code,
             )
     for name in expected:
         if name not in seen:

@@ -18,7 +18,7 @@ from detector.domain.rule import (
     exceeds,
     rule,
 )
-from detector.formats.times import compute_seconds, format_above, format_over, format_time
+from detector.formats.times import compute_seconds, format_above, format_over, format_utc
 from detector.logs.events import MISMATCH, LogHistory
 from detector.settings import RECONCILE_PROOF_SEC
 
@@ -39,7 +39,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if verdict is not None and verdict.kind == MISMATCH:
         yield Finding(
             CRITICAL,
-            f"The log said at {format_time(verdict.at)} that broker and internal positions differ"
+            f"The log said at {format_utc(verdict.at)} that broker and internal positions differ"
             f" ({verdict.note}).",
             money=True,
             escalates=NOW,
@@ -55,12 +55,12 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         return
     if history.since > due_since:
         yield Undecided(
-            f"the logs that were seen begin after {format_time(due_since)}, when a proof became due"
+            f"the logs that were seen begin after {format_utc(due_since)}, when a proof became due"
         )
         return
     yield Finding(
         WARNING,
-        f"No proof of reconciliation followed in the log since {format_time(due_since)},"
+        f"No proof of reconciliation followed in the log since {format_utc(due_since)},"
         f" for {format_above(waited, limits[RECONCILE_PROOF_SEC])} "
         f"({format_over(limits[RECONCILE_PROOF_SEC])}).",
         observed=waited,

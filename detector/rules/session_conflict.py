@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.logs.bursts import find_session_conflicts
 from detector.logs.events import CLIENT_ID_NOTE, MAX_NEWS_AGE
 from detector.market.maintenance import is_within_maintenance
@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         window_note = ", in IBKR's reset window" if is_expected else ""
         yield Finding(
             WARNING if is_expected else CRITICAL,
-            f"Another session has been in the way since {format_time(newest.at)} ({newest.note}){repeat_note}"
+            f"Another session has been in the way since {format_utc(newest.at)} ({newest.note}){repeat_note}"
             f"{window_note}.",
             observed=len(within_hour),
             at=newest.at,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.log_incidents import collect_starts
 from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
-from detector.formats.times import format_exactly, format_time
+from detector.formats.numbers import format_count
+from detector.formats.times import format_exactly, format_utc
 from detector.logs.bursts import SEVERE_WITHIN, count_most_within, find_severe_bursts, list_severe_events
 from detector.logs.events import MAX_NEWS_AGE
 from detector.settings import SEVERE_LOG_CRITICAL, START_GRACE_SEC
@@ -35,8 +36,9 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         most = max(count_most_within(times, SEVERE_WITHIN), limit)
         yield Finding(
             CRITICAL,
-            f"{most} severe log lines within {format_exactly(SEVERE_WITHIN.total_seconds())}, first at "
-            f"{format_time(newest.since)} (critical at {limit}).",
+            f"{format_count(most, 'severe log line')} within"
+            f" {format_exactly(SEVERE_WITHIN.total_seconds())}, first at {format_utc(newest.since)}"
+            f" (critical at {limit}).",
             observed=most,
             limit=SEVERE_LOG_CRITICAL,
             at=newest.at,

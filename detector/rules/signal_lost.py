@@ -19,7 +19,7 @@ from detector.domain.rule import (
 )
 from detector.domain.snapshot import STATUS_SECTIONS
 from detector.formats.numbers import format_first
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 
 _BEFORE_FIRST_SIGHT_SEC = 3600  # of a session; a runtime may show a fact only once it trades
 _WATCHED = ("heartbeat_at", "open_positions", "open_position_count")
@@ -93,7 +93,7 @@ def _summarize(section: str, group: Sequence[LostFact]) -> str:
     named = format_first(names, _NAMED)
     last = max(fact.seen_at for fact in group)
     lost = f"Section {section} " + (f"does not show {named}" if named else "is not seen")
-    return f"{lost} any more; the last time was {format_time(last)}."
+    return f"{lost} any more; the last time was {format_utc(last)}."
 
 
 def _is_seen(subject: str, facts: Facts) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, STATE, Finding, Limits, RuleResults, exceeds, lasts, rule
-from detector.formats.times import NEVER, format_above, format_over, format_time
+from detector.formats.times import NEVER, format_above, format_over, format_utc
 from detector.settings import ESCALATE_AFTER_SEC, STARTUP_RECONCILE_SEC
 
 
@@ -24,7 +24,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if known(facts.entry_blocking_reconcile_pending) or last >= started:
         return
     if limits.is_broken(STARTUP_RECONCILE_SEC, age):
-        since = "never" if last == NEVER else f"last at {format_time(last)}"
+        since = "never" if last == NEVER else f"last at {format_utc(last)}"
         yield Finding(
             CRITICAL,
             f"The engine started {format_above(age, limit)} ago and has not reconciled since ({since}),"

@@ -18,7 +18,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     for newest in [burst for burst in find_throttling(history) if history.is_news(burst.last, oldest)][-1:]:
         yield Finding(
             WARNING,
-            f"IBKR refused requests because they came too fast, {describe_span(newest)} ({newest.note}; at "
-            f"least {THROTTLED_TIMES} within {format_exactly(THROTTLED_WITHIN.total_seconds())}).",
+            f"IBKR refused requests because they came too fast, {describe_span(newest)} ({newest.note};"
+            f" warning at {THROTTLED_TIMES} within {format_exactly(THROTTLED_WITHIN.total_seconds())}).",
             at=newest.last,
         )

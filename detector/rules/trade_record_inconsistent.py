@@ -9,7 +9,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.rule import OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.domain.trade_rows import Trade
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.fill_matching import ClosingFills, StatementFills
 from detector.reconciliation.fills import list_fills, list_trades
@@ -47,8 +47,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 def _find_faults(trade: Trade, broker_figures: _BrokerFigures | None) -> Iterator[str]:
     if trade.opened_at and trade.closed_at and trade.closed_at < trade.opened_at:
         yield (
-            f"was closed at {format_time(trade.closed_at)} before it was opened at"
-            f" {format_time(trade.opened_at)}"
+            f"was closed at {format_utc(trade.closed_at)} before it was opened at"
+            f" {format_utc(trade.opened_at)}"
         )
     if trade.pnl_unknown:
         return

@@ -74,4 +74,8 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
 
 
 def _describe_protection(covered: Decimal) -> str:
-    return f"has stops and targets for {format_quantity(covered)}" if covered else "has no stop and no target"
+    return (
+        f"has stops and targets for only {format_quantity(covered)} of it"
+        if covered
+        else "has no stop and no target"
+    )

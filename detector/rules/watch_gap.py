@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.domain.facts import Facts, known
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, exceeds, rule
 from detector.formats.numbers import format_count
-from detector.formats.times import format_above, format_over, format_time
+from detector.formats.times import format_above, format_over, format_utc
 from detector.settings import GAP_SEC
 
 
@@ -20,7 +20,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     position_note = f", with {format_count(open_positions, 'position')} open" if open_positions else ""
     yield Finding(
         CRITICAL if open_positions else WARNING,
-        f"Nobody looked from {format_time(since)} to {format_time(facts.taken_at)},"
+        f"Nobody looked from {format_utc(since)} to {format_utc(facts.taken_at)},"
         f" {format_above(unwatched, limits[GAP_SEC])} of it "
         f"in the regular session ({format_over(limits[GAP_SEC])}){position_note}.",
         observed=unwatched,

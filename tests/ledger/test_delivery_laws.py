@@ -94,7 +94,7 @@ def test_a_failed_alert_is_sent_while_its_end_is_not_confirmed(returned, facts):
             assert "pending_orders_high" in headline
             assert "CRITICAL" in headline
             state = "its end not confirmed" if facts == "good" else "not seen since"
-            assert f"Good 2026-06-06T05:{25 if returned else 10}:00Z, {state}; it was: " in headline
+            assert f"Good 2026-06-06 05:{25 if returned else 10}:00 UTC, {state}; it was: " in headline
             assert "NOTIFY" not in headline, "nothing holds now"
         after = ledger.add_receipts(report.conditions, due, "slack", report.taken_at)
         memory = remembered(replace(report, conditions=after), printed=False)

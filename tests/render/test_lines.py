@@ -60,7 +60,7 @@ def test_an_end_is_said_with_its_duration():
     memory = remembered(evaluated(apply_patch(healthy(), {"status_v3": {"pending_orders": 2}})))
     memory = remembered(evaluated(healthy_at("2026-06-02T15:05:00Z"), memory))
     said = list(render_resolved(evaluated(healthy_at("2026-06-02T15:10:00Z"), memory)))
-    good = "Resolved after 5 min, good again since 2026-06-02T15:05:00Z"
+    good = "Resolved after 5 min, good again since 2026-06-02 15:05:00 UTC"
     assert said == [
         f"pending_orders_high:aegis-pt-core: {good}; it was: 2 orders are pending (warning at 2)."
     ]

@@ -127,7 +127,7 @@ def test_what_was_missed_says_how_bad_it_was():
     item = only_item(message(missed(condition())))
     assert item.label == "MISSED (critical)"
     assert item.summary.startswith(
-        "Missed: it began 2026-06-02T14:00:00Z and ended 2026-06-02T15:00:00Z before any alert got through"
+        "Missed: it began 2026-06-02 14:00:00 UTC and ended 2026-06-02 15:00:00 UTC before any alert got through"
     )
 
 

@@ -831,7 +831,7 @@ def test_a_start_without_a_reconciliation(started, reconciled, blocked, fires):
     ("last", "words"),
     [
         (None, "has not reconciled since (never)"),
-        ("2026-06-02T14:00:00Z", "has not reconciled since (last at 2026-06-02T14:00:00Z)"),
+        ("2026-06-02T14:00:00Z", "has not reconciled since (last at 2026-06-02 14:00:00 UTC)"),
     ],
     ids=["never", "before"],
 )
@@ -1060,15 +1060,15 @@ def test_a_fill_at_the_ends_of_the_lost_link(at, fires):
     [
         (
             execution(realized_pnl=3742.44),
-            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
+            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
         ),
         (
             execution(side="BOT"),
-            f"bought 39 {NAME} at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
+            f"bought 39 {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
         ),
         (
             execution(quantity=None),
-            f"an unknown quantity of {NAME} at 2026-06-02T14:50:00Z, 10 min ago (over the limit of 2 min).",
+            f"an unknown quantity of {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
         ),
     ],
 )
@@ -1348,7 +1348,7 @@ def test_the_summary_counts_the_largest_and_latest_burst():
     larger = [entry(7, 5), *rows]
     assert first({"status_v3": {"recent_trades": larger}}, "duplicate_entry_burst").observed == 4
     assert event.summary == (
-        "3 entries in JD were filled from 2026-06-02T14:16:40Z to 2026-06-02T14:17:00Z (critical at 3"
+        "3 entries in JD were filled from 2026-06-02 14:16:40 UTC to 2026-06-02 14:17:00 UTC (critical at 3"
         " within 10 min)."
     )
 

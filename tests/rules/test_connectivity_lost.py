@@ -48,7 +48,7 @@ def test_a_lost_link_is_critical_while_no_line_says_that_it_is_back(code):
 def test_once_it_is_back_it_is_a_warning_that_says_how_long(back):
     report = seen([ago(600, LOST), ago(300, back)])
     assert link(report) == RECOVERED
-    assert "lost for 5 min from 2026-06-02T14:50:00Z (TWS 1100) and is back" in summary(
+    assert "lost for 5 min from 2026-06-02 14:50:00 UTC (TWS 1100) and is back" in summary(
         report, "connectivity_lost"
     )
 

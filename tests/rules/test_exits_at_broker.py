@@ -412,7 +412,7 @@ def test_the_summary_says_what_is_covered_and_what_is_down():
     section = {"connected": True, "positions": [row(39)], "open_orders": [stop(quantity=20)]}
     report = evaluated(apply_patch(healthy(), {"broker": section, "status_v3": {**DOWN, **SILENT}}))
     assert next(event.summary for event in report.events if event.type == "unprotected_position") == (
-        f"Position {NAME}, long 39, has stops and targets for 20 at the broker,"
+        f"Position {NAME}, long 39, has stops and targets for only 20 of it at the broker,"
         " while the engine is silent and its broker link is down."
     )
 

@@ -199,7 +199,7 @@ def test_a_spell_without_a_success_stays_listed_beyond_its_look_back():
 def test_of_two_failures_the_newest_is_told():
     failure = "IBC returned exit status 78"
     report = seen([ago(600, failure), ago(500, "IBC: Login has completed"), ago(30, failure)])
-    assert "The gateway failed at 2026-06-02T14:59:30Z" in summary(report, "gateway_failure")
+    assert "The gateway failed at 2026-06-02 14:59:30 UTC" in summary(report, "gateway_failure")
 
 
 def test_a_failure_that_no_line_repeats_is_forgotten_after_a_week():

@@ -197,4 +197,4 @@ def test_of_two_bursts_that_are_news_the_newest_is_told(name, line, count, apart
         for step in range(count)
     ]
     sentence = summary(seen(lines, later, memory), name)
-    assert "2026-06-02T18:58:30Z" in sentence
+    assert "2026-06-02 18:58:30 UTC" in sentence

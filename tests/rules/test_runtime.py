@@ -181,7 +181,10 @@ def test_a_task_without_a_status_may_be_the_one_that_is_missing():
 
 def test_a_count_that_was_not_seen_is_shown_as_unknown():
     report = evaluated(apply_patch(healthy(), service(runningCount=0, pendingCount=None)))
-    assert report.events[0].summary == "Service aegis-pt-core runs 0 of 1 tasks (desired 1, pending ?)."
+    assert (
+        report.events[0].summary
+        == "Service aegis-pt-core: 0 running, 1 desired and unknown pending (1 running task expected)."
+    )
 
 
 def test_a_second_draining_task_is_said_to_drain():

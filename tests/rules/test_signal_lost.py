@@ -115,9 +115,9 @@ def test_the_keys_of_a_section_are_one_event_that_names_four_of_them():
         for signed in outcome.findings.values()
     ]
     assert summaries == [
-        f"{SHOWS}, key1, key2, key3 and 1 more any more; the last time was 2026-06-02T14:04:00Z.",
-        f"{SHOWS}, key1, key2, key3 any more; the last time was 2026-06-02T14:03:00Z.",
-        "Section broker is not seen any more; the last time was 2026-06-01T19:59:00Z.",
+        f"{SHOWS}, key1, key2, key3 and 1 more any more; the last time was 2026-06-02 14:04:00 UTC.",
+        f"{SHOWS}, key1, key2, key3 any more; the last time was 2026-06-02 14:03:00 UTC.",
+        "Section broker is not seen any more; the last time was 2026-06-01 19:59:00 UTC.",
     ]
 
 

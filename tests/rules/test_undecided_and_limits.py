@@ -330,7 +330,7 @@ def test_a_process_that_starts_again_and_again_happened_at_its_newest_start():
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(None, "is not running."), (137, "is not running (it ended with 137).")]
+    ("code", "words"), [(None, "is not running."), (137, "is not running (exit code 137).")]
 )
 def test_a_process_that_is_down_says_how_it_ended(code, words):
     row = {"name": "bot", "running": False, "exit_code": code}
@@ -402,7 +402,7 @@ def test_a_proof_is_due_since_the_earliest_of_what_owes_one():
     found = finding(
         "reconcile_unproven", {"status_v3": {"engine_started_at": "2026-06-02T13:50:00Z"}, "logs": logs}
     )
-    assert "since 2026-06-02T13:50:00Z, for 1 h 10 min" in found.summary
+    assert "since 2026-06-02 13:50:00 UTC, for 1 h 10 min" in found.summary
 
 
 def test_logs_that_begin_after_a_proof_became_due_leave_it_undecided():
@@ -411,7 +411,7 @@ def test_logs_that_begin_after_a_proof_became_due_leave_it_undecided():
         "reconcile_unproven", {"status_v3": facts, "logs": [ago(600, "INFO scan done"), LAST_LINE]}
     )
     (doubt,) = result.undecided
-    assert (result.findings, "begin after 2026-06-02T14:00:00Z" in doubt.why) == ({}, True)
+    assert (result.findings, "begin after 2026-06-02 14:00:00 UTC" in doubt.why) == ({}, True)
 
 
 @pytest.mark.parametrize(
@@ -592,7 +592,7 @@ def test_a_record_that_later_runs_did_not_store_is_missed_above_the_gap(taken_at
     assert bool(result.findings) is fires
     for signed in result.findings.values():
         assert signed.finding.severity == WARNING
-        assert signed.finding.summary.startswith("Runs looked until 2026-06-02T14:50:00Z")
+        assert signed.finding.summary.startswith("Runs looked until 2026-06-02 14:50:00 UTC")
 
 
 @pytest.mark.parametrize(
@@ -641,7 +641,7 @@ def test_an_expiry_is_critical_from_15_00_and_in_the_last_hour_of_a_short_day(mo
 
 def test_an_expiring_position_of_unknown_quantity_shows_no_number():
     due = finding("expiry_due", {"status_v3": held({**TODAY, "quantity": None}, open_position_count=None)})
-    assert due.summary.startswith("An unknown quantity SPY 2026-06-02 727C is still open at the runtime")
+    assert due.summary.startswith("An unknown quantity of SPY 2026-06-02 727C is still open in the runtime")
     assert (due.severity, due.observed) == (WARNING, None)
     due = finding("expiry_due", {"broker": broker({**TODAY, "quantity": -2})})
     assert (due.summary.partition(" is")[0], due.observed) == ("Short 2 SPY 2026-06-02 727C", "-2")
@@ -1162,4 +1162,4 @@ def test_the_reason_of_a_broken_link_is_cut_at_120_letters():
 def test_a_fill_of_an_unknown_order_is_said_with_and_without_its_number(line, words):
     logs = {"logs": [f"2026-06-02 14:59:10 CRITICAL {line}"]}
     found = [event.summary for event in evaluated(apply_patch(healthy(), logs)).events]
-    assert found == [f"The log said at 2026-06-02T14:59:10Z that the runtime cannot assign {words}."]
+    assert found == [f"The log said at 2026-06-02 14:59:10 UTC that the runtime cannot assign {words}."]

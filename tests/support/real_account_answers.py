@@ -100,7 +100,7 @@ def _add_findings(asked: Answers, state: BrokerState) -> None:
 def list_answered(asked: Answers) -> list[Contract]:
     """Return the contracts for which an answer holds: those that its sentence names, else the question's."""
     question, summary = asked.question, asked.verdict.summary
-    named = [c for c in CONTRACTS.values() if f"con_id {c.con_id}," in summary.replace(")", ",")]
+    named = [c for c in CONTRACTS.values() if f"conid {c.con_id}," in summary.replace(")", ",")]
     named = named or question.means()
     return [c for c in CONTRACTS.values() if c.symbol == question.contract.symbol
              and c.sec_type == question.contract.sec_type and f"currency {c.currency}" in summary

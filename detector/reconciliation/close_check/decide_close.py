@@ -160,7 +160,7 @@ def _list_numbers(orders: Sequence[Order]) -> str:
 def _describe_scope(target: CloseTarget) -> str:
     """Return for which contract and account the answer holds."""
     named = target.instrument
-    parts = [f"con_id {named.con_id}"] if named.con_id else []
+    parts = [f"conid {named.con_id}"] if named.con_id else []
     if not parts:
         parts += [f"class {named.trading_class}"] if named.trading_class else []
         parts += [f"multiplier {named.multiplier:g}"] if named.multiplier else []
@@ -201,7 +201,7 @@ def _find_closing_side(close: CloseOrder, position: Decimal) -> str | CloseVerdi
         opens = {SELL: "a short position", BUY: "a long position"}.get(close.side or "", "a new position")
         order = f"{close.side} {quantity}" if close.side else f"an order for {quantity}"
         con_id = close.instrument.con_id
-        name = f"{close.name} (con_id {con_id})" if con_id and close.instrument.symbol else close.name
+        name = f"{close.name} (conid {con_id})" if con_id and close.instrument.symbol else close.name
         summary = f"The broker shows {name} flat: {order} would open {opens} of {quantity}."
         return CloseVerdict(REFUSE, "flat", summary)
     side, held = (SELL, "long") if position > 0 else (BUY, "short")

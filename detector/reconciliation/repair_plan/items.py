@@ -135,7 +135,7 @@ class ReportedDifferences:
     def explain_unclear(self, instrument: Instrument) -> str | None:
         """Return why what the broker holds of the instrument is unclear, None where it is clear."""
         for new in self._replaced.find(instrument, None):
-            name = f"{new.name} (con_id {new.instrument.con_id})"
+            name = f"{new.name} (conid {new.instrument.con_id})"
             return f"which contract it is now: the broker holds {describe_held(new.broker)} as {name}"
         for moved in self._assigned.find(instrument, None):
             return f"whether it was assigned or exercised: {moved.name} moved by as much"
