@@ -15,7 +15,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext
-from detector.collectors.run_sources import SourceEnvironment, collect_in_parallel
+from detector.collectors.run_sources import collect_in_parallel
 from detector.settings import STATUS_URL, resolve_settings
 
 SLOW_SEC, ROUNDS = 1.0, 5
@@ -87,10 +87,10 @@ def _together(url: str, count: int) -> float:
         return Answer(ask.get_page(f"{url}/status").body.decode(), ask.clock())
 
     sources = [ConfiguredSource(f"source {number}", STATUS_URL, url, read) for number in range(count)]
-    world = SourceEnvironment({}, lambda: datetime.now(UTC))
+    world = SourceContext(resolve_settings(), {}, lambda: datetime.now(UTC))
 
     def once() -> None:
-        found = list(collect_in_parallel(sources, resolve_settings(), world))
+        found = list(collect_in_parallel(sources, world))
         assert all(one.answer is not None for one in found)
 
     return _median(once)

@@ -11,8 +11,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from detector.app.input_documents import redact_document
-from detector.collectors.collector import find_source_conflicts, list_configured_sources
-from detector.collectors.run_sources import SourceEnvironment, SourceResult, collect_in_parallel
+from detector.collectors.collector import SourceContext, find_source_conflicts, list_configured_sources
+from detector.collectors.run_sources import SourceResult, collect_in_parallel
 from detector.domain.snapshot import KEYS, PARTS, SECTIONS, add_section, split_parts
 from detector.formats.errors import TOO_LARGE, InputError
 from detector.formats.serialize import format_canonical
@@ -46,10 +46,10 @@ def collect_sources(job: Job, previous: Any = None, skip: frozenset[str] = froze
         raise InputError(*contradictions)
     sources = [source for source in list_configured_sources(settings) if source.name not in skip]
     since, missed = _read_logs_state(previous)
-    environment = SourceEnvironment(app.environ, job.clock, since, missed)
+    context = SourceContext(settings, app.environ, job.clock, since, missed)
     prints_progress = not job.plan.quiet and app.stderr.isatty()
     result = CollectResult()
-    for outcome in collect_in_parallel(sources, settings, environment):
+    for outcome in collect_in_parallel(sources, context):
         result.collected.append(outcome)
         if prints_progress:
             app.print_stderr(format_progress(outcome))

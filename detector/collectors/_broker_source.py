@@ -59,7 +59,7 @@ def _wait_for_pause(last: object, context: SourceContext) -> None:
     if not 0 <= elapsed < PAUSE_SEC:  # a time in the future is of another clock
         return
     rest = PAUSE_SEC - elapsed
-    if rest > min(_MAX_WAIT_SEC, context.open_network().deadline.get_remaining() / 2):
+    if rest > min(_MAX_WAIT_SEC, context.network.deadline.get_remaining() / 2):
         raise ExternalError(
             f"it was asked {elapsed:.0f} s ago, and is asked every {PAUSE_SEC:g} s at most", reason=THROTTLED
         )

@@ -2,65 +2,123 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector import collectors
 from detector.engine.catalog import load_modules
-from detector.settings import SECTIONS_FROM, SOURCES_OFF, Setting, Settings
+from detector.settings import (
+    AWS_ACCOUNT,
+    AWS_AMBIENT,
+    AWS_PROFILE,
+    AWS_REGION,
+    BOT_STATUS_TOKEN,
+    BOT_STATUS_URL,
+    COLLECT_TIMEOUT_SEC,
+    SECTIONS_FROM,
+    SOURCE_TIMEOUT_SEC,
+    SOURCES_OFF,
+    STATUS_TOKEN,
+    STATUS_URL,
+    STATUS_USER,
+    Setting,
+    Settings,
+    encode_basic_auth,
+)
 
 if TYPE_CHECKING:
     from detector.clients.aws import Aws
     from detector.clients.connection import Connection, NetworkPolicy
-    from detector.clients.http_client import Page
+    from detector.clients.http_client import Origin, Page
     from detector.clients.process import ProcessResult
 
-
-class GetPage(Protocol):
-    """Reads one page over HTTP within the source's deadline; raises ExternalError."""
-
-    def __call__(
-        self,
-        url: str,
-        should_keep: Callable[[Page], bool] = ...,
-        socket_path: str | None = ...,
-        headers: Mapping[str, str] = ...,
-    ) -> Page: ...
+_TOOL_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 
 
-class OpenConnection(Protocol):
-    """Opens a TCP connection within the source's deadline, or within `seconds`; raises ExternalError."""
+class SourceContext(Struct, frozen=True, dict=True):
+    """What a source is read with: the settings, the environment, the clock, and its clients.
 
-    def __call__(self, host: str, port: int, seconds: float = ...) -> Connection: ...
-
-
-class RunTool(Protocol):
-    """Runs a tool of this machine in the C locale and UTC; raises ExternalError where it cannot start."""
-
-    def __call__(self, *command: str) -> ProcessResult: ...
-
-
-class SourceContext(Struct, frozen=True):
-    """What a source is read with: the settings, its clients, the clock, and the start of the log window.
-
-    `logs_since` is the time of the last evaluation that read the logs, None where there was none.
-    `logs_missed` is true where an earlier evaluation could not read them, at an unknown time.
+    A client is created when it is used: a file source loads no library for it. The deadline is the same for
+    all connections of the source, and begins at the first. `logs_since` is the time of the last evaluation
+    that read the logs, None where there was none; `logs_missed` is true where an earlier evaluation could not
+    read them, at an unknown time.
     """
 
     settings: Settings
-    clock: Callable[[], datetime]
-    get_page: GetPage
-    open_aws: Callable[[], Aws]
-    open_network: Callable[[], NetworkPolicy]
-    open_connection: OpenConnection
-    run_tool: RunTool
     environ: Mapping[str, str]
+    clock: Callable[[], datetime]
     logs_since: datetime | None = None
     logs_missed: bool = False
+
+    @cached_property
+    def network(self) -> NetworkPolicy:
+        """How this source may connect."""
+        from detector.clients.connection import Deadline, build_network_policy
+
+        seconds = min(self.settings[SOURCE_TIMEOUT_SEC], self.settings[COLLECT_TIMEOUT_SEC])
+        return build_network_policy(self.settings, self.environ, Deadline(seconds))
+
+    def get_page(self, url: str, *args: Any, **options: Any) -> Page:
+        """Read one page over HTTP, with the options of `HttpClient.get`; raises ExternalError."""
+        from detector.clients.http_client import HttpClient
+
+        return HttpClient(self.network, self.clock, _build_credentials(self.settings)).get(
+            url, *args, **options
+        )
+
+    def open_connection(self, host: str, port: int, seconds: float = math.inf) -> Connection:
+        """Open a TCP connection within the source's deadline, or `seconds`; raises ExternalError."""
+        from detector.clients.connection import Deadline
+
+        deadline = Deadline(min(seconds, self.network.deadline.get_remaining()))
+        return replace(self.network, deadline=deadline).open_connection(host, port)
+
+    def run_tool(self, *command: str) -> ProcessResult:
+        """Run a tool of this machine in the C locale and UTC; raises ExternalError where it cannot start.
+
+        launchd and cron have a PATH without the folders of such tools.
+        """
+        from detector.clients.process import run_program
+
+        folders = [self.environ.get("PATH", ""), *_TOOL_FOLDERS]
+        environ = {**self.environ, "PATH": ":".join(filter(None, folders))}
+        seconds = max(0.1, self.network.deadline.get_remaining())
+        return run_program(command, Path("/"), environ, seconds, LC_ALL="C", LANG="C", TZ="UTC")
+
+    def open_aws(self) -> Aws:
+        """Return the AWS client of this source."""
+        from detector.clients.aws import Aws, AwsIdentity
+
+        settings = self.settings
+        identity = AwsIdentity(
+            profile=settings[AWS_PROFILE],
+            ambient=settings[AWS_AMBIENT] == "1",
+            region=settings[AWS_REGION],
+            account=settings[AWS_ACCOUNT],
+        )
+        return Aws(self.network, identity)
+
+
+def _build_credentials(settings: Settings) -> dict[Origin, str]:
+    """Return the `Authorization` header of each origin that has one; it is sent to that origin only."""
+    from detector.clients.http_client import parse_origin
+
+    credentials: dict[Origin, str] = {}
+    if settings[BOT_STATUS_URL] and settings[BOT_STATUS_TOKEN]:
+        credentials[parse_origin(settings[BOT_STATUS_URL])] = f"Bearer {settings[BOT_STATUS_TOKEN]}"
+    if settings[STATUS_URL] and settings[STATUS_TOKEN]:
+        credentials[parse_origin(settings[STATUS_URL])] = f"Bearer {settings[STATUS_TOKEN]}"
+    elif settings[STATUS_URL] and settings[STATUS_USER]:
+        credentials[parse_origin(settings[STATUS_URL])] = f"Basic {encode_basic_auth(settings)}"
+    return credentials
 
 
 class Answer(Struct, frozen=True):

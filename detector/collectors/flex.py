@@ -36,7 +36,7 @@ def find_conflicts(settings: Settings) -> Iterator[str]:
 def _read_statement(context: SourceContext) -> Answer:
     """Fetch and parse one statement; raises ExternalError."""
     settings = context.settings
-    deadline = context.open_network().deadline
+    deadline = context.network.deadline
     with lock_turn(context, f"flex {settings[FLEX_QUERY]}"):
         service = Flex(context.get_page, deadline, settings[FLEX_URL], settings[FLEX_TOKEN])
         body = service.fetch_statement(settings[FLEX_QUERY])

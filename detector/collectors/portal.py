@@ -65,7 +65,7 @@ def _read_broker(context: SourceContext) -> Answer:
     url = context.settings[PORTAL_URL]
     with lock_turn(context, f"portal {url}"):
         try:
-            answer = Portal(context.open_network(), url).read()
+            answer = Portal(context.network, url).read()
         except ExternalError as error:
             if error.reason != LINK_DOWN:
                 raise

@@ -77,7 +77,7 @@ def _open_gateway(host: str, port: int, context: SourceContext) -> Tws:
         raise ExternalError(
             f"the gateway has {stuck} stuck connections (CLOSE_WAIT), so it is not asked", reason=CLOSE_WAIT
         )
-    return Tws(context.open_network(), host, port, context.settings[TWS_CLIENT_ID])
+    return Tws(context.network, host, port, context.settings[TWS_CLIENT_ID])
 
 
 def build_section(answer: TwsAnswer) -> dict[str, Any]:

@@ -87,12 +87,11 @@ def _build_proposal(app: AppContext, source: str, env_file: str | None) -> Itera
 
 def _fetch(app: AppContext, url: str, env_file: str | None) -> dict[str, Any]:
     """Return the JSON object of an address; any status that carries one is taken."""
-    from detector.collectors.run_sources import SourceEnvironment, build_source_context
+    from detector.collectors.collector import SourceContext
 
     settings = app.load_settings(env_file, {STATUS_URL.name: url})
-    context = build_source_context(settings, SourceEnvironment(app.environ, app.clock))
     try:
-        page = context.get_page(url, lambda page: True)
+        page = SourceContext(settings, app.environ, app.clock).get_page(url, lambda page: True)
     except ExternalError as error:
         raise InputError(f"{url}: {error}") from None
     return parse_source(page.body, url)

@@ -8,29 +8,16 @@ from typing import Any
 
 import pytest
 
-from detector.clients.connection import Deadline, NetworkPolicy
 from detector.collectors._broker_source import lock_turn
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import LOCKED, THROTTLED, UNREADABLE, ExternalError
-from tests.support.snapshots import DEFAULTS, NOW
+from tests.support.snapshots import NOW, settings_of
 
 
 def turn(folder: Any, after: float = 0.0, subject: str = "tws a"):
-    def refuse(*args: object, **options: object):
-        raise AssertionError("nothing is opened for a turn")
-
     environ = {"XDG_STATE_HOME": str(folder)} if folder else {}
-    network = NetworkPolicy(Deadline(2))
-    context = SourceContext(
-        DEFAULTS,
-        lambda: NOW + timedelta(seconds=after),
-        refuse,
-        refuse,
-        lambda: network,
-        refuse,
-        refuse,
-        environ,
-    )
+    settings = settings_of({"SOURCE_TIMEOUT_SEC": "2"})
+    context = SourceContext(settings, environ, lambda: NOW + timedelta(seconds=after))
     return lock_turn(context, subject)
 
 

@@ -35,6 +35,7 @@ from tests.support.api_gateway import api_gateway
 from tests.support.loopback import PATIENCE_SEC
 from tests.support.program import answer
 from tests.support.snapshots import DEFAULTS, NOW, settings_of
+from tests.support.source_contexts import ToolsOnly
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's tables are Linux's")
 
@@ -130,10 +131,7 @@ def context(**tools: str | None) -> SourceContext:
             raise ExternalError(f"{command[0]} cannot be started", reason=MISSING)
         return ProcessResult(0, text)
 
-    def refuse(*args: object, **options: object):
-        raise AssertionError("a socket was opened")
-
-    return SourceContext(DEFAULTS, lambda: NOW, refuse, refuse, refuse, refuse, run_tool, {})
+    return ToolsOnly(DEFAULTS, {}, lambda: NOW, tool=run_tool)
 
 
 @pytest.mark.parametrize("tools", [{"ss": SS}, {"netstat": NETSTAT_MACOS}, {"lsof": LSOF}], ids=str)

@@ -11,17 +11,20 @@ import pytest
 from detector.collectors.collector import (
     Answer,
     ConfiguredSource,
+    SourceContext,
     list_collectors,
     list_configured_sources,
     list_unused_source_options,
 )
-from detector.collectors.run_sources import SourceEnvironment, collect_in_parallel
+from detector.collectors.run_sources import collect_in_parallel
 from detector.domain.snapshot import PARTS, SECTIONS
 from detector.formats.errors import REASONS, ExternalError
 from detector.settings import STATUS_URL
 from tests.support.snapshots import NOW, ROOT, settings_of
 
-WORLD = SourceEnvironment({}, lambda: NOW)
+
+def world(settings: dict[str, str] | None = None) -> SourceContext:
+    return SourceContext(settings_of(settings), {}, lambda: NOW)
 
 
 def source(name: str, read) -> ConfiguredSource:
@@ -47,7 +50,7 @@ def raises(error: BaseException):
 
 
 def run(sources, **settings):
-    found = collect_in_parallel(sources, settings_of(settings), WORLD)
+    found = collect_in_parallel(sources, world(settings))
     return {one.source.name: one for one in found}
 
 
@@ -61,7 +64,7 @@ def test_it_takes_as_long_as_the_slowest():
 
 def test_each_is_told_as_it_answers():
     go, order = threading.Event(), []
-    for one in collect_in_parallel([source("slow", waits(go.wait)), QUICK], settings_of(), WORLD):
+    for one in collect_in_parallel([source("slow", waits(go.wait)), QUICK], world()):
         order.append(one.source.name)
         go.set()
     assert order == ["quick", "slow"]
@@ -92,7 +95,7 @@ def test_what_was_left_behind_ends_with_the_program():
         "import threading\n"
         "from tests.collectors.test_parallel import *\n"
         "list(collect_in_parallel([source('hangs', lambda ask: threading.Event().wait())],"
-        " settings_of({'SOURCE_TIMEOUT_SEC': '0.1'}), WORLD))\n"
+        " world({'SOURCE_TIMEOUT_SEC': '0.1'})))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert done.returncode == 0

@@ -27,6 +27,7 @@ from detector.collectors.processes import (
 from detector.formats.errors import MISSING, UNREADABLE, ExternalError
 from tests.support.program import answer
 from tests.support.snapshots import NOW, settings_of
+from tests.support.source_contexts import ToolsOnly
 
 RUNS = """LoadState=loaded
 ActiveState=active
@@ -178,10 +179,7 @@ def context(tools: dict[str, str], now: datetime = NOW, **environ: str) -> Sourc
                 return ProcessResult(0, text)
         raise ExternalError(f"{command[0]} cannot be started", reason=MISSING)
 
-    def refuse(*args: object, **options: object):
-        raise AssertionError("a socket was opened")
-
-    return SourceContext(settings_of(), lambda: now, refuse, refuse, refuse, refuse, run_tool, environ)
+    return ToolsOnly(settings_of(), environ, lambda: now, tool=run_tool)
 
 
 def test_a_job_of_the_system_is_found_too_and_an_unknown_one_is_not_seen():
