@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -25,7 +24,7 @@ from detector.settings import CLOCK_SKEW_SEC, PORTAL_URL, PROFILE, SECTIONS_FROM
 
 
 class BrokerState(Struct, frozen=True):
-    """Facts as of `at`, the age of the broker's data now, and the redacted ids of the query.
+    """The facts, the age of the broker's data now, and the redacted ids of the query.
 
     `doubt` is why the broker's rows are unreliable, None where they are not.
     """
@@ -34,7 +33,6 @@ class BrokerState(Struct, frozen=True):
     age: DataAge
     header: TruthHeader
     settings: Settings
-    at: datetime
     doubt: str | None
     ids: Mapping[str, str | None]
     expects_runtime_orders: bool
@@ -67,7 +65,6 @@ def build_broker_state(gathered: GatheredFacts) -> BrokerState:
         age,
         build_truth_header(facts, age),
         settings,
-        facts.taken_at,
         _explain_doubt(gathered),
         gathered.ids,
         _should_have_runtime_orders(facts, settings.files[PROFILE.name]),

@@ -176,7 +176,6 @@ def _build_request(order: CloseOrder, state: BrokerState) -> CloseRequest:
         state.age,
         state.header,
         state.settings[TRUTH_MAX_AGE_SEC],
-        TRUTH_MAX_AGE_SEC.name,
         None if trade is None else TradeRows(state.facts).build_title(trade),
         () if trade is None else TradeRows(state.facts).list_claims(trade),
     )

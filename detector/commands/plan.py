@@ -68,7 +68,7 @@ def _build_plan(state: BrokerState) -> Plan:
     plan_items = build_items(facts, settings[FOREIGN_POSITIONS])
     return Plan(
         facts.runtime,
-        state.at,
+        facts.taken_at,
         state.age,
         state.header,
         plan_items,

@@ -15,6 +15,7 @@ from detector.commands import env_file_option
 from detector.domain.snapshot import Snapshot
 from detector.engine.snapshot_replay import Replay, ReplayedChange, ReplaySummary, compare_changes
 from detector.formats.errors import InputError
+from detector.formats.serialize import to_json
 from detector.formats.times import format_duration, format_time
 from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
@@ -96,9 +97,9 @@ def _iter_replay(
     replay = Replay(settings)
     for snapshot in _load_snapshots(app, paths, settings):
         for change in replay.advance(snapshot):
-            yield json.dumps(_build_change_document(change)) if as_json else _format_change(change)
+            yield json.dumps(to_json(change)) if as_json else _format_change(change)
     if as_json:
-        yield json.dumps(_build_summary_document(replay.summary))
+        yield json.dumps(to_json(replay.summary))
     else:
         yield from ("", *_render_summaries([("summary", replay.summary)]))
 
@@ -121,31 +122,6 @@ def _format_change(change: ReplayedChange) -> str:
         f"{format_time(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
         f"{change.signature}: {change.summary}"
     )
-
-
-def _build_summary_document(summary: ReplaySummary) -> dict[str, Any]:
-    return {
-        "snapshots": summary.snapshots,
-        "from": format_time(summary.first) if summary.first else None,
-        "to": format_time(summary.last) if summary.last else None,
-        "conditions": summary.conditions,
-        "told": summary.notified,
-        "longest_sec": summary.longest_sec,
-        "longest": summary.longest,
-        "blind_sec": summary.blind_sec,
-        "out_of_order": summary.out_of_order,
-    }
-
-
-def _build_change_document(change: ReplayedChange) -> dict[str, Any]:
-    return {
-        "at": format_time(change.at),
-        "signature": change.signature,
-        "severity": change.severity,
-        "to": change.to,
-        "told": change.reason,
-        "summary": change.summary,
-    }
 
 
 def _render_summaries(summaries: list[tuple[str, ReplaySummary]]) -> Iterator[str]:

@@ -26,7 +26,7 @@ class ReplayedChange(Struct, frozen=True):
     signature: str
     severity: str
     to: str
-    reason: str | None
+    reason: str | None = field(name="told")
     summary: str
 
 
@@ -38,14 +38,14 @@ class ReplaySummary(Struct):
     """
 
     snapshots: int = 0
+    first: datetime | None = field(default=None, name="from")
+    last: datetime | None = field(default=None, name="to")
     conditions: int = 0
-    notified: int = 0
+    notified: int = field(default=0, name="told")
     longest_sec: float = 0
     longest: str | None = None
     blind_sec: float = 0
     out_of_order: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
 
 
 class Replay(Struct):

@@ -17,6 +17,7 @@ from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
 from detector.render.lines import build_header_document, render_header
+from detector.settings import TRUTH_MAX_AGE_SEC
 
 _INSTRUMENT_FIELDS = (
     "symbol", "local_symbol", "con_id", "sec_type", "expiry", "strike", "right", "trading_class", "currency",
@@ -31,7 +32,6 @@ class CloseRequest(Struct, frozen=True):
     age: DataAge
     header: TruthHeader
     limit_sec: float
-    setting: str
     trade: str | None = None
     claims: tuple[TradeClaim, ...] = ()
 
@@ -63,7 +63,7 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
         "as_of": None if request.age.as_of is None else format_time(request.age.as_of),
         "age_sec": None if request.age.seconds is None else normalize_number(request.age.seconds),
         "limit_sec": normalize_number(request.limit_sec),
-        "setting": request.setting,
+        "setting": TRUTH_MAX_AGE_SEC.name,
         "header": build_header_document(request.header),
         "trade": None
         if request.trade is None

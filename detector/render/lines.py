@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from detector.domain.gate_report import TruthHeader
 from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.formats.numbers import format_count, format_first, normalize_number
+from detector.formats.serialize import to_json
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_duration, format_time, format_to_second
+from detector.formats.times import format_duration, format_to_second
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -107,14 +108,9 @@ def render_header(header: TruthHeader) -> Iterator[str]:
 
 
 def build_header_document(header: TruthHeader) -> dict[str, Any]:
-    """Return the header as an object: `account`, `as_of`, `age_sec`, `unproven`."""
-    return {
-        "account": header.account,
-        "as_of": None if header.as_of is None else format_time(header.as_of),
-        "age_sec": None if header.age_sec is None else normalize_number(header.age_sec),
-        "age_fault": header.age_fault,
-        "unproven": list(header.unproven),
-    }
+    """Return the header as an object; an age of whole seconds is an integer."""
+    age_sec = None if header.age_sec is None else normalize_number(header.age_sec)
+    return {**to_json(header), "age_sec": age_sec}
 
 
 def _describe_age(header: TruthHeader) -> str:
