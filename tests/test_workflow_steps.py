@@ -271,7 +271,7 @@ def test_the_run_s_page_is_uploaded_and_linked_in_its_summary(deployment):
 
 def own_program(workspace: Path) -> None:
     (workspace / "detector").unlink()
-    shutil.copytree(ROOT / "detector", workspace / "detector", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "detector", workspace / "detector")
 
 
 def a_program_that_does_not_even_begin(workspace: Path) -> None:
