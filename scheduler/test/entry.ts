@@ -1,4 +1,4 @@
-/** The Worker as it is deployed, but for what a test decides: the clock, absent bindings, an empty memory. */
+/** The Worker as it is deployed, but for what a test decides: the clock, its bindings, an empty memory. */
 
 import { lookingOnce } from "../src/kept.ts";
 import { Memory as Deployed, remember } from "../src/memory.ts";
@@ -16,8 +16,10 @@ type Env = Record<string, unknown>;
 let shown = 0;
 const now = (): number => shown || Date.now();
 let worker = createWorker(now);
+let changed: Env = {};
 
-function without(env: Env): Env {
+function bindings(deployed: Env): Env {
+  const env = { ...deployed, ...changed };
   const hidden = String(env["HIDDEN"] ?? "").split(",");
   return Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.includes(name)));
 }
@@ -25,6 +27,7 @@ function without(env: Env): Env {
 export default {
   async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname === "/forget") {
+      changed = (await request.json()) as Env;
       worker = createWorker(now);
       await remember(env, { told: {} });
       const memory = env["MEMORY"] as DurableObjectNamespace<Memory>;
@@ -32,10 +35,10 @@ export default {
       return new Response();
     }
     shown = Number(request.headers.get("x-now") ?? 0);
-    return worker.fetch(request, without(env), context);
+    return worker.fetch(request, bindings(env), context);
   },
   scheduled(due: { scheduledTime: number; cron: string }, env: Env): Promise<void> {
     shown = 0;
-    return worker.scheduled(due, without(env));
+    return worker.scheduled(due, bindings(env));
   },
 };

@@ -10,19 +10,18 @@ const FRIDAY_22_10 = "2026-06-05T22:10:00Z";
 
 const github = new LoopbackGitHub();
 
-before(() => github.start());
-after(() => github.stop());
+let scheduler: Scheduler;
+
+before(async () => {
+  await github.start();
+  scheduler = await startScheduler(github);
+});
+after(async () => {
+  await scheduler.dispose();
+  await github.stop();
+});
 beforeEach(() => github.reset());
 afterEach(() => assert.deepEqual(github.faults, [], "a request broke GitHub's description"));
-
-async function configured(vars: Record<string, string>, hidden: string[], test: (scheduler: Scheduler) => unknown) {
-  const scheduler = await startScheduler(github, vars, hidden);
-  try {
-    await test(scheduler);
-  } finally {
-    await scheduler.dispose();
-  }
-}
 
 async function failsWith(scheduler: Scheduler, at: string, cron: string, fault: string): Promise<void> {
   assert.equal(await scheduler.tick(at, cron), "exception");
@@ -38,18 +37,16 @@ describe("a fault of the watcher's own variables", () => {
   ];
   for (const [name, value, fault] of mute) {
     it(`a webhook's address ${name}: dispatched, and the tick fails with it`, async () => {
-      await configured({ WATCH_WEBHOOK_URL: value }, [], async (scheduler) => {
-        await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
-        assert.deepEqual([github.asked.dispatch.length, github.told], [1, []]);
-      });
+      await scheduler.forget({ WATCH_WEBHOOK_URL: value });
+      await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
+      assert.deepEqual([github.asked.dispatch.length, github.told], [1, []]);
     });
   }
 
   it("a wrong webhook's address: the watcher still judges, and nothing counts as told", async () => {
-    await configured({ WATCH_WEBHOOK_URL: "http://hooks.example.com/x" }, [], async (scheduler) => {
-      for (const at of ["13:40", "13:50"]) await scheduler.tick(`2026-06-01T${at}:00Z`);
-      assert.equal(scheduler.log.filter((line) => line.includes("no check succeeded")).length, 2);
-    });
+    await scheduler.forget({ WATCH_WEBHOOK_URL: "http://hooks.example.com/x" });
+    for (const at of ["13:40", "13:50"]) await scheduler.tick(`2026-06-01T${at}:00Z`);
+    assert.equal(scheduler.log.filter((line) => line.includes("no check succeeded")).length, 2);
   });
 
   const told: [Record<string, string>, string][] = [
@@ -59,21 +56,19 @@ describe("a fault of the watcher's own variables", () => {
   ];
   for (const [vars, fault] of told) {
     it(`${fault}: dispatched, told, and the tick fails with it`, async () => {
-      await configured(vars, [], async (scheduler) => {
-        await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
-        assert.equal(github.asked.dispatch.length, 1);
-        assert.equal(github.told.length, 1);
-        assert.ok(github.told[0]?.includes(`${fault}. It dispatches, but nobody watches whether checks succeed`));
-      });
+      await scheduler.forget(vars);
+      await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
+      assert.equal(github.asked.dispatch.length, 1);
+      assert.equal(github.told.length, 1);
+      assert.ok(github.told[0]?.includes(`${fault}. It dispatches, but nobody watches whether checks succeed`));
     });
   }
 
   it("does not dispatch where a run answers the window, for the look still decides", async () => {
-    await configured({ QUIET_LIMIT_MINUTES: "0" }, [], async (scheduler) => {
-      github.runs = [scheduled("2026-06-01T13:27:00Z")];
-      assert.equal(await scheduler.tick("2026-06-01T13:30:00Z"), "exception");
-      assert.deepEqual([github.asked.dispatch.length, github.told.length], [0, 1]);
-    });
+    await scheduler.forget({ QUIET_LIMIT_MINUTES: "0" });
+    github.runs = [scheduled("2026-06-01T13:27:00Z")];
+    assert.equal(await scheduler.tick("2026-06-01T13:30:00Z"), "exception");
+    assert.deepEqual([github.asked.dispatch.length, github.told.length], [0, 1]);
   });
 });
 
@@ -86,12 +81,11 @@ describe("a fault of what a dispatch needs", () => {
   ];
   for (const [vars, fault] of rows) {
     it(`${fault}: nothing is asked of GitHub, and the webhook is told`, async () => {
-      await configured(vars, [], async (scheduler) => {
-        await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
-        assert.deepEqual([github.asked.look.length, github.asked.dispatch.length], [0, 0]);
-        assert.equal(github.told.length, 1);
-        assert.ok(github.told[0]?.includes(`${fault}. It dispatches nothing`), github.told[0]);
-      });
+      await scheduler.forget(vars);
+      await failsWith(scheduler, FRIDAY_22_10, CLOSING, fault);
+      assert.deepEqual([github.asked.look.length, github.asked.dispatch.length], [0, 0]);
+      assert.equal(github.told.length, 1);
+      assert.ok(github.told[0]?.includes(`${fault}. It dispatches nothing`), github.told[0]);
     });
   }
 });
@@ -104,15 +98,14 @@ describe("is told", () => {
   ];
   for (const [name, hidden, spoke] of rows) {
     it(name, async () => {
-      await configured({ PERIOD_MINUTES: "ten" }, hidden, async (scheduler) => {
-        const heard: string[] = [];
-        for (const at of ticks) {
-          const before = github.told.length;
-          await scheduler.tick(`2026-06-${at}:00Z`, DAYTIME);
-          if (github.told.length > before) heard.push(at);
-        }
-        assert.deepEqual(heard, spoke);
-      });
+      await scheduler.forget({ PERIOD_MINUTES: "ten" }, hidden);
+      const heard: string[] = [];
+      for (const at of ticks) {
+        const before = github.told.length;
+        await scheduler.tick(`2026-06-${at}:00Z`, DAYTIME);
+        if (github.told.length > before) heard.push(at);
+      }
+      assert.deepEqual(heard, spoke);
     });
   }
 });

@@ -36,8 +36,8 @@ export interface Scheduler {
   /** One tick at a scheduled time. */
   tick(at: string, cron?: string): Promise<"ok" | "exception">;
   get(path: string, init?: { method?: string; at?: string; signal?: AbortSignal | null }): Promise<Page>;
-  /** Empties its memory, as if it had just been deployed. */
-  forget(): Promise<void>;
+  /** Empties its memory and its log, as if just deployed with those variables and without the hidden bindings. */
+  forget(vars?: Record<string, string>, hidden?: string[]): Promise<void>;
   /** All that the Worker logged, errors included. */
   readonly log: string[];
   dispose(): Promise<void>;
@@ -84,8 +84,10 @@ export async function startScheduler(
       const response = await fetch(new URL(`/cdn-cgi/handler/scheduled?${query}`, base));
       return ((await response.json()) as { outcome: "ok" | "exception" }).outcome;
     },
-    async forget() {
-      await fetch(new URL("/forget", base));
+    async forget(vars = {}, hidden = []) {
+      const changed = hidden.length ? { ...vars, HIDDEN: hidden.join(",") } : vars;
+      await fetch(new URL("/forget", base), { method: "POST", body: JSON.stringify(changed) });
+      log.length = 0;
     },
     async get(path, { method = "GET", at, signal = null } = {}) {
       const headers: Record<string, string> = at ? { "x-now": String(Date.parse(at)) } : {};
