@@ -46,7 +46,7 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
 
     `secrets` are values known to be secret (of settings); they are replaced wherever they stand.
     """
-    long_secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    long_secrets = _list_long(tuple(secrets))
     parts = value if isinstance(value, dict) and not _is_secret_row(value) else {"": value}
     suspects = {key: _find_suspects({key: part}, long_secrets) for key, part in parts.items()}
     hidden = {text: _redact_secrets(text, long_secrets) for texts in suspects.values() for text in texts}
@@ -132,6 +132,11 @@ def _encode(value: Any) -> bytes | None:
         return None
     is_short = len(text) <= _LONGEST_VALUE
     return text if is_short and (text.isascii() or not _FOLDED.search(text.decode())) else None
+
+
+@lru_cache(maxsize=16)
+def _list_long(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 @lru_cache(maxsize=16)
