@@ -12,6 +12,7 @@ from decimal import Decimal
 from operator import or_
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
@@ -205,13 +206,9 @@ class WorkingQuantity(Struct, frozen=True):
 
 def count_working(orders: Iterable[tuple[Order, Decimal]]) -> WorkingQuantity:
     """Return the quantity of orders of one side, each with what it can still fill; one in two lists once."""
-    distinct = _DistinctOrders()
-    for order, left in orders:
-        distinct.add(order, left)
+    distinct = _list_distinct(orders)
     sums = [FLAT, FLAT]
-    for at, entries in enumerate(
-        ([entry for entry in distinct.entries if not entry.doubt], distinct.entries)
-    ):
+    for at, entries in enumerate(([entry for entry in distinct if not entry.doubt], distinct)):
         groups: dict[object, Decimal] = {}
         for number, entry in enumerate(entries):
             order = entry.order
@@ -220,10 +217,8 @@ def count_working(orders: Iterable[tuple[Order, Decimal]]) -> WorkingQuantity:
             key = (group, get_sign(order.side), owner) if group else number
             groups[key] = max(groups.get(key, FLAT), entry.left)
         sums[at] = sum(groups.values(), FLAT)
-    doubts = dict.fromkeys(entry.doubt for entry in distinct.entries if entry.doubt)
-    return WorkingQuantity(
-        sums[0], sums[1], tuple(entry.order for entry in distinct.entries), " ".join(doubts)
-    )
+    doubts = dict.fromkeys(entry.doubt for entry in distinct if entry.doubt)
+    return WorkingQuantity(sums[0], sums[1], tuple(entry.order for entry in distinct), " ".join(doubts))
 
 
 class _WorkingOrder(Struct, frozen=True):
@@ -234,34 +229,29 @@ class _WorkingOrder(Struct, frozen=True):
     doubt: str
 
 
-class _DistinctOrders:
-    """Orders, each once, by their ids: two are compared only where one may be the other.
+def _list_distinct(orders: Iterable[tuple[Order, Decimal]]) -> list[_WorkingOrder]:
+    """Return each order once, with the most that it can fill: two are compared where one may be the other.
 
     Where two have no id of one kind, the answer is unclear: the first of those that lack it stands for all.
     """
-
-    def __init__(self) -> None:
-        self.entries: list[_WorkingOrder] = []
-        self._by_id: dict[str, list[int]] = {}
-        self._first: dict[tuple[bool, bool], int] = {}
-
-    def add(self, row: Order, left: Decimal) -> None:
-        """Add an order, or what more it can fill to the entry of the same order."""
-        ids = row.ids
+    entries: list[_WorkingOrder] = []
+    by_id: dict[str, list[int]] = {}
+    first: dict[tuple[bool, bool], int] = {}
+    for row, left in orders:
         lacks = not row.perm_id, not row.order_id
-        near = {at for key in ids for at in self._by_id.get(key, ())}
-        near |= {at for other, at in self._first.items() if all(map(or_, lacks, other))}
-        answers = {at: compare_orders(self.entries[at].order, row) for at in sorted(near)}
+        near = {at for key in row.ids for at in by_id.get(key, ())}
+        near |= {at for other, at in first.items() if all(map(or_, lacks, other))}
+        answers = {at: compare_orders(entries[at].order, row) for at in sorted(near)}
         same = next((at for at, answer in answers.items() if answer == SAME), None)
         if same is not None:
-            entry = self.entries[same]
-            self.entries[same] = _WorkingOrder(entry.order, max(entry.left, left), entry.doubt)
-            return
+            entries[same] = replace(entries[same], left=max(entries[same].left, left))
+            continue
         twin = "Two orders have one number, and may be one or two." if UNCLEAR in answers.values() else ""
-        self._first.setdefault(lacks, len(self.entries))
-        for key in ids:
-            self._by_id.setdefault(key, []).append(len(self.entries))
-        self.entries.append(_WorkingOrder(row, left, twin or _explain_unanswered(row)))
+        first.setdefault(lacks, len(entries))
+        for key in row.ids:
+            by_id.setdefault(key, []).append(len(entries))
+        entries.append(_WorkingOrder(row, left, twin or _explain_unanswered(row)))
+    return entries
 
 
 def _explain_unanswered(order: Order) -> str:
