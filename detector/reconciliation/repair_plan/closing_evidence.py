@@ -31,6 +31,7 @@ from detector.reconciliation.identity import (
 from detector.reconciliation.instrument_aliases import get_roots
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.pnl import check_pnl_by_broker
+from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim, TradeRows, explain_incomplete_stores
 from detector.reconciliation.working_orders import get_account
 
@@ -42,7 +43,7 @@ PRICE_DECIMALS = 4
 class PlanRows:
     """The rows of a snapshot as the items of a plan ask for them: by trade, by account and instrument."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, book: PositionBook | None) -> None:
         self.facts = facts
         self.by_trade = TradeRows(facts)
         positions, held = facts.store_positions or (), facts.broker_positions or ()
@@ -50,7 +51,7 @@ class PlanRows:
         self.has_several_accounts = len(accounts - {None}) > 1
         """Whether the instrument's name alone is ambiguous."""
         self.is_complete = explain_incomplete_stores(facts) is None
-        self.book = None if facts.broker_positions is None else build_broker_book(facts)
+        self._book = None if facts.broker_positions is None else book or build_broker_book(facts)
         self.trade_accounts = {row.trade_id: row.account for row in positions if row.trade_id and row.account}
         """The account of each trade for which the store of positions has one."""
         own = self.trade_accounts
@@ -82,11 +83,11 @@ class PlanRows:
 
     def find_quantity(self, instrument: Instrument, account: str | None) -> Decimal | None:
         """Return the broker's signed quantity in that account; None if unknown or perhaps another's."""
-        if self.book is None or not (instrument.symbol or instrument.con_id):
+        if self._book is None or not (instrument.symbol or instrument.con_id):
             return None
         if not can_be_in_account(self.facts.broker_account, account):
             return None  # the broker was asked for another account
-        return self.book.find_broker_position(instrument, account)[1]
+        return self._book.find_broker_position(instrument, account)[1]
 
     def list_in_flight(self, instrument: Instrument, account: str | None) -> tuple[str, ...]:
         """Return the titles of orders that work in the instrument, or may, each once, or the first many."""

@@ -49,8 +49,9 @@ def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
 
     `foreign` is AEGIS_PT_FOREIGN_POSITIONS.
     """
-    rows = PlanRows(facts)
-    reported = ReportedDifferences(compare_with_broker(facts, foreign) or NOTHING_COMPARED)
+    comparison = compare_with_broker(facts, foreign)
+    rows = PlanRows(facts, comparison.book if comparison else None)
+    reported = ReportedDifferences(comparison or NOTHING_COMPARED)
     disputed = tuple(iter_instrument_items(rows, reported))
     by_instrument = build_item_index(disputed)
     cases = (
