@@ -6,6 +6,7 @@ Calls are counted, not timed, so that neither the machine nor its load decides a
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from collections.abc import Callable
 from cProfile import Profile
@@ -101,6 +102,15 @@ COMMANDS: dict[str, Callable[[dict[str, Any]], Callable[[], object]]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_calls_grow_with_the_rows(kind, command):
     assert_linear(lambda n: COMMANDS[command](KINDS[kind](n)))
+
+
+@pytest.mark.parametrize("command", ["detect", "plan"])
+@pytest.mark.parametrize(
+    "kind", ["names that nobody reads", "codes beside names", "ids beside names", "options without an expiry"]
+)
+def test_the_answer_grows_with_the_rows_where_each_may_be_any_other(kind, command):
+    sizes = [len(json.dumps(COMMANDS[command](KINDS[kind](n))(), default=str)) for n in (1, FEW, MANY)]
+    assert sizes[2] - sizes[0] <= GROWTH * (sizes[1] - sizes[0])
 
 
 def test_calls_of_a_lookup_do_not_grow_with_the_bonds_of_its_kind_of_name():

@@ -15,7 +15,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
-from detector.formats.numbers import format_count, format_list
+from detector.formats.numbers import format_count, format_first, format_list
 from detector.formats.times import format_duration
 from detector.reconciliation.account_index import MOST_ROWS, RowIndex
 from detector.reconciliation.between_runs import list_reopened
@@ -37,6 +37,7 @@ EXPIRED_QUESTION = (
     " broker's statement"
 )
 _RUNNING = "RUNNING"
+_MOST_NAMES = 10  # each of very many that may be the same has this sentence
 
 
 class RowChange(Struct, frozen=True):
@@ -149,7 +150,7 @@ def _is_undecided(group: UnclearGroup) -> bool:
 
 
 def _describe_unclear(group: UnclearGroup) -> str:
-    names = f" ({', '.join(group.names)})" if len(group.names) > 1 else ""
+    names = f" ({format_first(group.names, _MOST_NAMES)})" if len(group.names) > 1 else ""
     return f"whether anything differs in it: {group.why}{names}; {group.remedy} would make it clear"
 
 
