@@ -82,11 +82,17 @@ def list_fills(facts: Facts) -> Sequence[Fill]:
     for number, execution in enumerate(facts.broker_executions or ()):
         if not is_fill(execution):
             continue
-        reference = f"{execution.account or ''} {execution.order_ref}"
+        client = "" if is_account_wide(execution) else execution.client_id or ""
+        reference = f"{execution.account or ''} {client} {execution.order_ref}"
         key = (reference, normalize(execution)) if execution.order_ref else ("", number)
         groups.setdefault(key, []).append(execution)
     grouped = [Fill(tuple(sorted(group, key=_get_time_key))) for group in groups.values()]
     return sorted(grouped, key=lambda fill: _get_time_key(fill.first))
+
+
+def is_account_wide(execution: Execution) -> bool:
+    """Whether its order is known by the id that no two clients' orders share."""
+    return (execution.order_ref or "").startswith("perm ")
 
 
 def is_fill(execution: Execution) -> bool:

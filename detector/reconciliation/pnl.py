@@ -8,12 +8,19 @@ from decimal import Decimal
 from msgspec import Struct
 
 from detector.domain.instrument import normalize
+from detector.domain.instrument_names import FUTURE
 from detector.domain.trade_rows import Trade
 from detector.formats.numbers import to_exact_decimal
+from detector.reconciliation.instrument_aliases import BONDS
 
 _MIN_TOLERANCE, _TOLERANCE_SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
 _FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: unknown fees add 2 per contract and side
 _MULTIPLIERS = (Decimal(1), Decimal(100))  # of a share and of an option; either may hold where none is given
+
+
+# Prices of these may be hundredths of a unit: percent of a bond's face, cents of a bushel, pence of a share.
+_IN_HUNDREDTHS = frozenset([*BONDS, FUTURE, "FOP"])
+_MINOR_UNITS = frozenset(["GBP", "ZAR", "ILS"])
 
 
 class PnlMismatch(Struct, frozen=True):
@@ -28,7 +35,7 @@ def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
     """Return the mismatch of the trade's P&L with its own prices; None where they agree or one is unknown.
 
     (exit - entry) x signed quantity x multiplier - fees; where the multiplier is unknown, both usual ones
-    are accepted.
+    are accepted, and a hundredth where the price may be in hundredths.
     """
     pnl, quantity = to_exact_decimal(trade.realized_pnl), trade.signed_quantity
     entry_price, exit_price = to_exact_decimal(trade.entry_price), to_exact_decimal(trade.exit_price)
@@ -63,8 +70,9 @@ def _compare(trade: Trade, pnl: Decimal, expected: Decimal) -> PnlMismatch | Non
 
 
 def _iter_multipliers(trade: Trade) -> Iterator[Decimal]:
-    multiplier = to_exact_decimal(normalize(trade).multiplier)
-    if multiplier is not None:
-        yield multiplier
-    else:
-        yield from _MULTIPLIERS
+    row = normalize(trade)
+    multiplier = to_exact_decimal(row.multiplier)
+    usual = _MULTIPLIERS if multiplier is None else (multiplier,)
+    if row.sec_type in _IN_HUNDREDTHS or row.currency in _MINOR_UNITS:
+        yield from (number / 100 for number in usual)
+    yield from usual

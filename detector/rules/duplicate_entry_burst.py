@@ -14,7 +14,7 @@ from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Rul
 from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_exactly, format_utc
-from detector.reconciliation.fills import Fill, get_leg_ids, list_fills, list_trades
+from detector.reconciliation.fills import Fill, get_leg_ids, is_account_wide, list_fills, list_trades
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import list_orders
 from detector.settings import ENTRY_BURST_CRITICAL, ENTRY_BURST_WINDOW_SEC
@@ -120,15 +120,18 @@ def iter_broker_entries(facts: Facts) -> Iterator[Entry]:
 
     The purpose of a fill is Flex's open/close indicator or the runtime's purpose of its order. Else the
     position before the fill decides, counted back from the present one. Where none of these is known, it is
-    no entry.
+    no entry. An advisor's order that filled in several accounts is one.
     """
     purposes = {key: order.purpose for order in list_orders(facts) if order.purpose for key in order.ids}
     dated_fills = [fill for fill in list_fills(facts) if fill.first.order_ref and fill.at]
     after = _compute_positions_after(facts, dated_fills)
-    for fill, held in zip(dated_fills, after, strict=True):
+    entries: dict[object, Entry] = {}
+    for number, (fill, held) in enumerate(zip(dated_fills, after, strict=True)):
         purpose = fill.first.opens or purposes.get(fill.first.order_ref or "")
         if fill.at is not None and (_is_opening(purpose) if purpose else _is_increase(fill, held)):
-            yield Entry(get_instrument_name(fill.first), fill.at)
+            key = (fill.first.perm_id, fill.instrument) if is_account_wide(fill.first) else number
+            entries.setdefault(key, Entry(get_instrument_name(fill.first), fill.at))
+    yield from entries.values()
 
 
 def _is_opening(purpose: str) -> bool:

@@ -1138,6 +1138,23 @@ def test_a_record_that_contradicts_itself_is_told(one, expected):
     assert records(one) == expected
 
 
+@pytest.mark.parametrize(
+    ("parts", "pnl", "expected"),
+    [
+        pytest.param({"sec_type": "BOND", "quantity": 10_000}, 100, [], id="a bond in percent of its face"),
+        pytest.param({"sec_type": "BOND", "quantity": 10_000}, 7_000, WRONG, id="or wrong"),
+        pytest.param({"sec_type": "FUT", "quantity": 2, "multiplier": 5000}, 100, [], id="corn in cents"),
+        pytest.param({"sec_type": "FUT", "quantity": 2, "multiplier": 5000}, 10_000, [], id="or in dollars"),
+        pytest.param({"currency": "GBP", "quantity": 1000, "multiplier": 1}, 10, [], id="a share in pence"),
+        pytest.param({"currency": "USD", "quantity": 1000, "multiplier": 1}, 10, WRONG, id="never in cents"),
+        pytest.param({**CALL, "quantity": 1000}, 1_000, WRONG, id="an option without its multiplier"),
+    ],
+)
+def test_a_price_in_hundredths_of_its_unit_is_no_contradiction(parts, pnl, expected):
+    one = {"trade_id": 162, "symbol": "ZC", "entry_price": 99.5, "exit_price": 100.5, "fees": 0, **parts}
+    assert records({**one, "closed_at": "2026-06-02T14:50:00Z", "realized_pnl": pnl}) == expected
+
+
 def test_an_exit_price_equal_to_the_entry_price_is_named():
     one = record(exit_price=5.5, realized_pnl=1857.7, fees=None, signal_id=238)
     assert first({"status_v3": {"recent_trades": [one]}}, "trade_record_inconsistent").summary == (
@@ -1262,6 +1279,32 @@ JD = {"symbol": "JD"}
         ),
         pytest.param(
             {"executions": buys(1, 1, 1), "positions": [row(30, JD)]}, [], id="three executions of one order"
+        ),
+        pytest.param(
+            {
+                "executions": [
+                    {**one, "account": f"DU000000{number}"} for number, one in enumerate(buys(1, 1, 1))
+                ],
+                "positions": [row(10, JD, account=f"DU000000{number}") for number in range(3)],
+            },
+            [],
+            id="one order of an advisor in three accounts",
+        ),
+        pytest.param(
+            {
+                "executions": [
+                    {**one, "order_id": 7, "client_id": number}
+                    for number, one in enumerate(buys(None, None, None), 1)
+                ],
+                "positions": [row(30, JD)],
+            },
+            BURST,
+            id="the order 7 of three clients",
+        ),
+        pytest.param(
+            {"executions": buys(None, None, None, order_id=7, client_id=1), "positions": [row(30, JD)]},
+            [],
+            id="the order 7 of one client",
         ),
         pytest.param({"executions": buys(1, 2, 3), "positions": []}, [], id="three that closed a short"),
         pytest.param({"executions": buys(1, 2, 3)}, [], id="what they did was not seen"),
