@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, filter_keys
-from detector.formats.errors import DENIED, TOO_LARGE, ExternalError
+from detector.formats.errors import DENIED, TOO_LARGE, UNREADABLE, ExternalError
 from detector.formats.serialize import to_json
 from detector.settings import (
     AWS_ACCOUNT,
@@ -127,6 +127,9 @@ def _fetch_tasks(aws: Aws, cluster: str, arns: Sequence[str]) -> tuple[list[dict
     for start in range(0, len(arns), _MAX_DESCRIBED):
         batch = list(arns[start : start + _MAX_DESCRIBED])
         answer = aws.fetch("ecs", "describe_tasks", "tasks", cluster=cluster, tasks=batch)
+        described = len(answer["tasks"]) + len(answer.get("failures", ()))
+        if described < len(batch):
+            raise ExternalError(f"it described {described} of {len(batch)} tasks", reason=UNREADABLE)
         failures += answer.get("failures", ())
         tasks += [filter_keys(item, _TASK_KEYS) for item in answer["tasks"]]
     for task in tasks:

@@ -16,6 +16,7 @@ from tests.support.aws_server import (
     stopped,
     task,
 )
+from tests.support.loopback import says, serving
 from tests.support.program import answer
 
 ENVIRON = {
@@ -122,6 +123,19 @@ def test_a_task_that_is_gone_between_two_calls_is_a_failure_that_is_kept(aws):
     section = collected()["ecs"]
     assert (len(section["tasks"]), len(section["failures"])) == (1, 1)
     assert judged().types == []
+
+
+def test_tasks_that_are_left_out_without_a_word_are_no_shorter_list(aws, monkeypatch):
+    aws.tasks = [task(1), task(2)]
+    monkeypatch.setattr(aws, "_DescribeTasks", lambda asked: {"tasks": [task(1)], "failures": []})
+    failed = entry()
+    assert (failed["state"], failed["detail"]) == ("failed", "it described 1 of 2 tasks")
+
+
+def test_a_time_of_no_year_is_no_fault_of_the_collector(machine):
+    with serving(says(b'{"services": [{"createdAt": 1e300}]}')) as server:
+        machine(server.url)
+        assert (entry()["state"], entry()["reason"]) == ("failed", errors.UNREADABLE)
 
 
 def test_throttling_once_is_a_clean_read(aws):
