@@ -158,6 +158,12 @@ def join_lineages(*lineages: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry[:_ID_LENGTH] for entry in ids if entry))[:_MAX_LINEAGE]
 
 
+def find_heads(memories: Sequence[Memory]) -> list[Memory]:
+    """Return the memories that went into none of the others; one without an id may have gone into none."""
+    inherited = {entry for memory in memories for entry in memory.before.lineage[1:]}
+    return [memory for memory in memories if inherited.isdisjoint(memory.before.lineage[:1])]
+
+
 def _iter_heads(newest: Memory, others: Sequence[Memory]) -> Iterator[Memory]:
     """Yield the others that went into none of the memories; one without an id may have gone into none."""
     contained = {*newest.before.lineage, *(entry for other in others for entry in other.before.lineage[1:])}

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from detector.domain.condition import Condition, Event
 from detector.domain.report import Report
 from detector.domain.rule import RANK
-from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, join_memories
+from detector.domain.run_memory import FIRST_RUN, Memory, build_lost_memory, find_heads, join_memories
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.serialize import format_document
@@ -43,8 +43,9 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
     """Return the memory to use of `(location, document)`, newest first; None where there are none.
 
     A document that could not be read is a InputError as data, and one of another runtime is passed over.
-    The first MOST_READ are read. Of the usable ones that with the latest `taken_at` is returned, whatever its
-    generation, joined with what the others owe and delivered. A newer one that is broken makes the memory
+    The first MOST_READ are read. Of the usable ones that went into no other, that with the latest `taken_at`
+    is returned, whatever its generation, joined with what the others owe and delivered: after a clock that
+    was ahead is set back, the latest time is that of an ancestor. A newer one that is broken makes the memory
     `lost`; where none is usable, all of it is.
     """
     usable: list[LoadedMemory] = []
@@ -65,7 +66,11 @@ def pick_newest(candidates: Iterable[tuple[str, Any]], expected: ExpectedMemory)
             if faults
             else None
         )
-    newest = max(usable, key=lambda loaded: (loaded.memory.taken_at or NEVER, loaded.memory.generation))
+    heads = find_heads([loaded.memory for loaded in usable])
+    newest = max(
+        (loaded for loaded in usable if loaded.memory in heads),
+        key=lambda loaded: (loaded.memory.taken_at or NEVER, loaded.memory.generation),
+    )
     joined = join_memories(newest.memory, [loaded.memory for loaded in usable if loaded is not newest])
     note = f"Passed over: {'; '.join((*broken, *unavailable))}." if broken or unavailable else None
     return replace(newest, memory=_mark_lost(joined, broken), note=note, unavailable=_get_first(unavailable))

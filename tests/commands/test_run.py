@@ -1010,6 +1010,25 @@ def test_the_memory_of_another_clock_is_not_trusted_for_ever(slack, snapshot, tm
     assert "lies in the future" in done.err
 
 
+@pytest.mark.parametrize("ahead_sec", [3600, 86_400 * 3])
+def test_after_a_clock_that_was_ahead_is_set_back_an_alert_and_its_end_are_told_once(
+    ahead_sec, slack, snapshot, tmp_path
+):
+    """Of the memories in the folder, the one with the latest time is then the oldest."""
+    environ = to_slack(slack, AEGIS_PT_REOPEN_WITHIN_SEC="0")
+    told = []
+    for offset in (ahead_sec, 0):
+        for minutes in range(0, 60, 10):
+            now = (NOW + timedelta(minutes=minutes, seconds=offset)).isoformat()
+            path = snapshot(offset + 60 * minutes, **(FIRING if 10 <= minutes < 30 else {}))
+            ran = answer(
+                "run", "--state", str(tmp_path / "s"), "--snapshot", path, "--now", now, environ=environ
+            )
+            assert ran.code == 0
+            told.append(len(slack.posts))
+    assert told == [1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5]
+
+
 # --- secrets ----------------------------------------------------------------------------------------------
 
 CANARIES = {
