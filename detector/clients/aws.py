@@ -93,7 +93,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "there is no such log group in this region (AEGIS_PT_LOG_GROUP)",
     ),
 }
-# What botocore raises for a body that is not of AWS's shape, such as a list, null, UTF-16, one too deep, or a time of no year.
+# What botocore raises for a body that is not of AWS's shape, such as a list, UTF-16 or a time of no year.
 _GARBAGE_ERRORS = (AttributeError, TypeError, ValueError, RuntimeError)
 # botocore takes the status for the code of an error without one: 429 is a proxy's.
 _THROTTLED = ("429", "RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException", "SlowDown")

@@ -138,13 +138,16 @@ class StateDir(Struct, frozen=True):
         return self.path / f".lock-{encode_runtime(runtime)}"
 
     def _mark_unstored(self, runtime: str, seconds: float) -> None:
-        """Keep as the lock file's time when the last run looked that could not store its memory; 0: none."""
-        os.utime(self._get_lock_path(runtime), (seconds, seconds), follow_symlinks=False)
+        """Keep as the lock file's time when the last run looked that could not store its memory; 0: none.
+
+        It is a whole second: that of a file that was created or copied is not.
+        """
+        os.utime(self._get_lock_path(runtime), (int(seconds), int(seconds)), follow_symlinks=False)
 
     def _read_unstored(self, runtime: str) -> datetime | None:
         with suppress(OSError):
-            seconds = self._get_lock_path(runtime).lstat().st_mtime
-            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+            seconds, fraction = divmod(self._get_lock_path(runtime).lstat().st_mtime_ns, 10**9)
+            return datetime.fromtimestamp(seconds, UTC) if seconds and not fraction else None
         return None
 
     def _list_files(self, name: str, before: str = "", after: str = "") -> list[Path]:

@@ -199,6 +199,15 @@ def test_a_run_that_could_not_store_is_no_excuse_for_another_runtime(used, monke
     assert (looked[RUNTIME] is None, looked["b"]) == (False, None)
 
 
+def test_a_folder_that_was_copied_without_its_lock_tells_of_no_run_that_could_not_store(used):
+    """As `cp -r` of a move to another machine: the time of the new lock file is that of the copy."""
+    lock = used.path / f".lock-{RUNTIME}"
+    lock.unlink(missing_ok=True)
+    with used.lock(RUNTIME, 0):
+        os.utime(lock, ns=(123, 1780412400 * 10**9 + 4_000_000))
+        assert used.find(ExpectedMemory(RUNTIME, NOW, {})).memory.before.looked_at is None
+
+
 # --- a folder that cannot be held keeps no alert back ---------------------------------------------------
 
 
