@@ -6,7 +6,6 @@ import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -46,26 +45,37 @@ _LONGEST_NAME = 60
 @now_option
 @env_file_option
 @click.pass_obj
-def command(app: AppContext, /, signature: str, **options: Any) -> int:
+def command(
+    app: AppContext,
+    /,
+    signature: str,
+    duration: str,
+    by: str,
+    state: str | None,
+    repo: str | None,
+    dry_run: bool,
+    now: str | None,
+    env_file: str | None,
+) -> int:
     """Acknowledge a condition: you have it, no reminders for a while.
 
     Nor is a later rung alerted; what worsens, escalates or returns is sent. With --state the next
     run there reads it. Otherwise it is a dispatch to the workflow (GH_TOKEN with Contents read and write),
     which counts where AEGIS_PT_ACK_FROM names the token's account. Exit 3: neither worked.
     """
-    settings = app.load_settings(options["env_file"])
-    at = get_clock(app, options["now"])()
+    settings = app.load_settings(env_file)
+    at = get_clock(app, now)()
     document = AckDocument(
         signature=signature,
         runtime=settings[RUNTIME],
-        by=_parse_name(options["by"]),
+        by=_parse_name(by),
         at=at,
-        until=at + _parse_duration(options["duration"]),
+        until=at + _parse_duration(duration),
         id=str(uuid.uuid4()),
     )
-    if options["state"] is not None:
-        return _write_file(app, Path(options["state"]), document, options["dry_run"])
-    return _send_dispatch(app, settings, options["repo"], document, options["dry_run"])
+    if state is not None:
+        return _write_file(app, Path(state), document, dry_run)
+    return _send_dispatch(app, settings, repo, document, dry_run)
 
 
 def _parse_name(text: str) -> str:

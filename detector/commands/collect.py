@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -29,16 +28,24 @@ from detector.storage import artifact_file
 @now_option
 @env_file_option
 @click.pass_obj
-def command(app: AppContext, /, to: str | None, quiet: bool, **options: Any) -> int:
+def command(
+    app: AppContext,
+    /,
+    to: str | None,
+    previous: str | None,
+    quiet: bool,
+    now: str | None,
+    env_file: str | None,
+) -> int:
     """Read the configured sources and print one snapshot.
 
     They are read side by side. A source that fails takes no other with it: its section is left out,
     `sources` says why, and the exit code stays 0.
     """
-    settings = app.load_settings(options["env_file"])
+    settings = app.load_settings(env_file)
     plan = PipelinePlan(source=None, collect="always", quiet=quiet)
-    job = Job(app, settings, get_clock(app, options["now"]), plan)
-    before = load_previous(options["previous"])
+    job = Job(app, settings, get_clock(app, now), plan)
+    before = load_previous(previous)
     unused = before.explain_unused(build_expected_memory(settings[RUNTIME], job.clock()))
     if unused is not None:
         app.print_stderr(f"collect: {unused}: log lines are read as in a first run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from detector.app.context import AppContext, ExitCode, get_clock
 from detector.app.input_documents import PreviousArtifact, load_previous
@@ -19,6 +20,20 @@ from detector.readers.previous import ExpectedMemory
 from detector.render.document import build_artifact_document, build_stdout_document
 from detector.settings import ARTIFACT, Settings
 from detector.storage import artifact_file
+
+
+class DetectOptions(Struct, frozen=True):
+    """The options of `detect`."""
+
+    previous: str | None
+    artifact: str | None
+    report: bool
+    nagios: bool
+    fail_on: str | None
+    quiet: bool
+    now: str | None
+    offline: bool
+    env_file: str | None
 
 
 @click.command(epilog='Example: echo \'{"status_v3": {"stuck_exits": 1}}\' | python -m detector')
@@ -38,17 +53,22 @@ from detector.storage import artifact_file
 @click.pass_obj
 def command(app: AppContext, /, **options: Any) -> int:
     """Read a snapshot on standard input and print what is wrong."""
-    settings = app.load_settings(options["env_file"])
+    return run_detect(app, DetectOptions(**options))
+
+
+def run_detect(app: AppContext, options: DetectOptions) -> int:
+    """Run the whole of `detect` and return its exit code."""
+    settings = app.load_settings(options.env_file)
     plan = PipelinePlan(
-        collect="never" if options["offline"] else "missing",
-        stdout_delivers=not options["nagios"],  # the plugin's line names the worst three only
-        artifact=options["artifact"],
-        quiet=options["quiet"],
-        against_clock=options["nagios"],
+        collect="never" if options.offline else "missing",
+        stdout_delivers=not options.nagios,  # the plugin's line names the worst three only
+        artifact=options.artifact,
+        quiet=options.quiet,
+        against_clock=options.nagios,
     )
-    job = Job(app, settings, get_clock(app, options["now"]), plan)
+    job = Job(app, settings, get_clock(app, options.now), plan)
     source = read(job)
-    previous = load_previous(options["previous"], source.previous)
+    previous = load_previous(options.previous, source.previous)
     document = collect(job, source, previous.document)
     result = evaluate(job, document, lambda expected: _load_memory(app, previous, expected))
     for note in result.notes:
@@ -70,24 +90,24 @@ def _load_memory(app: AppContext, previous: PreviousArtifact, expected: Expected
     return memory
 
 
-def _format_output(report: Report, options: dict[str, Any], settings: Settings) -> str:
-    if options["nagios"]:
+def _format_output(report: Report, options: DetectOptions, settings: Settings) -> str:
+    if options.nagios:
         from detector.render.lines import format_plugin_line
 
         return format_plugin_line(report) + "\n"
-    if options["report"]:
+    if options.report:
         with_receipts = add_stdout_receipts(report)
         return format_document(build_artifact_document(with_receipts, settings[ARTIFACT] == "full"))
     return format_document(build_stdout_document(report))
 
 
-def _compute_exit_code(result: RunResult, options: dict[str, Any]) -> int:
-    if options["nagios"]:
+def _compute_exit_code(result: RunResult, options: DetectOptions) -> int:
+    if options.nagios:
         from detector.render.lines import get_exit_code
 
         return get_exit_code(result.report)
     events = result.report.events
-    if result.exit_code == ExitCode.OK and options["fail_on"]:
-        severe = any(RANK[event.severity] >= RANK[options["fail_on"]] for event in events)
+    if result.exit_code == ExitCode.OK and options.fail_on:
+        severe = any(RANK[event.severity] >= RANK[options.fail_on] for event in events)
         return ExitCode.FINDING if severe else ExitCode.OK
     return result.exit_code

@@ -36,9 +36,7 @@ PLACES: Final[dict[str, tuple[Callable[[SetupRequest], Files], Callable[[SetupRe
 
 @click.command(epilog="Example: python -m detector init github --runtime my-bot --dry-run")
 @click.argument("place", type=click.Choice(list(PLACES)))
-@click.option(
-    "--runtime", default="", metavar="NAME", help="What the watched runtime is called, such as my-bot."
-)
+@click.option("--runtime", metavar="NAME", help="What the watched runtime is called, such as my-bot.")
 @click.option("--profile", default="", metavar="NAME", help="A built-in profile, or the path of your own.")
 @click.option("--status-url", default="", metavar="URL", help="Where the runtime's status is served as JSON.")
 @click.option(
@@ -56,13 +54,23 @@ PLACES: Final[dict[str, tuple[Callable[[SetupRequest], Files], Callable[[SetupRe
 )
 @click.option("--dry-run", is_flag=True, help="Print the files, and write nothing.")
 @click.pass_obj
-def command(app: AppContext, /, place: str, folder: str, dry_run: bool, **answers: str) -> int:
+def command(
+    app: AppContext,
+    /,
+    place: str,
+    runtime: str | None,
+    profile: str,
+    status_url: str,
+    program: str,
+    folder: str,
+    dry_run: bool,
+) -> int:
     """Write the files of a new owner, and print what is left by hand.
 
     For GitHub, or for a machine of your own (box). What is not given as an option is asked for on a terminal.
     Nothing is overwritten: where one of the files is there already, none is written, exit 2.
     """
-    request = _read_answers(app, SetupRequest(**answers), place)
+    request = _read_answers(app, SetupRequest(runtime or "", profile, status_url, program), place)
     build, list_steps = PLACES[place]
     files = build(request)
     for warning in _list_warnings(request, place, Path(folder)):

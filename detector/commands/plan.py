@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from detector.app.broker_state import BrokerState, build_broker_job, build_broker_state
 from detector.app.context import AppContext, ExitCode, print_json, print_lines
 from detector.app.input_documents import load_previous
+from detector.app.job import CollectMode
 from detector.app.pipeline import gather
 from detector.commands import collect_option, env_file_option, now_option
 from detector.domain.previous_run import PreviousRun
@@ -33,7 +34,15 @@ from detector.settings import FOREIGN_POSITIONS, HEARTBEAT_STALE_SEC, PROFILE, T
 @now_option
 @env_file_option
 @click.pass_obj
-def command(app: AppContext, /, previous: str | None, as_json: bool, **options: Any) -> int:
+def command(
+    app: AppContext,
+    /,
+    previous: str | None,
+    collect: CollectMode,
+    as_json: bool,
+    now: str | None,
+    env_file: str | None,
+) -> int:
     """Say what would have to change for stores and broker to agree.
 
     In which order, and for each difference: what each store says, what the broker says with its fills and
@@ -41,9 +50,9 @@ def command(app: AppContext, /, previous: str | None, as_json: bool, **options: 
     does not undo it, and what cannot be decided. It changes nothing, and prints nothing that could be run.
     Exit 0 all agree, 1 something differs, 3 the broker or the stores were not read, or not in full.
     """
-    settings = app.load_settings(options["env_file"])
+    settings = app.load_settings(env_file)
     sections = ("broker", STATEMENT, "stores", *STATUS_SECTIONS, "ecs")
-    job = build_broker_job(app, settings, sections, options["now"], options["collect"], at_taken_at=True)
+    job = build_broker_job(app, settings, sections, now, collect, at_taken_at=True)
     plan = _build_plan(
         build_broker_state(
             gather(job, lambda section, expected: _load_previous_run(app, previous, section, expected))
