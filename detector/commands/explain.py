@@ -17,7 +17,14 @@ from detector.formats.similar_names import describe_nearest_name
 from detector.formats.strict_json import redact_excerpt
 from detector.ledger.not_firing import OCCURRENCE_LOOKBACK_SEC
 from detector.logs.codes import find_code_entry
-from detector.render.rules import explain_code, explain_condition, explain_rule, find_section, render_plain
+from detector.render.rules import (
+    drop_commands,
+    explain_code,
+    explain_condition,
+    explain_rule,
+    find_section,
+    render_plain,
+)
 from detector.settings import Settings
 
 _LONGEST_CODE = 6
@@ -79,4 +86,4 @@ def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     section = find_section(read_runbook(), name)
     if section:
         yield ""
-        yield render_plain(section)
+        yield render_plain(drop_commands(section, settings))

@@ -13,11 +13,21 @@ from detector.domain.columns import get_declarations
 from detector.domain.condition import Condition, build_runbook_link
 from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
+from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
 from detector.formats.times import format_time
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
-from detector.settings import Setting, Settings
+from detector.settings import (
+    BOT_STATUS_URL,
+    ECS_CLUSTER,
+    LOG_GROUP,
+    STANDBY_DOCKER_URL,
+    STATUS_URL,
+    Setting,
+    Settings,
+    has_any_source,
+)
 
 FACT_DOCS: Mapping[str, str] = {name: details["doc"] for name, details in get_declarations(Facts).items()}
 _OWN = "what the profile's rule of that name sees in one payload"
@@ -242,6 +252,33 @@ def render_plain(section: str) -> str:
     ]
     parts[1::2] = [indent(part, "    ") for part in parts[1::2]]
     return "".join(parts)
+
+
+# What each command of the runbook asks, by its heading, and the settings of which one names that place.
+COMMAND_SETTINGS: Mapping[str, tuple[Setting[Any], ...]] = {
+    **dict.fromkeys(("service", "tasks", "stopped tasks"), (ECS_CLUSTER,)),
+    "logs": (LOG_GROUP,),
+    "status": (STATUS_URL, BOT_STATUS_URL),
+    "standby": (STANDBY_DOCKER_URL,),
+}
+
+
+def drop_commands(section: str, settings: Settings) -> str:
+    """Return a section without the commands that ask what this bot does not have: no AWS, no standby host.
+
+    Where no source is configured at all, nobody knows what it has, and all of them stay.
+    """
+    if not has_any_source(settings):
+        return section
+    unset = {
+        name: needed
+        for name, needed in COMMAND_SETTINGS.items()
+        if not any(settings[setting] for setting in needed)
+    }
+    for heading, needed in unset.items():
+        reason = f"# {heading}: no command, as {format_list(setting.name for setting in needed)} is not set"
+        section = re.sub(rf"^# {heading}\n(?:[^#`\n].*\n)+", f"{reason}\n", section, flags=re.MULTILINE)
+    return section
 
 
 def find_next_step(runbook: str, name: str) -> str | None:

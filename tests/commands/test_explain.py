@@ -9,7 +9,9 @@ import pytest
 from detector.app import input_documents
 from detector.engine.catalog import load_rules
 from detector.logs.codes import CODES
+from detector.render.rules import COMMAND_SETTINGS
 from tests.support.command_output import told
+from tests.support.snapshots import ROOT
 
 
 def labelled(lines: list[str]) -> dict[str, list[str]]:
@@ -77,6 +79,35 @@ def test_a_limit_out_of_a_file_is_in_force(tmp_path):
     path = str(tmp_path / "settings.env")
     (limit,) = labelled(told("explain", "heartbeat_stale", "--env-file", path).lines)["limits"]
     assert limit == f"AEGIS_PT_HEARTBEAT_STALE_SEC = 90 s, broken when exceeded (from: {path})"
+
+
+HOST_ALONE = {"AEGIS_PT_BOT_STATUS_URL": "http://127.0.0.1:9/status"}
+
+
+def test_a_bot_without_aws_gets_no_command_of_aws():
+    environ = {**HOST_ALONE, "AEGIS_PT_RUNTIME": "my-bot"}
+    for name in (rule.name for rule in load_rules()):
+        out = told("explain", name, environ=environ).out
+        commands = [line for line in out.splitlines() if line.startswith("    ")]
+        assert not re.search(r"\baws (?:ecs|logs)\b|docker -H|--query", "\n".join(commands)), name
+    out = told("explain", "heartbeat_stale", environ=environ).out
+    assert "    # logs: no command, as AEGIS_PT_LOG_GROUP is not set\n    # status\n    curl " in out
+
+
+def test_every_command_stays_where_its_source_or_none_at_all_is_configured():
+    aws = {
+        "AEGIS_PT_ECS_CLUSTER": "main",
+        "AEGIS_PT_AWS_REGION": "us-east-1",
+        "AEGIS_PT_STATUS_URL": "http://127.0.0.1:9/",
+    }
+    some = told("explain", "heartbeat_stale", environ=aws).out
+    assert ("aws ecs " in some, "aws logs " in some, "curl " in some) == (True, False, True)
+    assert "aws logs " in told("explain", "heartbeat_stale").out
+
+
+def test_every_heading_of_a_command_is_one_that_names_its_settings():
+    headings = set(re.findall(r"^# ([a-z ]+)\n", (ROOT / "RUNBOOK.md").read_text("utf-8"), re.MULTILINE))
+    assert headings - set(COMMAND_SETTINGS) == {"broker", "monitor"}
 
 
 def test_a_whole_signature_is_understood():
