@@ -145,7 +145,16 @@ def _read_stretch(
     tokens: set[str] = set()
     while True:
         try:
-            answer = _fetch_page(aws, context, stretch, next_page)
+            answer = aws.fetch(
+                "logs",
+                "filter_log_events",
+                "events",
+                logGroupName=context.settings[LOG_GROUP],
+                startTime=_to_milliseconds(stretch[0]),
+                endTime=_to_milliseconds(stretch[1]),
+                limit=_PAGE_SIZE,
+                **next_page,
+            )
         except ExternalError as error:
             if error.reason in _OUT_OF_TIME and len(lines.events) > count_before:
                 return _get_event_time(lines.events[-1], stretch[1])
@@ -161,21 +170,6 @@ def _read_stretch(
             return _get_event_time(lines.events[-1], stretch[1]) if lines.events else stretch[0]
         tokens.add(token)
         next_page = {"nextToken": token}
-
-
-def _fetch_page(
-    aws: Aws, context: SourceContext, stretch: tuple[datetime, datetime], next_page: dict[str, str]
-) -> dict[str, Any]:
-    return aws.fetch(
-        "logs",
-        "filter_log_events",
-        "events",
-        logGroupName=context.settings[LOG_GROUP],
-        startTime=_to_milliseconds(stretch[0]),
-        endTime=_to_milliseconds(stretch[1]),
-        limit=_PAGE_SIZE,
-        **next_page,
-    )
 
 
 def _to_milliseconds(moment: datetime) -> int:

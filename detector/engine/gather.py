@@ -216,7 +216,8 @@ def _read_section(section: str, given: _Input, gathered: _GatheredSections) -> N
         _run_reader(raw, reading, given, gathered)
         if section in ("broker", STATEMENT) and "broker_account" not in reading.values:
             _apply_row_account(reading, context, gathered)
-        if as_of is None and _is_collected_status(section, source):
+        # A payload from its URL; what AWS or Docker answers may be the same for days.
+        if as_of is None and section in STATUS_SECTIONS and source is not None and source.state == "ok":
             _check_change(reading, given, gathered)
     comparison = gathered.comparisons.get(section)
     compared = None if comparison is None else (comparison, gathered.shapes[section])
@@ -242,11 +243,6 @@ def _get_outer_times(section: str, given: _Input) -> OuterTimes:
         dict(given.sources_reading.skewed).get(f"sources.{section}.as_of"),
         given.snapshot.written.get(section),
     )
-
-
-def _is_collected_status(section: str, source: SourceStatus | None) -> bool:
-    """Return whether it is a payload from its URL; what AWS or Docker answers may be the same for days."""
-    return section in STATUS_SECTIONS and source is not None and source.state == "ok"
 
 
 def _check_change(reading: Reading, given: _Input, gathered: _GatheredSections) -> None:

@@ -45,7 +45,16 @@ def apply_acknowledgements(
         if fault is not None or condition is None:
             notes.append(f"An acknowledgement of {request.signature} by {request.by} is ignored: {fault}.")
             continue
-        ack = _build_acknowledgement(condition, request)
+        ack = Acknowledgement(
+            by=request.by,
+            at=request.at,
+            until=min(request.until, request.at + LONGEST),
+            via=request.via,
+            id=request.id,
+            severity=condition.peak,
+            escalated=condition.escalated_at is not None,
+            returns=condition.returns,
+        )
         owing = {name: since for name, since in condition.owing.items() if name not in later_channels}
         after[request.signature] = replace(condition, acks=(ack, *condition.acks)[:_MAX_ACKS], owing=owing)
         notes.append(f"{request.signature} is acknowledged by {ack.by} until {format_time(ack.until)}.")
@@ -101,19 +110,6 @@ def _get_last_change(condition: Condition) -> datetime:
     changes = [change.at for change in condition.transitions if change.to in ("critical", "again")]
     times = (condition.first_seen, condition.escalated_at, condition.returned_at, *changes)
     return max(moment for moment in times if moment is not None)
-
-
-def _build_acknowledgement(condition: Condition, request: AckRequest) -> Acknowledgement:
-    return Acknowledgement(
-        by=request.by,
-        at=request.at,
-        until=min(request.until, request.at + LONGEST),
-        via=request.via,
-        id=request.id,
-        severity=condition.peak,
-        escalated=condition.escalated_at is not None,
-        returns=condition.returns,
-    )
 
 
 def update_waiting(old: Condition | None, condition: Condition, run: RunContext) -> Condition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -117,15 +117,12 @@ def _read_new(name: str, value: Any, reading: Reading, profile: Profile) -> Any:
     read = partial(_read_fact, name, value, reading.section, reading, profile)
     fact = reading.read_new(name, value, read)
     if len(reading.invalid) > start:
-        reading.invalid[start:] = _add_lines(reading.invalid[start:], name, profile)
+        # A fault has the profile's line by which its fact, or its column, is found.
+        reading.invalid[start:] = [
+            replace(fault, line=profile.describe_line(name, fault.path.rpartition(".")[2]))
+            for fault in reading.invalid[start:]
+        ]
     return fact
-
-
-def _add_lines(faults: Iterable[Fault], name: str, profile: Profile) -> list[Fault]:
-    """Return the faults of one fact with the profile's line by which it, or its column, is found."""
-    return [
-        replace(fault, line=profile.describe_line(name, fault.path.rpartition(".")[2])) for fault in faults
-    ]
 
 
 def _extract_values(raw: Mapping[str, Any], reading: Reading, profile: Profile) -> dict[str, Any]:

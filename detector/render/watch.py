@@ -67,7 +67,7 @@ def render_screen(
     signals = [
         _Row(
             _LABELS[covered.state],
-            _join_why(covered.title, covered.why),
+            f"{covered.title}: {to_one_line(covered.why)}" if covered.why else covered.title,
             _CALM_RANK if covered.state == "ok" else _LOUD_RANK,
         )
         for covered in report.coverage
@@ -84,10 +84,6 @@ def render_screen(
     rows = [blank, *signals, blank, *(events or [_Row("", "no condition holds")])]
     for row in rows if size is None else _cut_rows(rows, *size):
         yield _format_row(row, colour)
-
-
-def _join_why(title: str, why: str | None) -> str:
-    return f"{title}: {to_one_line(why)}" if why else title
 
 
 def _cut_rows(rows: list[_Row], columns: int, lines: int) -> list[_Row]:
