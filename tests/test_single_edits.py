@@ -29,6 +29,7 @@ from tests.support.full_snapshot import (
     move,
     remove_key,
     rename_key,
+    set_value,
 )
 from tests.support.snapshots import (
     DEFAULTS,
@@ -52,12 +53,6 @@ def get_at(document: Document, path: Path) -> Any:
     for part in path:
         value = value[part]
     return value
-
-
-def set_at(path: Path, value: Any) -> Document:
-    document = deepcopy(FULL)
-    get_at(document, path[:-1])[path[-1]] = value
-    return document
 
 
 class Look(NamedTuple):
@@ -154,7 +149,7 @@ def test_a_value_that_lies_in_an_object_a_list_or_a_text_is_told_or_changes_no_f
         value = get_at(FULL, path)
         wrapped = [{"value": value}, json.dumps(value), [value], {"items": value}]
         new = [one for one in wrapped[number % 2 :: 2] if type(one) is not type(value)]
-        silent += [(path, one) for one in new if look(set_at(path, one)).is_silent]
+        silent += [(path, one) for one in new if look(set_value(FULL, path, one)).is_silent]
     assert silent == []
 
 
@@ -184,7 +179,7 @@ def test_what_the_first_run_lacks_is_told_or_stands_in_the_account(section, how)
     for number, path in iter_keys_of(section):
         if how is None and number % 2:
             continue
-        seen = look(remove_key(FULL, path) if how else set_at(path, how))
+        seen = look(remove_key(FULL, path) if how else set_value(FULL, path, how))
         if seen.is_silent:
             is_answer = how is None and path[-1] in {"orderId", "permId", *MAY_BE_NULL}
             is_optional = path[-1] in MAY_BE_ABSENT or path[-1] in ("from", "as_of") or is_answer
@@ -247,7 +242,7 @@ def test_what_three_runs_showed_is_missed_within_two_and_told_once(section, how)
     for _, path in iter_keys_of(section):
         document = rename_key(FULL, path, "wibble_factor") if how == "renamed" else remove_key(FULL, path)
         if how == "null":
-            document = set_at(path, None)
+            document = set_value(FULL, path, None)
         assert document is not None
         place = ".".join(part for part in path if isinstance(part, str))
         holder = get_at(FULL, path[:-2]) if isinstance(path[-2], int) else ()

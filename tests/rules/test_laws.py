@@ -21,6 +21,7 @@ from detector.engine.gather import SharedReadings
 from detector.reconciliation.lots import _list_accounts, _list_names
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
+from tests.support.full_snapshot import set_value
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import (
     Fixture,
@@ -219,23 +220,13 @@ def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
             yield from leaves(value, (*path, key))
 
 
-def without(document: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the document with that value null, which is: not seen."""
-    made: dict[str, Any] = json.loads(json.dumps(document))
-    holder: Any = made
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = None
-    return made
-
-
 def facts_away(one: Fixture) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the fixture's snapshot with one value after the other not seen; a row of a list stays a row."""
     document = one.document
     sections = {key: document[key] for key in document if key not in ("taken_at", "previous", "sources")}
     for path in leaves(sections):
         if not isinstance(path[-1], int):
-            yield ".".join(map(str, path)), without(document, path)
+            yield ".".join(map(str, path)), set_value(document, path, None)  # which is: not seen
 
 
 @by_fixture

@@ -111,10 +111,7 @@ def rename_key(document: dict[str, Any], path: Path, name: str) -> dict[str, Any
 
     None where that name is there already.
     """
-    copy = deepcopy(document)
-    holder: Any = copy
-    for part in path[:-1]:
-        holder = holder[part]
+    copy, holder = copy_along(document, path)
     if name in holder:
         return None
     items = [(name if key == path[-1] else key, value) for key, value in holder.items()]
@@ -125,9 +122,23 @@ def rename_key(document: dict[str, Any], path: Path, name: str) -> dict[str, Any
 
 def remove_key(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return a copy without the key."""
-    copy = deepcopy(document)
-    holder: Any = copy
-    for part in path[:-1]:
-        holder = holder[part]
+    copy, holder = copy_along(document, path)
     del holder[path[-1]]
     return copy
+
+
+def set_value(document: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """Return a copy with another value at that place."""
+    copy, holder = copy_along(document, path)
+    holder[path[-1]] = value
+    return copy
+
+
+def copy_along(document: dict[str, Any], path: Path) -> tuple[dict[str, Any], Any]:
+    """Return a copy and what in it holds the end of the path; what lies beside the path is not copied."""
+    holder: Any = dict(document)
+    copy = holder
+    for part in path[:-1]:
+        holder[part] = holder[part].copy()
+        holder = holder[part]
+    return copy, holder
