@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -201,10 +202,10 @@ def test_a_run_that_could_not_store_is_no_excuse_for_another_runtime(used, monke
 
 def test_a_folder_that_was_copied_without_its_lock_tells_of_no_run_that_could_not_store(used):
     """As `cp -r` of a move to another machine: the time of the new lock file is that of the copy."""
-    lock = used.path / f".lock-{RUNTIME}"
+    lock, copied_at = used.path / f".lock-{RUNTIME}", NOW + timedelta(days=1)
     lock.unlink(missing_ok=True)
     with used.lock(RUNTIME, 0):
-        os.utime(lock, ns=(123, 1780412400 * 10**9 + 4_000_000))
+        os.utime(lock, ns=(123, int(copied_at.timestamp()) * 10**9 + 4_000_000))
         assert used.find(ExpectedMemory(RUNTIME, NOW, {})).memory.before.looked_at is None
 
 
