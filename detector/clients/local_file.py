@@ -11,9 +11,11 @@ import os
 import select
 import stat
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import Struct
+
+from detector.formats.times import parse_file_time
 
 _PIPE_SEC = 30.0  # a source has 10 s, all together a little more
 _CHUNK_BYTES = 1024 * 1024
@@ -36,7 +38,7 @@ def read_file(path: str | os.PathLike[str], max_bytes: int, seconds: float = _PI
     try:
         status = os.fstat(handle)
         if stat.S_ISREG(status.st_mode):
-            modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            modified_at = parse_file_time(status.st_mtime)
             with open(handle, "rb", closefd=False) as file:
                 return LocalFile(file.read(max_bytes), modified_at)
         if stat.S_ISDIR(status.st_mode):

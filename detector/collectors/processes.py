@@ -22,7 +22,7 @@ from detector.collectors.collector import Answer, ConfiguredSource, SourceContex
 from detector.formats.errors import LOCKED, MISSING, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import format_time, parse_rfc3339
+from detector.formats.times import format_time, parse_file_time, parse_rfc3339
 from detector.settings import PROCESSES, RESTART_WINDOW_SEC, RUNTIME, Settings
 
 OPTIONS = (SourceOption("processes", (PROCESSES,), "whether the processes of this machine run"),)
@@ -207,7 +207,7 @@ def _parse_int(text: str | None) -> int | None:
 def _read_pid_file(identifier: str, context: SourceContext) -> ProcessState:
     path = Path(identifier)
     try:
-        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        written = parse_file_time(path.stat().st_mtime)
         pid = _parse_int(path.read_text("ascii", "replace").strip())
     except FileNotFoundError:
         if path.parent.is_dir():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
 from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_value, redact_excerpt
-from detector.formats.times import compute_seconds, parse_rfc3339
+from detector.formats.times import compute_seconds, parse_file_time, parse_rfc3339
 from detector.settings import RUNTIME, SECTIONS_FROM, Settings
 
 OPTIONS = tuple(
@@ -59,7 +59,7 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
         why = (getattr(error, "strerror", None) or type(error).__name__).lower()
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
     if is_log:
-        written = datetime.fromtimestamp(file_stat.st_mtime, UTC)
+        written = parse_file_time(file_stat.st_mtime)
         is_quiet = compute_seconds(written, context.clock()) <= _LONGEST_QUIET_SEC
         return Answer(
             _split_lines(data, is_cut=file_stat.st_size > _LOG_BYTES), None if is_quiet else written
@@ -69,9 +69,7 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
     value = _parse(name, data)
     # A list of lines in which nothing is written reaches to the moment of its reading.
     is_quiet_log = name == "logs" and isinstance(value, list)
-    return _build_answer(
-        name, value, None if is_quiet_log else datetime.fromtimestamp(file_stat.st_mtime, UTC), context
-    )
+    return _build_answer(name, value, None if is_quiet_log else parse_file_time(file_stat.st_mtime), context)
 
 
 def _is_log_text(head: bytes) -> bool:

@@ -19,6 +19,7 @@ _PLAIN = build_pattern(rf"\d{{4}}-\d\d-\d\dT{_HOUR_MINUTE}:[0-5]\dZ", re.ASCII) 
 _NO_TIME = "is not a time that exists"
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 _LATEST_EPOCH = 253_402_300_799  # 9999-12-31T23:59:59Z
+_LATEST_FILE_TIME = _LATEST_EPOCH - 366 * 86_400  # so that it is one in every zone, and a day later too
 _MANY_SECONDS, _MANY_MINUTES, _MANY_HOURS = 120, 60, 48
 NEVER = datetime.min.replace(tzinfo=UTC)  # a time that is known not to have come yet
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -83,6 +84,11 @@ def parse_epoch(number: float) -> datetime:
     if not 0 <= number <= _LATEST_EPOCH * (timedelta(seconds=1) // unit):
         raise InputError("is not an epoch time")
     return datetime(1970, 1, 1, tzinfo=UTC) + number * unit
+
+
+def parse_file_time(seconds: float) -> datetime:
+    """Return the time of a file; one beyond the calendar, of a broken clock, is the last year that it has."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST_FILE_TIME), UTC)
 
 
 def format_time(moment: datetime) -> str:

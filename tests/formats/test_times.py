@@ -20,6 +20,7 @@ from detector.formats.times import (
     format_limit,
     format_time,
     parse_epoch,
+    parse_file_time,
     parse_rfc3339,
 )
 
@@ -271,3 +272,12 @@ def test_any_text_is_a_time_in_utc_or_refused(text):
         return
     assert moment.utcoffset() == timedelta()
     assert parse_rfc3339(format_time(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    ("seconds", "year"), [(-5e12, 1970), (0.5, 1970), (1780412400.5, 2026), (3e11, 9998), (1e18, 9998)]
+)
+def test_the_time_of_a_file_is_one_whatever_a_broken_clock_gave_it(seconds, year):
+    moment = parse_file_time(seconds)
+    assert moment.year == year
+    assert moment.astimezone(timezone(timedelta(hours=14))).year == year
