@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -96,11 +97,11 @@ class StatementFills:
         self.new: list[Fill] = []
         self.unclear: list[Fill] = []
         self._used: set[int] = set()
-        self._by_minute: dict[int | None, InstrumentIndex[Execution]] = {}
+        self._by_minute: dict[int | None, InstrumentIndex[Execution]] = defaultdict(InstrumentIndex)
         self._by_order: dict[tuple[str | None, str | None], list[Execution]] = {}
         for row in executions:
             minute = None if row.at is None else _to_minute(row.at)
-            self._by_minute.setdefault(minute, InstrumentIndex()).add(normalize(row), row)
+            self._by_minute[minute].add(normalize(row), row)
             self._by_order.setdefault((row.account, row.order_ref), []).append(row)
         for row in sorted(
             (row for row in fills if is_fill(row)), key=lambda row: abs(row.signed_quantity or _ZERO)
@@ -168,13 +169,14 @@ class _OpenLegs:
     """Legs that no fill has taken yet, by minute and instrument; those without a time by instrument."""
 
     def __init__(self, legs: Iterable[Leg]) -> None:
-        self._indexes: dict[int | None, InstrumentIndex[dict[Decimal | None, list[Leg]]]] = {}
+        self._indexes: dict[int | None, InstrumentIndex[dict[Decimal | None, list[Leg]]]]
+        self._indexes = defaultdict(InstrumentIndex)
         groups: dict[tuple[int | None, Instrument], dict[Decimal | None, list[Leg]]] = {}
         for leg in legs:
             minute = None if leg.at is None else _to_minute(leg.at)
             groups.setdefault((minute, leg.instrument), {}).setdefault(leg.quantity, []).append(leg)
         for (minute, instrument), group in groups.items():
-            self._indexes.setdefault(minute, InstrumentIndex()).add(instrument, group)
+            self._indexes[minute].add(instrument, group)
         self._groups = list(groups.values())
         self._found: dict[tuple[object, ...], list[dict[Decimal | None, list[Leg]]]] = {}
 

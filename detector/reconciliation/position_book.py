@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cached_property
 from itertools import chain
 
 from msgspec import Struct, field
@@ -50,7 +51,11 @@ class ContractNames:
         self._known = _merge_by_id([*held, *others])
         rows = dict.fromkeys(row for row in (*held, *others) if row.con_id is None)
         self.rows = (*self._known.values(), *rows)
-        self.index = InstrumentIndex((row, row) for row in self.rows)
+
+    @cached_property
+    def index(self) -> InstrumentIndex[Instrument]:
+        """The rows by their names; only what may be of two contracts is looked up in it."""
+        return InstrumentIndex((row, row) for row in self.rows)
 
     def add_to(self, instrument: Instrument) -> Instrument:
         """Return the instrument in its normal form with every name that another row of its id gives."""
