@@ -186,7 +186,7 @@ VOCABULARIES: Mapping[str, TermList] = {
     ROLLOUT: _build_terms("COMPLETED, FAILED, IN_PROGRESS"),
     CONTAINER_STATE: _build_terms(
         """created, running, paused, restarting, removing, exited, dead, stopped, stopping, configured,
-        initialized, unknown, up, removal"""
+        initialized, unknown, up, removal, exit"""
     ),
 }
 """By the kind of a value: its known words."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from detector.domain.columns import build_column
 from detector.formats.patterns import build_pattern
 
-_AT_REST = ("exited", "created", "stopped", "dead")  # `stopped` is Podman's
+_AT_REST = ("exited", "created", "stopped", "dead", "exit")  # `stopped` is Podman's, `Exit 0` Compose v1's
 # A failed recreate leaves the old container under its id and its name, at times several times over.
 _RECREATED = build_pattern(r"(?:[0-9a-f]{12}_)+(?=.)")
 

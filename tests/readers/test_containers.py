@@ -51,6 +51,9 @@ def test_it_reads_its_section():
             Container("a", "exited"),
             id="a sentence as the state",
         ),
+        pytest.param(
+            {"Names": "a", "State": "Exit 137"}, Container("a", "exit"), id="as Compose v1 writes it"
+        ),
         pytest.param({"Names": "a", "State": "Up 3 weeks ago"}, Container("a", "up"), id="a sentence, up"),
         pytest.param(
             {"Name": "/a", "State": {"Running": True}}, Container("a", "running"), id="a state that is a flag"

@@ -486,7 +486,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "mfile", "enfile", "open files",
             "native thread", "speicher", "espace", "espacio", "spazio", "espaço", "disque", "disco", "voll",
             "mémoire", "memoria", "offene dateien", "fichiers", "ficheros", "archivos", "file aperti",
-            "bad_alloc", "memória", "arquivos", "ficheiros", "ruimte", "geheugen", "bestanden", "места",
+            "allocat", "bad_alloc", "memória", "arquivos", "ficheiros", "ruimte", "geheugen", "bestanden", "места",
             "памят",
             "файлов", "miejsca", "pamięci", "plików", "yer kalmad", "bellek", "dosya", "空间", "空間", "已满", "已滿",
             "内存", "記憶體", "文件", "檔案", "メモリ", "空き", "ファイル", "공간", "메모리", "파일",
