@@ -90,7 +90,11 @@ def match_gateway_exit(line: ParsedLine) -> Iterator[LineMatch]:
 _CONNECTION_TEXTS: Final = (
     "connected", "refused", "connect call failed", "timeout", "timed out", "took longer",
     "api connection ready", "synchroni", "logged on", "connection established", "connection successful",
-    "no bridge", "init session first", "reachable", "reconnect", "connect to",
+    "no bridge", "init session first", "reachable", "reconnect", "connect to", "winerror",
+    "abgelehnt", "verweiger", "refusée", "rehusad", "rechazad", "denegad", "denegó", "rifiut", "recusad",
+    "recusou", "rejeitad", "geweigerd", "отказано", "отверг", "odrzuc", "reddedildi", "拒", "거부",
+    "errno 110", "zeitüber", "délai", "tiempo de", "tempo ", "ожидания", "limit czasu", "超时", "逾時",
+    "タイムアウト", "초과",
 )  # fmt: skip
 # The portal's answer where no brokerage session stands behind its trading part.
 _NO_SESSION: Final = build_pattern(
@@ -98,12 +102,23 @@ _NO_SESSION: Final = build_pattern(
 )
 _REFUSED: Final = build_pattern(
     r"\bconnectionrefusederror\b|\bconnection refused\b|\bconnect call failed\b|\beconnrefused\b"
-    r"|\brefused the network connection\b|\bactively refused\b"
+    r"|\brefused the network connection\b|\bactively refused\b|\bwinerror (?:1225|10061)\b"
+    # What the C library and Windows say of it, in the languages of TWS.
+    r"|verbindungsaufbau abgelehnt|die verbindung verweiger|connexion refusée"
+    r"|refusée? (?:expressément|activement)"
+    r"|conexión (?:rehusada|rechazada|denegada)|denegó (?:expresamente|activamente)|connessione rifiutata"
+    r"|rifiuto persistente|conexão (?:recusada|rejeitada)|recusou ativamente|verbinding (?:is )?geweigerd"
+    r"|в соединении отказано|отверг запрос на подключение|połączenie odrzucone|odrzucono połączenie"
+    r"|ba.lant. reddedildi|拒绝(?:网络)?连接|连接被拒|積極拒絕|积极拒绝|拒絕(?:網路)?連線|連線被拒"
+    r"|接続(?:を|が)?拒否|연결이? ?거부"
 )
 _TIMED_OUT: Final = build_pattern(
     r"\b(?:connect(?:ion|ing|async)?|handshake)\b[^\n]{0,120}?(?:\btimeouterror\b|\btimed out\b|\btimeout\b"
     r"|\boperation took longer than\b)"
     r"|(?:\btimeouterror\b|\btimed out\b)[^\n]{0,60}?\bconnect(?:ing|ion)? to\b"
+    r"|\bwinerror (?:121|10060)\b|\berrno 110\b|zeitüberschreitung|délai (?:d'attente )?(?:est )?dépassé"
+    r"|tiempo de espera (?:agotado|de conexión)|tempo (?:limite )?(?:de conexão )?(?:esgotado|scaduto)"
+    r"|время ожидания (?:соединения )?истекло|upłynął limit czasu|连接超时|連線逾時|タイムアウト|연결 시간 초과"
 )
 _PEER: Final = r"(?:ib[ -]?gateway|tws|trader workstation|ibkr|ib|interactive brokers)"
 _UNREACHED: Final = build_pattern(
