@@ -151,7 +151,7 @@ def run(app: AppContext, args: Sequence[str]) -> int:
         return _print_refusal(app, error.lines, args)
     except click.ClickException as error:
         hint = _describe_order(args) or _describe_help(error)
-        return _print_refusal(app, [error.format_message() + hint], args)
+        return _print_refusal(app, [_describe_error(error) + hint], args)
     except (click.Abort, KeyboardInterrupt) as error:
         return _print_interruption(app, error, args)
     except SystemExit:  # click raises it where nobody reads its help any more
@@ -168,6 +168,21 @@ def _describe_order(args: Sequence[str]) -> str:
     if name is None or args[0] == name:
         return ""
     return f" Options go after the command: `detector {name} ...`."
+
+
+def _describe_error(error: click.ClickException) -> str:
+    """Return an error of click in plain words: the option that was meant, and only where one is near."""
+    if isinstance(error, click.NoSuchOption):
+        parameters = [] if error.ctx is None else error.ctx.command.params
+        known = ["--help", *(name for parameter in parameters for name in parameter.opts)]
+        nearest = find_nearest_name(error.option_name, known)
+        path = "detector" if error.ctx is None else error.ctx.command_path
+        hint = f"Did you mean {nearest!r}?" if nearest else f"`{path} --help` lists them."
+        return f"No such option {redact_excerpt(error.option_name)!r}. {hint}"
+    message = error.format_message()
+    for theirs, plain in (("a valid float", "a number"), ("a valid integer", "a whole number")):
+        message = message.replace(f" is not {theirs}.", f" is not {plain}.")
+    return message
 
 
 def _describe_help(error: click.ClickException) -> str:
