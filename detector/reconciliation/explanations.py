@@ -17,6 +17,7 @@ from detector.domain.instrument_names import FUTURE, STOCK
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import (
+    LEAST_CERTAIN_ID,
     OPTION_MULTIPLIER,
     SAME,
     UNCLEAR,
@@ -133,6 +134,27 @@ def iter_assigned(differences: Sequence[Difference], now: datetime) -> Iterator[
     for moved, options in gone_by_moved.values():
         changes = [_list_changes(gone, moved, now) for gone in options]
         yield from ((options[number], moved) for number in _find_parts(changes, _get_moved(moved)))
+
+
+def iter_named_by_id(differences: Sequence[Difference]) -> Iterator[DifferencePair]:
+    """Yield what the runtime names by a number, each with as many in a row of the broker without an id."""
+    by_quantity: dict[Decimal, list[Difference]] = {}
+    for row in differences:
+        if row.kind == "unmanaged" and row.instrument.con_id is None and not _is_number(row):
+            by_quantity.setdefault(row.broker, []).append(row)
+    for gone in differences:
+        if gone.kind == "phantom" and gone.instrument.con_id is None and _is_number(gone):
+            rows = by_quantity.get(gone.internal, [])
+            match = next((row for row in rows if can_be_in_account(gone.account, row.account)), None)
+            if match is not None:
+                rows.remove(match)
+                yield gone, match
+
+
+def _is_number(difference: Difference) -> bool:
+    """Whether its symbol may be a contract's id."""
+    symbol = difference.instrument.symbol or ""
+    return symbol.isdecimal() and len(symbol) >= LEAST_CERTAIN_ID
 
 
 def _get_moved(moved: Difference) -> Decimal:

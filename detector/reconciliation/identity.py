@@ -68,7 +68,7 @@ OPTION_MULTIPLIER = 100
 """Of an American option whose row gives none."""
 _DAY_LENGTH = len("2026-06-19")
 # vnpy writes the id as the symbol. A shorter number may be a share's code: 8314 is IBM's id too.
-_LEAST_CERTAIN_ID = len("265598")
+LEAST_CERTAIN_ID = len("265598")
 _SHARE_CLASS = build_pattern(r"(?:PR?)?[A-Z]", re.ASCII)
 
 
@@ -77,7 +77,7 @@ def compare(first: Instrument, second: Instrument) -> Answer:
     if first.con_id is not None and second.con_id is not None:
         return SAME if first.con_id == second.con_id else DIFFERENT
     con_id, symbol = first.con_id or second.con_id, second.symbol if first.con_id else first.symbol
-    is_id = con_id is not None and con_id == symbol and len(con_id) >= _LEAST_CERTAIN_ID
+    is_id = con_id is not None and con_id == symbol and len(con_id) >= LEAST_CERTAIN_ID
     return SAME if is_id else compare_parts(first, second)
 
 

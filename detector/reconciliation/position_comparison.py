@@ -17,6 +17,7 @@ from detector.reconciliation.explanations import (
     ForeignPosition,
     is_replaced,
     iter_assigned,
+    iter_named_by_id,
     iter_pairs,
     parse_foreign_positions,
 )
@@ -35,6 +36,7 @@ from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
 
 _EXPIRING = "it may have expired already, and what became of it is not known"
+_MAY_BE_ID = "the symbol of one may be the contract id of the other"
 _MAY_BE_ENDED = "it may be a contract that has just ended, which a list names without its id"
 
 
@@ -160,6 +162,7 @@ def _classify(
     rest = _drop(differences, chain.from_iterable(replaced))
     assigned = tuple(iter_assigned(rest, facts.taken_at))
     rest = _drop(rest, chain.from_iterable(assigned))
+    rest, by_id = _split_named_by_id(rest)
     states = {id(difference): _get_state(difference, facts) for difference in rest}
     open_ended = (row for row in rest if states[id(row)] == UNCLEAR_END)
     expiring = tuple(
@@ -182,7 +185,7 @@ def _classify(
         replaced=replaced,
         assigned=assigned,
         foreign=owned,
-        unclear=(*compared.unclear, *expiring),
+        unclear=(*compared.unclear, *by_id, *expiring),
         listed=_list_unexplained(bare, differences, facts),
     )
 
@@ -193,6 +196,13 @@ def _list_unexplained(bare: Comparison, others: Iterable[Difference], facts: Fac
     rows = [*listed, *others] if listed else []
     pairs = chain(iter_pairs(rows, is_replaced), iter_assigned(rows, facts.taken_at))
     return tuple(_drop(listed, chain.from_iterable(pairs)))
+
+
+def _split_named_by_id(differences: list[Difference]) -> tuple[list[Difference], list[UnclearGroup]]:
+    """Return the differences without those of a mere number that may be the id of others, and these."""
+    named = list(iter_named_by_id(differences))
+    groups = [UnclearGroup((gone.name, row.name), _MAY_BE_ID, is_held=True) for gone, row in named]
+    return _drop(differences, chain.from_iterable(named)), groups
 
 
 def _drop(differences: Iterable[Difference], dropped: Iterable[Difference]) -> list[Difference]:

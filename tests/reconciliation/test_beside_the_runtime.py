@@ -271,6 +271,24 @@ def test_what_is_unclear_is_told_with_what_would_make_it_clear(held, at_broker, 
     assert [f"{remedy} would make it clear." in event.summary for event in events] == [True] * bool(remedy)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "row", "kinds"),
+    [
+        pytest.param("265598", {}, ["comparison_unclear"], id="a contract's id, it may be"),
+        pytest.param("265598", {"con_id": 265598}, [], id="it is"),
+        pytest.param("265598", {"con_id": 756733}, ["open_positions_drift"] * 2, id="it is another's"),
+        pytest.param("265598", {"quantity": 9}, ["open_positions_drift"] * 2, id="another quantity"),
+        pytest.param("265598", {"quantity": -10}, ["open_positions_drift"] * 2, id="another side"),
+        pytest.param("700", {}, ["open_positions_drift"] * 2, id="a share's code"),
+        pytest.param("600519", {"symbol": "600519"}, [], id="a share's code of six digits"),
+        pytest.param("600519", {"symbol": "000001"}, ["open_positions_drift"] * 2, id="another share's"),
+    ],
+)
+def test_a_number_may_be_the_id_of_what_the_broker_lists_without_one(symbol, row, kinds):
+    report = evaluate([{"symbol": symbol, "quantity": 10}], [{"symbol": "AAPL", "quantity": 10, **row}])
+    assert [kind for kind, _ in list_kinds(report)] == kinds
+
+
 # --- assignments ----------------------------------------------------------------------------------------
 
 
