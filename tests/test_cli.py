@@ -627,7 +627,7 @@ def test_no_name_in_a_snapshot_moves_the_cursor_of_a_terminal(words):
             ["snapshot.json"],
             "No such command 'snapshot.json'. A snapshot is read from standard input: detector <",
         ),
-        (["--nosuch"], "No such option '--nosuch'. `detector --help` lists them."),
+        (["--nosuch"], "No such option '--nosuch'. `detector detect --help` lists them."),
         (["run", "--targets", "x"], "No such option '--targets'. `detector run --help` lists them."),
         (["run", "--snapshott", "x"], "No such option '--snapshott'. Did you mean '--snapshot'?"),
         (["--hlep"], "No such option '--hlep'. Did you mean '--help'?"),
