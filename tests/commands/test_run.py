@@ -832,7 +832,7 @@ def test_a_flood_that_was_not_told_is_stored_so_that_it_can_be_read_and_told(
     assert len(slack.posts) < 12
     told = "\n".join(everything(post) for post in slack.posts)
     assert re.search(r"CRITICAL .*(order_limbo|pending_order_stale)", told)
-    assert re.search(r"Good \S+Z, its end not confirmed; it was: ", told)
+    assert re.search(r"Good \S+ \S+ UTC, its end not confirmed; it was: ", told)
 
 
 def test_a_forks_artifact_silences_nothing(github, slack, snapshot, tmp_path):
