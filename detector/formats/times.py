@@ -148,8 +148,8 @@ def format_above(seconds: float, limit: float) -> str:
 
 
 def format_over(limit: float) -> str:
-    """Return the limit that a duration exceeds: `over the limit of 5 min`."""
-    return f"over the limit of {format_exactly(limit)}"
+    """Return the limit that a duration exceeds: `over 5 min`."""
+    return f"over {format_exactly(limit)}"
 
 
 def format_limit(seconds: float, limit: float) -> str:

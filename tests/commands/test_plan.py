@@ -618,9 +618,9 @@ def test_a_broker_that_is_not_believed_corrects_no_row(broker):
 
 def test_a_word_that_is_too_old_to_act_on_is_said_to_be():
     document = snapshot([], [state()], [trade()], broker={"as_of": ago(61)})
-    assert planned(document)["stale"] == "its reading is 61 s old (over the limit of 60 s)."
+    assert planned(document)["stale"] == "its reading is 61 s old (over 60 s)."
     just = snapshot([], [state()], [trade()], broker={"as_of": ago(60.5)})
-    assert planned(just)["stale"] == "its reading is 60.5 s old (over the limit of 60 s)."
+    assert planned(just)["stale"] == "its reading is 60.5 s old (over 60 s)."
     fresh = snapshot([], [state()], [trade()], broker={"as_of": ago(60)})
     assert planned(fresh)["stale"] is None
 
@@ -630,7 +630,7 @@ def test_a_snapshot_of_another_day_is_planned_as_of_then_and_said_to_be_old():
     plan = planned(snapshot([], [state()], [trade()]), "--now", later)
     assert (plan["at"], plan["stale"]) == (
         "2026-06-02T15:00:00Z",
-        "its reading is 24 h old (over the limit of 60 s).",
+        "its reading is 24 h old (over 60 s).",
     )
     assert len(changes(plan)) == 2
 

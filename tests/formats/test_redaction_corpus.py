@@ -104,7 +104,7 @@ def test_no_secret_survives(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "No heartbeat for 15 min (over the limit of 5 min).",
+        "No heartbeat for 15 min (over 5 min).",
         "task-definition aegis:12 on disk-1, risk-off",
         "2026-06-02T15:00:00Z 12:30:45 usfarm 4 of 5",
         "passed the check, pw and pass are words",

@@ -549,7 +549,7 @@ def test_a_card_says_when_a_run_first_saw_it_and_a_gap_card_lists_every_gap_of_t
         "2026-05-06T16:48:00Z to 2026-05-06T19:42:00Z",
     )
     assert f"No run is at hand in this session from {', '.join(gaps)}." in page
-    assert "2 h 54 min of it in the regular session (over the limit of 25 min), with 1 position open." in page
+    assert "2 h 54 min of it in the regular session (over 25 min), with 1 position open." in page
 
 
 def test_the_top_of_the_page_names_what_of_the_broker_is_not_proven():

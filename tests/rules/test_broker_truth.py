@@ -1060,15 +1060,15 @@ def test_a_fill_at_the_ends_of_the_lost_link(at, fires):
     [
         (
             execution(realized_pnl=3742.44),
-            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
+            f"sold 39 {NAME}, realized P&L 3742.44 at 2026-06-02 14:50:00 UTC, 10 min ago (over 2 min).",
         ),
         (
             execution(side="BOT"),
-            f"bought 39 {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
+            f"bought 39 {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over 2 min).",
         ),
         (
             execution(quantity=None),
-            f"an unknown quantity of {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over the limit of 2 min).",
+            f"an unknown quantity of {NAME} at 2026-06-02 14:50:00 UTC, 10 min ago (over 2 min).",
         ),
     ],
 )

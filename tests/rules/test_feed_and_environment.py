@@ -72,7 +72,7 @@ def test_the_youngest_tick_is_said():
     assert event.observed == 360
     assert (
         event.summary
-        == "Market data is reported as ok, but none of 2 instruments has had a tick for 6 min (over the limit of 5 min)."
+        == "Market data is reported as ok, but none of 2 instruments has had a tick for 6 min (over 5 min)."
     )
 
 

@@ -51,7 +51,7 @@ def test_the_limit_can_be_set_and_the_event_names_it():
     )
     event = report.events[0]
     assert (event.observed, event.limit, event.setting) == (60, 59, "AEGIS_PT_HEARTBEAT_STALE_SEC")
-    assert event.summary == "No heartbeat for 60 s while the market is open (over the limit of 59 s)."
+    assert event.summary == "No heartbeat for 60 s while the market is open (over 59 s)."
 
 
 def test_it_escalates_at_the_second_observation():

@@ -32,7 +32,7 @@ def condition(name: str = "heartbeat_stale", severity: Severity = "critical", **
     return Condition(
         **{
             "signature": signature, "type": name, "kind": "state", "subject": subject, "severity": severity,
-            "peak": severity, "summary": "No heartbeat for 15 min (over the limit of 5 min).", "first_seen": NOW - timedelta(hours=1),
+            "peak": severity, "summary": "No heartbeat for 15 min (over 5 min).", "first_seen": NOW - timedelta(hours=1),
             "last_seen": NOW, "confirmed": True, "generation": 3, "observed": 900, "limit": 300,
             "setting": "AEGIS_PT_HEARTBEAT_STALE_SEC", **more,
         }
