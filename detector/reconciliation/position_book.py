@@ -92,6 +92,7 @@ class PositionBook(Struct):
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
     _found: dict[tuple[object, str | None], list[PositionPair]] = field(default_factory=dict)
+    _all_flat: dict[tuple[Instrument, str | None], bool] = field(default_factory=dict)
     _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
 
     def find_broker_position(
@@ -102,9 +103,12 @@ class PositionBook(Struct):
         The quantity is None where it is unknown, or where it may be any of several that are not all flat.
         """
         positions = self.find(instrument, account)
-        quantities = {position.compute_quantity(BROKER) for position in positions} or {FLAT}
-        is_clear = len(positions) <= 1 or quantities == {FLAT}
-        return positions[0] if len(positions) == 1 else None, quantities.pop() if is_clear else None
+        if len(positions) == 1:
+            return positions[0], positions[0].compute_quantity(BROKER)
+        key = self.names.add_to(instrument), account or self.account
+        if key not in self._all_flat:
+            self._all_flat[key] = all(position.compute_quantity(BROKER) == FLAT for position in positions)
+        return None, FLAT if self._all_flat[key] else None
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part.

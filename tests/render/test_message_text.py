@@ -110,10 +110,7 @@ def test_a_phone_reads_what_is_not_seen_and_no_subject_twice():
     lines = render_phone_text(blind).splitlines()
     assert "10 of 11 signals seen (not seen: gateway)" in lines
     assert f"WARNING  open_positions_drift: {drift}" in lines
-    assert (
-        lines[lines.index("CRITICAL  x · order 3: No heartbeat for 15 min (over 5 min).") - 1]
-        == ""
-    )
+    assert lines[lines.index("CRITICAL  x · order 3: No heartbeat for 15 min (over 5 min).") - 1] == ""
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "銀", "🟣"])

@@ -214,6 +214,9 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "combos at work": lambda n: document(shares(n), shares(n), working=exits(combos(n))),
     "many accounts": lambda n: everything(in_own_accounts(lots(n)), in_own_accounts(lots(n))),
     "one share, many accounts at the broker": lambda n: everything(lots(n), in_own_accounts(lots(n))),
+    "one share, flat in many accounts at the broker": lambda n: everything(
+        lots(n), [{**row, "quantity": 0} for row in in_own_accounts(lots(n))]
+    ),
     "shares, many accounts at the broker": lambda n: everything(shares(n), in_own_accounts(shares(n))),
     "many models": lambda n: everything(lots(n), in_models(lots(n))),
     "positions that the broker lacks": lambda n: document(shares(n), []),
