@@ -21,7 +21,7 @@ from detector.settings.setting import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline
-    from detector.clients.http_client import JsonClient
+    from detector.clients.json_client import JsonClient
 
 
 class HttpChannel(ConfiguredChannel, ABC):
@@ -32,7 +32,7 @@ class HttpChannel(ConfiguredChannel, ABC):
 
     def load_client(self) -> None:
         """Import the HTTP client."""
-        import detector.clients.http_client  # noqa: F401 - loaded, not used
+        import detector.clients.json_client  # noqa: F401 - loaded, not used
 
     def notify(self, message: Message, context: DeliveryContext) -> DeliveryResult:
         """Send the parts of the message in order; raises ExternalError where none was accepted."""
@@ -45,7 +45,7 @@ class HttpChannel(ConfiguredChannel, ABC):
 
     def build_client(self, deadline: Deadline) -> JsonClient:
         """Return a client that ends at the deadline."""
-        from detector.clients.http_client import JsonClient
+        from detector.clients.json_client import JsonClient
 
         return JsonClient(self.build_network(deadline), self.environment.clock)
 

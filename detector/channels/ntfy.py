@@ -15,7 +15,7 @@ from detector.render.message_text import render_phone_text
 from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.http_client import JsonClient
+    from detector.clients.json_client import JsonClient
 
 KIND = "ntfy"
 OPTION = ChannelOption((NTFY_TOPIC,), "alerts as pushes of ntfy")

@@ -53,7 +53,8 @@ from detector.settings import (
 
 if TYPE_CHECKING:
     from detector.clients.connection import Deadline
-    from detector.clients.http_client import JsonClient, Page
+    from detector.clients.http_client import Page
+    from detector.clients.json_client import JsonClient
 
 KIND = "pagerduty"
 OPTION = ChannelOption((PAGERDUTY_ROUTING_KEY,), "alerts that page, by PagerDuty")

@@ -29,7 +29,7 @@ from detector.settings import (
 )
 
 if TYPE_CHECKING:
-    from detector.clients.http_client import JsonClient
+    from detector.clients.json_client import JsonClient
 
 
 KIND = "telegram"

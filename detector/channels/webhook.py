@@ -22,7 +22,7 @@ from detector.render.message_webhook import MAX_EVENTS, build_webhook_body
 from detector.settings import WEBHOOK_MIN, WEBHOOK_SECRET, WEBHOOK_URL, Settings
 
 if TYPE_CHECKING:
-    from detector.clients.http_client import JsonClient
+    from detector.clients.json_client import JsonClient
 
 KIND = "webhook"
 OPTION = ChannelOption((WEBHOOK_URL, WEBHOOK_SECRET), "alerts as signed JSON, to a program of your own")

@@ -1,7 +1,6 @@
-"""Sends HTTP requests: pages of sources, bounded in size, the dead-man's ping, and JSON to a channel's API.
+"""Sends HTTP requests: pages of sources, whole and bounded in size, and the dead-man's ping.
 
-A redirect is followed within its origin only, and credentials go to their own origin only. What may have
-arrived at a channel is not sent again.
+A redirect is followed within its origin only, and credentials go to their own origin only.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
 
 import httpcore
 import httpx
@@ -217,89 +215,3 @@ def _convert_protocol_error(error: Exception) -> ExternalError:
     if "closed" in text or "disconnected" in text or "incomplete" in text:
         return ExternalError("the connection broke off in the middle of the answer", reason=errors.RESET)
     return ExternalError("what it answered is not HTTP", reason=errors.UNREADABLE)
-
-
-_CHANNEL_REASONS: Final[Mapping[int, str]] = {
-    401: errors.LOGIN, 403: errors.NOT_ALLOWED, 404: errors.NO_PLACE, 410: errors.NO_PLACE,
-    429: errors.THROTTLED,
-    **dict.fromkeys(range(300, 400), errors.REDIRECTED),
-}  # fmt: skip
-
-
-def _find_none(page: Page) -> ExternalError | None:  # noqa: ARG001 - the signature of `find_refusal`
-    return None
-
-
-class JsonClient(Struct, frozen=True):
-    """Sends requests with a JSON body, or without any, within one deadline.
-
-    No error contains the URL, the headers or the body of a response: each may hold a secret.
-    """
-
-    network: NetworkPolicy
-    clock: Callable[[], datetime]
-    pause: Callable[[float], None] = time.sleep
-
-    def send_post(
-        self,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        find_refusal: Callable[[Page], ExternalError | None] = _find_none,
-    ) -> Page:
-        """Return the response, which is 2xx; 429, 5xx and refused connections are retried.
-
-        `find_refusal` returns the error of a response whose status alone does not show it. Raises
-        ExternalError; with the reason NO_ANSWER the message may have arrived.
-        """
-        return retry(
-            lambda: self._send_once("POST", url, body, headers, find_refusal),
-            self.network.deadline,
-            self.pause,
-        )
-
-    def send_get(self, url: str, headers: Mapping[str, str]) -> Page:
-        """Return the response to a GET, which is 2xx; raises ExternalError."""
-        return retry(
-            lambda: self._send_once("GET", url, b"", headers, _find_none), self.network.deadline, self.pause
-        )
-
-    def _send_once(
-        self,
-        method: str,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        find_refusal: Callable[[Page], ExternalError | None],
-    ) -> Page:
-        request = httpx.Request(
-            method,
-            url,
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": f"pt-health-detector/{__version__}",
-                **headers,
-            },
-            content=body or None,
-        )
-        try:
-            page = send_request(self.network, request, methods=("GET", "POST"))
-        except ExternalError as error:
-            raise mark_as_possibly_sent(error) from None
-        refusal = find_refusal(page) or (None if page.status in _OK else build_refusal(page, self.clock))
-        if refusal is not None:
-            raise refusal
-        return page
-
-
-def build_refusal(page: Page, clock: Callable[[], datetime]) -> ExternalError:
-    """Return the error of an unsuccessful response of a channel."""
-    return build_status_error(page, clock, _CHANNEL_REASONS, errors.REJECTED)
-
-
-def mark_as_possibly_sent(error: ExternalError) -> ExternalError:
-    """Return the error of a request; one that may have been delivered is marked so, and is not retried."""
-    if error.permanent and error.reason in (errors.TIMEOUT, errors.RESET, errors.UNREADABLE):
-        return ExternalError(f"{error}; it may have been taken", reason=errors.NO_ANSWER)
-    return error

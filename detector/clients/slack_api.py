@@ -21,7 +21,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from detector.clients.http_client import Page, mark_as_possibly_sent, parse_retry_after, send_request
+from detector.clients.http_client import Page, parse_retry_after, send_request
+from detector.clients.json_client import mark_as_possibly_sent
 from detector.formats import errors
 from detector.formats.errors import ExternalError, retry
 from detector.formats.patterns import build_pattern
@@ -172,13 +173,8 @@ def build_slack_error(status: int, answer: str, wait_sec: float | None) -> Slack
     )
     throttled = status == _TOO_MANY or code in ("ratelimited", "rate_limited", "message_limit_exceeded")
     retryable = throttled or status >= _SERVER_ERROR or code in _TRANSIENT
-    reason = (
-        errors.THROTTLED
-        if throttled
-        else errors.REDIRECTED
-        if status in _REDIRECTS
-        else _REASONS.get(code, errors.REJECTED)
-    )
+    refused = errors.REDIRECTED if status in _REDIRECTS else _REASONS.get(code, errors.REJECTED)
+    reason = errors.THROTTLED if throttled else refused
     error = SlackError(
         message, reason=reason, permanent=not retryable, wait_sec=wait_sec if retryable else None
     )

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from detector.clients.http_client import JsonClient, Page, build_refusal
+from detector.clients.http_client import Page
+from detector.clients.json_client import JsonClient, build_refusal
 from detector.formats import errors
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.patterns import build_pattern
