@@ -193,8 +193,10 @@ def test_a_key_in_the_words_of_a_missing_fact_is_told_in_a_payload_of_any_size(k
 OTHER_FACTS: dict[str, Any] = {
     "heartbeat_interval": 30, "heartbeat_timeout_sec": 300, "heartbeat_ok": True, "heartbeats": 512,
     "max_pending_orders": 3, "pending_order_limit": 5, "stuck_exit_threshold": 3, "connected_clients": 4,
-    "connected_since": "2026-06-02T12:00:00Z", "redis": {"connected": True}, "reconcile_interval": 60, "exit_attempt_limit": 5,
-    "halted_reason": "", "order": "asc", "unknown_fill_ids": [], "limits": {"pending_orders": 3, "stuck_exits": 1}, "yesterday": {"stuck_exits": 2},
+    "connected_since": "2026-06-02T12:00:00Z", "redis": {"connected": True},
+    "reconcile_interval": 60, "exit_attempt_limit": 5,
+    "halted_reason": "", "order": "asc", "unknown_fill_ids": [],
+    "limits": {"pending_orders": 3, "stuck_exits": 1}, "yesterday": {"stuck_exits": 2},
 }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,13 @@ from detector.domain.facts import STATUS_FACTS
 from detector.domain.payload_path import is_plain_path
 from detector.domain.profile import HEARTBEAT_AGE
 from detector.domain.vendor_keys import ALSO_COLUMNS, ALSO_NAMED
+from detector.formats.patterns import build_pattern
 from detector.formats.similar_names import find_nearest_name, normalize_key
 from detector.formats.strict_json import redact_excerpt
 
 _KINDS = {HEARTBEAT_AGE: "age", **{name: spec["kind"] for name, spec in STATUS_FACTS.items()}}
 _KEYED_BY = {"open_positions": "symbol", "orders": "order_id"}
-_FORM_OF_TIME = re.compile(r"(?:at|ts|time|timestamp|epoch|unix|utc|iso|ms|millis|secs?|seconds)$")
+_FORM_OF_TIME = build_pattern(r"(?:at|ts|time|timestamp|epoch|unix|utc|iso|ms|millis|secs?|seconds)$")
 _FIRST_YEAR = 2000  # a smaller number than that is an age, and no epoch
 
 

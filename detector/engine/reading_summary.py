@@ -189,7 +189,7 @@ def _is_named(fact: _MissingFact, names: Sequence[str], value: Any, comparison: 
     """Return whether a value in a strange object is the fact by a name of several words, or is about it."""
     name = fact.path.removeprefix(f"{fact.holder}.")
     is_same = "_" in name and normalize_key(name) in map(normalize_key, names)
-    is_meant = is_same or any(_is_about(fact.name, fact.key.kind, key) for key in names[1:2])
+    is_meant = is_same or _is_about(fact.name, fact.key.kind, names[1])
     return is_meant and value is not None and _can_hold(fact, names[1], value, comparison)
 
 
