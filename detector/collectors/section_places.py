@@ -1,18 +1,20 @@
 """Reads any section from its place in AEGIS_PT_SECTIONS, a file or a URL, for what another machine collects.
 
 The location holds either the section itself or a whole snapshot that `collect --to FILE` wrote there. A file
-of `logs` may be the log itself, of which the newest lines are read.
+of `logs` may be the log itself, of which the newest lines are read, those in its rotated files among them.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from detector.clients.local_file import LogFile
 from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
@@ -20,7 +22,7 @@ from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, Ext
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_value, redact_excerpt
 from detector.formats.times import compute_seconds, parse_file_time, parse_rfc3339
-from detector.settings import RUNTIME, SECTIONS_FROM, Settings
+from detector.settings import PROFILE, RUNTIME, SECTIONS_FROM, Settings
 
 OPTIONS = tuple(
     SourceOption(name, (SECTIONS_FROM,), meaning)
@@ -31,6 +33,8 @@ _MAX_BYTES = 8 * 1024 * 1024
 _TIME_KEYS = ("as_of",)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _HEAD_BYTES, _LOG_BYTES, _LOG_LINES = 64 * 1024, 6 * 1024 * 1024, 20_000  # as many as of CloudWatch
+_LONGEST_WINDOW_SEC = 6 * 3600  # as of CloudWatch
+_END_LINES = 100  # among them is one with a time
 _LONGEST_QUIET_SEC = 4 * 86_400  # over a long weekend a log may be quiet; after it its bot writes elsewhere
 _JSON_START = build_pattern(rb"\{|\[\s*[\[{\"\]]")
 
@@ -50,20 +54,16 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
             file_stat = os.fstat(file.fileno())
             if not stat.S_ISREG(file_stat.st_mode):
                 raise ExternalError("it is no regular file", reason=UNREADABLE)
-            is_log = name == "logs" and _is_log_text(file.read(_HEAD_BYTES))
-            file.seek(max(0, file_stat.st_size - _LOG_BYTES) if is_log else 0)
+            log = LogFile(Path(location), file_stat, file.read(_HEAD_BYTES), file)
+            if name == "logs" and _is_log_text(log, context):
+                return _build_log_answer(log, context)
+            file.seek(0)
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         raise ExternalError("there is no such file", reason=MISSING) from None
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or type(error).__name__).lower()
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
-    if is_log:
-        written = parse_file_time(file_stat.st_mtime)
-        is_quiet = compute_seconds(written, context.clock()) <= _LONGEST_QUIET_SEC
-        return Answer(
-            _split_lines(data, is_cut=file_stat.st_size > _LOG_BYTES), None if is_quiet else written
-        )
     if len(data) > _MAX_BYTES:
         raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
     value = _parse(name, data)
@@ -72,10 +72,44 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
     return _build_answer(name, value, None if is_quiet_log else parse_file_time(file_stat.st_mtime), context)
 
 
-def _is_log_text(head: bytes) -> bool:
-    """Whether a file begins as lines of a log, plain or each of them JSON, and not as one JSON document."""
-    text = head.lstrip(_BLANK)
-    if not text or text.startswith(b"<") or b"\0" in text:
+def _build_log_answer(log: LogFile, context: SourceContext) -> Answer:
+    """Return the newest lines; `truncated` where the oldest of them is newer than the run before."""
+    data, is_cut = log.read_newest(_LOG_BYTES, _get_oldest(context))
+    lines = _split_lines(data, is_cut=is_cut)
+    written = parse_file_time(log.status.st_mtime)
+    is_quiet = compute_seconds(written, context.clock()) <= _LONGEST_QUIET_SEC
+    as_of = None if is_quiet else written
+    if not _has_gap(lines, context):
+        return Answer(lines, as_of)
+    return Answer({"events": lines, "truncated": True}, as_of, "lines since the run before may be missing")
+
+
+def _get_oldest(context: SourceContext) -> float:
+    return context.clock().timestamp() - _LONGEST_WINDOW_SEC
+
+
+def _has_gap(lines: Sequence[str], context: SourceContext) -> bool:
+    """Whether the oldest line is newer than the run before: lines between the two may be missing."""
+    if context.logs_since is None:
+        return False
+    from detector.logs.parse.line_times import LineTimes, LogLines
+
+    ends = LogLines()
+    for line in (*lines[:_END_LINES], *lines[-_END_LINES:]):
+        ends.add(line, None)
+    first_at = LineTimes(ends, context.clock(), context.settings.files[PROFILE.name].zone).find_first()
+    return first_at is not None and first_at > context.logs_since
+
+
+def _is_log_text(log: LogFile, context: SourceContext) -> bool:
+    """Whether a file begins as lines of a log, plain or each of them JSON, and not as one JSON document.
+
+    One that is empty is a log where it was just rotated.
+    """
+    text = log.head.lstrip(_BLANK)
+    if not text:
+        return bool(log.list_rotated(_get_oldest(context)))
+    if text.startswith(b"<") or b"\0" in text:
         return False
     if not _JSON_START.match(text):
         return True

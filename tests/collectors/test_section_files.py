@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from datetime import timedelta
@@ -247,6 +248,46 @@ def test_of_a_long_log_the_newest_lines_are_read(put):
     lines = [f"{stamp(60)} line {number}" for number in range(400_000)]
     read = collected(f"logs={put(chr(10).join(lines).encode(), name='bot.log')}")["logs"]
     assert read == lines[-20_000:]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bot.log.1", "bot.log-20260602", "bot.log.2026-06-02_14-58", "bot-2026-06-02.log", "bot.log.1.gz"],
+)
+@pytest.mark.parametrize("log", [f"{stamp(30)} opened\n", ""], ids=["written again", "empty"])
+def test_what_was_written_before_a_rotation_is_read_too(put, name, log):
+    lines = f"{stamp(900)} scan\n{stamp(120)} {LOST}\n".encode()
+    put(gzip.compress(lines) if name.endswith(".gz") else lines, 60, name)
+    found = collected(f"logs={put(log.encode(), name='bot.log')}")["logs"]
+    assert found == [*lines.decode().splitlines(), *log.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "ago"),
+    [
+        pytest.param("bot-2.log", b"another bot's\n", 0, id="the log of another bot"),
+        pytest.param("bot.log.lock", b"4711\n", 0, id="no log"),
+        pytest.param("bot.log.1", b"of yesterday\n", 21_601, id="older than the longest window"),
+        pytest.param("bot.log.1.gz", b"\x1f\x8b\x08 cut", 0, id="not whole"),
+        pytest.param("bot.log.1", f"{stamp(60)} scan\n".encode(), 0, id="its copy so far"),
+        pytest.param("bot.log.1", f"{stamp(60)} scan\n{stamp(59)} scan\n".encode(), 0, id="its copy"),
+    ],
+)
+def test_what_is_no_rotated_part_of_a_log_is_not_read(put, name, content, ago):
+    put(content, ago, name)
+    lines = [f"{stamp(60)} scan", f"{stamp(59)} scan"]
+    assert collected(f"logs={put(chr(10).join([*lines, '']).encode(), name='bot.log')}")["logs"] == lines
+
+
+@pytest.mark.parametrize(
+    ("first", "truncated"), [(600, None), (599, True)], ids=["as old as the run before", "newer"]
+)
+def test_a_log_whose_first_line_is_newer_than_the_run_before_may_lack_lines(put, first, truncated):
+    previous = put({"taken_at": stamp(600), "sources": {"logs": {"state": "ok"}}}, name="previous.json")
+    log = put(f"{stamp(first)} opened\n{stamp(60)} scan\n".encode(), name="bot.log")
+    section = collected(f"logs={log}", "--previous", str(previous))["logs"]
+    assert (section if isinstance(section, list) else section["events"])[0] == f"{stamp(first)} opened"
+    assert (section["truncated"] if isinstance(section, dict) else None) is truncated
 
 
 @pytest.mark.parametrize(
