@@ -26,6 +26,7 @@ from detector.domain.snapshot import PARTS, SECTIONS
 from detector.domain.vendor_keys import FOREIGN
 from detector.engine.catalog import find_reader
 from detector.engine.evaluate import judge
+from detector.engine.key_comparison import KeyComparison
 from detector.render.lines import format_signals_seen
 from tests.support.full_snapshot import (
     Path,
@@ -190,6 +191,60 @@ def test_a_key_in_the_words_of_a_missing_fact_is_told_in_a_payload_of_any_size(k
     assert meant in told[0].summary
 
 
+BEFORE: Document = {"heartbeat_age_sec": 5, "open_positions": []}
+TROUBLED: list[tuple[str, Any, Any, str]] = [
+    ("exits", {"stuck": 2}, {"stuck": 0}, "stuck_exits"), ("has_stuck_exits", True, False, "stuck_exits"),
+    ("exits", {"pending": 0, "stuck": 1}, {"tp": 9, "sl": 5}, "stuck_exits"),
+    ("stuck_exit_ids", [7], [], "stuck_exits"), ("unknown_fill_ids", ["e1"], [], "unknown_fills"),
+    ("fills", {"known": 12, "unknown": 1}, {"known": 12, "unknown": 0}, "unknown_fills"),
+    ("send_outcome", "UNKNOWN", "KNOWN", "send_outcome_unknown"),
+    ("broker_confirmation", "required", "none", "broker_confirmation_required"),
+    ("broker_reconcile", "pending", "done", "broker_reconcile_pending"),
+    ("flags", ["broker_reconcile_pending"], ["paper"], "broker_reconcile_pending"),
+    ("broker_link", "down", "up", "broker_connected"), ("broker_disconnected", True, False, "broker_connected"),
+    ("connection_state", "DISCONNECTED", "CONNECTED", "broker_connected"),
+    ("kill_switch_active", True, False, "trading_halted"), ("kill_switch", {"state": "on"}, {"state": "off"}, "halted"),
+    ("trading_suspended", True, False, "trading_halted"), ("competing", True, False, "session"),
+    ("session", {"authenticated": True, "competing": True}, {"authenticated": True, "competing": False}, "session"),
+    ("iserver", {"authStatus": {"authenticated": False, "competing": False}}, {"authStatus": None}, "session"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "trouble", "well", "meant"), TROUBLED)
+def test_a_key_that_says_trouble_is_told_whoevers_it_is_and_only_then(key, trouble, well, meant):
+    def list_told(value: Any, **more: Any) -> list[str]:
+        status = {**BEFORE, key: value, **more}
+        return [
+            event.summary for event in evaluated({"taken_at": FULL["taken_at"], "status_v3": status}).events
+        ]
+
+    told = list_told(trouble)
+    assert len(told) == 1, told
+    assert f"status_v3.{key} " in told[0]
+    assert meant in told[0]
+    assert list_told(well) == []
+    if meant in STATUS_FACTS:  # what the runtime says in the place that is known counts
+        known = {"count": 0, "flag": False}.get(STATUS_FACTS[meant]["kind"], 0)
+        assert list_told(trouble, **{meant: meant == "broker_connected" or known}) == []
+
+
+@pytest.mark.parametrize("key", ["heartbeat_ok", "heartbeat_alive"])
+def test_a_heartbeat_that_is_called_dead_is_told_where_its_time_is_not_there(key):
+    document: Document = {"taken_at": FULL["taken_at"], "status_v3": {"open_positions": [], key: False}}
+    assert [event.subject for event in evaluated(document).events] == [f"status_v3.{key}"]
+    document["status_v3"]["heartbeat_age_sec"] = 5
+    assert evaluated(document).events == ()
+
+
+def test_the_same_keys_that_begin_to_say_trouble_are_told_in_a_replay():
+    comparison = KeyComparison("status_v3", lambda kind, value: True)
+    reader = find_reader("status_v3")
+    assert reader is not None
+    shape = reader.build_shape("status_v3", ReadContext(DEFAULTS, AEGIS, NO_PREVIOUS_RUN), {})
+    assert not comparison.is_alike({"exits": {"stuck": 2}}, {"exits": {"stuck": 0}}, shape)
+    assert comparison.is_alike({"exits": {"tp": 2}}, {"exits": {"tp": 1}}, shape)
+
+
 OTHER_FACTS: dict[str, Any] = {
     "heartbeat_interval": 30, "heartbeat_timeout_sec": 300, "heartbeat_ok": True, "heartbeats": 512,
     "max_pending_orders": 3, "pending_order_limit": 5, "stuck_exit_threshold": 3, "connected_clients": 4,
@@ -197,6 +252,10 @@ OTHER_FACTS: dict[str, Any] = {
     "reconcile_interval": 60, "exit_attempt_limit": 5,
     "halted_reason": "", "order": "asc", "unknown_fill_ids": [],
     "limits": {"pending_orders": 3, "stuck_exits": 1}, "yesterday": {"stuck_exits": 2},
+    "competing_strategies": 3, "exit_strategy": "stuck_hunter", "lifetime": {"stuck_exits_total": 12},
+    "vpn": {"link": "down"}, "news": {"connected": False}, "telegram_status": "disconnected",
+    "config": {"exits": {"stuck": 3}}, "authenticated": False, "exits": {"today": 14, "note": "none stuck"},
+    "stuck_exit_ids": 7, "engine_status": "stopped",
 }  # fmt: skip
 
 

@@ -8,6 +8,14 @@ their API references; Interactive Brokers' those of TWS API, ib_async, the Clien
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from detector.formats.patterns import build_pattern
+from detector.formats.similar_names import split_parts
+
 
 def _split_names(names: str) -> frozenset[str]:
     return frozenset(names.split())
@@ -230,3 +238,85 @@ FACT_WORDS = {
     "last_reconcile_at": ("reconcil",),
     "trading_halted": ("halted",),
 }
+
+# Of an object's name: what it holds are limits, or is of another time.
+NO_FACTS = frozenset(
+    ["limit", "limits", "threshold", "thresholds", "config", "settings", "params", "expected", "target",
+     "targets", "allowed", "prev", "previous", "history", "yesterday", "lifetime", "cumulative", "backtest"]
+)  # fmt: skip
+SESSION = "session"  # what another one competes with: no fact of a payload
+_DEEPEST, _MOST_PARTS, _LONGEST_WORDS = 3, 100, 40
+_SMALL = (
+    r"(?:(?:is|has|have|are|any|now|current|currently|num|n|count|status|state|flags?|open|data|result"
+    r"|runtime|bot|trader|trading|engine|health|summary|metrics|counts?|risk) )*"
+)
+_LINK = r"(?:api|ib|ibkr|tws|gateway|gw|broker|brokerage|connection|conn|link)"
+# What a payload says of a fact, key and text together: that all is not well where it is true, or a count.
+_TROUBLE = {
+    "heartbeat_at": rf"{_SMALL}heartbeat {_SMALL}"
+    r"(?:stale|lost|dead|overdue|late|missing|failed|expired|frozen)",
+    "stuck_exits": rf"{_SMALL}(?:(?:exits?|exit orders?|orders?|positions?) )?{_SMALL}stuck"
+    r"(?: (?:exits?|orders?|positions?|count|ids?|symbols?|list|now))*",
+    "broker_connected": rf"{_SMALL}(?:{_LINK} {_SMALL})+"
+    r"(?:disconnected|down|lost|offline|dead|unreachable|broken|not connected)"
+    rf"|{_SMALL}disconnected",
+    "send_outcome_unknown": rf"{_SMALL}(?:orders? )?(?:send|sending|submit|submission|placement) "
+    rf"(?:(?:outcomes?|results?) )?{_SMALL}unknown(?: (?:count|ids?|orders?))*"
+    rf"|{_SMALL}unknown send outcomes?",
+    "unknown_fills": rf"{_SMALL}(?:fills? {_SMALL}unknown|unknown fills?)(?: (?:count|ids?|list))*",
+    "broker_confirmation_required": rf"{_SMALL}(?:broker|order) confirmation {_SMALL}"
+    r"(?:required|needed|pending|awaited)",
+    "broker_reconcile_pending": rf"(?:{_SMALL}(?:broker|positions?|entry blocking|needs) )*{_SMALL}"
+    rf"reconcil\w* (?:(?:broker|positions?) )?{_SMALL}"
+    r"(?:pending|required|needed|due|failed|mismatch(?:ed)?)",
+    "trading_halted": rf"{_SMALL}kill ?switch {_SMALL}(?:active|on|engaged|triggered|tripped|activated)"
+    rf"|(?=.*\b(?:trading|engine|bot)\b){_SMALL}(?:halted|suspended|killed)",
+    SESSION: rf"{_SMALL}(?:(?:auth|session|iserver|sso) {_SMALL})*competing(?: session)?",
+}  # fmt: skip
+# The same where it is false.
+_WELL = {
+    "heartbeat_at": rf"{_SMALL}heartbeat {_SMALL}(?:ok|alive|healthy|fresh)",
+    SESSION: rf"{_SMALL}(?:(?:auth|session|iserver|sso) {_SMALL})+authenticated",
+}
+_COUNTS = frozenset(["stuck_exits", "send_outcome_unknown", "unknown_fills"])
+_LISTS = frozenset([*_COUNTS, "broker_reconcile_pending"])
+_PATTERNS = {
+    truth: {meant: build_pattern(text) for meant, text in texts.items()}
+    for truth, texts in ((True, _TROUBLE), (False, _WELL))
+}
+
+
+def list_troubles(key: str, value: Any) -> tuple[str, ...]:
+    """Return the facts of which a payload's key says that all is not well, alone or by what it holds."""
+    return tuple(dict.fromkeys(_iter_troubles(key, value, 0)))
+
+
+def _iter_troubles(name: str, value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, dict):
+        if depth < _DEEPEST and NO_FACTS.isdisjoint(split_parts(name)):
+            is_session = "competing" in value  # of anybody else's session `authenticated` says nothing
+            for key, part in islice(value.items(), _MOST_PARTS):
+                if is_session or key != "authenticated":
+                    yield from _iter_troubles(f"{name} {key}", part, depth + 1)
+    elif isinstance(value, list):
+        yield from _LISTS.intersection(_find_trouble(name)) if value else ()
+        for part in value[:_MOST_PARTS]:
+            yield from _find_stated(name, part) if isinstance(part, str) else ()
+    else:
+        yield from _find_stated(name, value)
+
+
+def _find_stated(name: str, value: Any) -> Iterable[str]:
+    """Return what a flag, a text or a count states under that name."""
+    if isinstance(value, bool):
+        return _find_trouble(name, truth=value)
+    if isinstance(value, str):
+        return _find_trouble(f"{name} {value}") if len(value) <= _LONGEST_WORDS else ()
+    is_count = isinstance(value, int | float) and value > 0 and not name.rstrip("s").endswith("id")
+    return _COUNTS.intersection(_find_trouble(name)) if is_count else ()
+
+
+@lru_cache(maxsize=8192)
+def _find_trouble(words: str, *, truth: bool = True) -> tuple[str, ...]:
+    text = " ".join(split_parts(words))
+    return tuple(meant for meant, pattern in _PATTERNS[truth].items() if pattern.fullmatch(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 from msgspec import Struct, field
@@ -15,6 +15,7 @@ from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
 from detector.domain.trade_rows import Words, convert_label
+from detector.domain.vendor_keys import list_troubles
 from detector.formats.numbers import is_unset
 from detector.formats.redaction import get_account_kind
 from detector.formats.similar_names import (
@@ -81,7 +82,8 @@ class KeyComparison(Struct):
 
     `fits` returns whether a value can be of a kind. Of `faults`, each path has one; `partial` are the facts
     whose lists have rows that were not understood. `strange` are the values of a payload's own keys that
-    nobody knows, rows excepted; `words` are the runtime's own for states and sides.
+    nobody knows, rows excepted, `troubled` the facts with which such a key, or a foreign one, says that all
+    is not well; `words` are the runtime's own for states and sides.
     """
 
     section: str
@@ -93,6 +95,7 @@ class KeyComparison(Struct):
     faults: dict[str, Fault] = field(default_factory=dict)
     partial: set[str] = field(default_factory=set)
     strange: dict[str, Any] = field(default_factory=dict)
+    troubled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     words: Words = {}
     seen: SectionKeys = field(default_factory=SectionKeys)
     unnamed: int = 0
@@ -133,7 +136,9 @@ class KeyComparison(Struct):
         if name in shape.reads:
             # A strike of 0 is none.
             return shape.get_group(name) != "strike" and self.is_alike(new, old, shape.reads[name].inner)
-        return self._is_left_out(key, name, shape) and _has_content(new) is _has_content(old)
+        if not self._is_left_out(key, name, shape) or _has_content(new) is not _has_content(old):
+            return False
+        return not shape.is_payload or list_troubles(key, new) == list_troubles(key, old)
 
     def _has_fact_key(self, raw: Mapping[str, Any], shape: Shape) -> bool:
         names = (shape.normalize(key) for key in raw if key not in shape.times)
@@ -165,9 +170,18 @@ class KeyComparison(Struct):
                 self._add_fault(f"{path}.{key}", "is an object, not a value")
         if keys.strange:
             self._compare_strange_keys(path, item, shape, keys)
+        if shape.is_payload:
+            self._keep_troubles(path, item, shape)
         if shape.needs and (keys.strange or keys.nested or any(need.always for need in shape.needs)):
             self._compare_needs(path, item, shape)
         return bool(keys.groups)
+
+    def _keep_troubles(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
+        """Keep the keys that nobody reads and that say that all is not well; not the operator's foreign."""
+        for key, value in islice(item.items(), _MOST_KEYS):
+            is_ours = shape.normalize(key) in shape.reads or key in self.foreign_names
+            if not is_ours and (troubles := list_troubles(key, value)):
+                self.troubled[f"{path}.{redact_excerpt(key)}"] = troubles
 
     def _compare_needs(self, path: str, item: Mapping[str, Any], shape: Shape) -> None:
         """Examine whether an object lacks what it must have: always, or while a strange key could be it."""

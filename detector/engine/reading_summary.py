@@ -17,7 +17,7 @@ from detector.domain.provenance import Fault, SectionSummary
 from detector.domain.section_reading import Reading
 from detector.domain.shape import LIST, Key, Need, Shape
 from detector.domain.snapshot import ARRAY, STATUS_SECTIONS, get_kinds
-from detector.domain.vendor_keys import ALSO_NAMED, FACT_WORDS
+from detector.domain.vendor_keys import ALSO_NAMED, FACT_WORDS, NO_FACTS, SESSION
 from detector.engine.catalog import load_money_facts
 from detector.engine.coverage import SIGNALS, get_signal_name
 from detector.engine.key_comparison import MOST_NAMES, KeyComparison
@@ -27,12 +27,7 @@ from detector.logs.events import LogHistory
 from detector.settings import SIGNALS_OFF
 
 _DEEPEST = 3  # objects in each other, by which a payload may be wrapped
-_AGES = ("heartbeat", "heartbeatage", "heartbeatago", "heartbeatagesec", "secondssinceheartbeat")
-# Of an object's name: what it holds are limits, or is of another time.
-_NO_FACTS = frozenset(
-    ["limit", "limits", "threshold", "thresholds", "config", "settings", "params", "expected", "target",
-     "targets", "allowed", "prev", "previous", "history", "yesterday"]
-)  # fmt: skip
+_AGES, _AGE_PARTS = ("heartbeat", "heartbeatage", "heartbeatago"), frozenset(["age", "ago", "since"])
 _MOST_LEFT = 2  # keys that nobody knows, and facts that are missing, in a payload of known shape
 
 
@@ -97,7 +92,7 @@ def find_missing_facts(
     but one or two are known, and no more facts are missing, any fact can be meant.
     """
     payloads = {name: comparisons[name] for name in STATUS_SECTIONS if name in comparisons}
-    if not any(part.strange for part in payloads.values()):
+    if not any(part.strange or part.troubled for part in payloads.values()):
         return []
     names, usual = _list_plain_facts(context), _list_usual_facts(context)
     missing = [name for name in names if values.get(name) is None]
@@ -115,7 +110,23 @@ def find_missing_facts(
                 verb = "may hold" if isinstance(value, dict) else "may be"
                 problem = f"is no known key, and {verb} {listed}, which is not there"
                 faults.append(Fault(place, problem, meant[0]))
+        faults += _find_troubles(part, context, missing, {fault.path for fault in faults})
     return faults
+
+
+def _find_troubles(
+    part: KeyComparison, context: ReadContext, missing: Collection[str], known: Collection[str]
+) -> Iterator[Fault]:
+    """Yield the keys that say that all is not well with a session, or with a fact that no payload shows."""
+    for place, troubles in part.troubled.items():
+        if place in known or place in part.faults:
+            continue
+        if SESSION in troubles:
+            problem = "is no known key, and says that a session of IBKR is not ours"
+            yield Fault(place, problem)
+        elif meant := [name for name in troubles if name in missing]:
+            problem = f"is no known key, and says that all is not well with {meant[0]}, which is not there"
+            yield Fault(place, problem, f"{part.section}.{'.'.join(context.profile.key_paths[meant[0]][0])}")
 
 
 def _has_known_shape(section: str, comparison: KeyComparison) -> bool:
@@ -146,7 +157,7 @@ def _can_be(
         return False
     if (
         isinstance(value, dict)
-        and _NO_FACTS.isdisjoint(split_parts(key))
+        and NO_FACTS.isdisjoint(split_parts(key))
         and any(_is_named(fact, names, part, comparison) for names, part in _iter_inner(key, value))
     ):
         return True
@@ -163,7 +174,9 @@ def _can_hold(fact: _MissingFact, key: str, value: Any, comparison: KeyCompariso
     """Return whether the value can be the fact, or has a number that may be it: `20 minutes ago`, an age."""
     if isinstance(value, str) and fact.key.kind in (TIME, COUNT) and any(map(str.isdigit, value)):
         return True
-    is_age = fact.name == "heartbeat_at" and normalize_key(key).removeprefix("last") in _AGES
+    is_age = fact.name == "heartbeat_at" and (
+        normalize_key(key).removeprefix("last") in _AGES or not _AGE_PARTS.isdisjoint(split_parts(key))
+    )
     has_number = is_age and isinstance(value, int | float) and not isinstance(value, bool)
     return has_number or comparison.can_be(Need((fact.name,), fact.key.kind), value)
 

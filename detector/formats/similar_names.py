@@ -27,7 +27,9 @@ _OTHER_MEANINGS = frozenset([
     "sources", "type", "kind", "by", "avg", "mean", "median", "rate", "pct", "ratio", "price", "pnl",
     "enabled", "disabled", "un", "not", "no", "non", "known", "closed",
 ])  # fmt: skip
-_OF_TIME = frozenset(["last", "at", "ts", "time", "date", "since", "age", "sec", "secs", "seconds", "ms"])
+_OF_TIME = frozenset(
+    ["last", "at", "ts", "time", "date", "since", "age", "min", "sec", "secs", "seconds", "ms"]
+)
 _PARTS = build_pattern(r"[^a-z0-9]+")
 _CAPITAL = build_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
