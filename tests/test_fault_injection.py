@@ -244,7 +244,7 @@ def test_a_killed_run_whose_conditions_end_leaves_no_alert_open(place, zygote, t
             incidents.refresh()
             opened += sum(key.startswith(TYPES) for key in incidents.open)
             for minutes in (10, 20, 30):
-                code = made.run(words, minutes=minutes, AEGIS_PT_STATUS_URL=f"{calm.url}/status")
+                code = made.run(words, minutes=minutes, mode="here", AEGIS_PT_STATUS_URL=f"{calm.url}/status")
                 assert code == 0, (made.folder / "err").read_text()
             incidents.refresh()
             assert [key for key in incidents.open if key.startswith(TYPES)] == [], at
@@ -262,7 +262,7 @@ def _one(made: World, words: tuple[str, ...], at: str, mode: str, seen: Counter[
         (made.folder / "err").read_text(),
     )
     seen[{0: "went well", 3: "said so"}.get(code, "killed")] += 1
-    assert made.run(words, minutes=10) == 0, (at, mode, (made.folder / "err").read_text())
+    assert made.run(words, minutes=10, mode="here") == 0, (at, mode, (made.folder / "err").read_text())
     for channel, texts in made.told():
         for name in TYPES:
             told = sum(name in text for text in texts)

@@ -5,10 +5,10 @@ An outside operation is one call to the kernel that leaves the process: a connec
 read, a file synced or renamed, a piece of standard output. Each has a label: what it is, where it goes, and
 its number there. The child whose plan names a label fails there, once or from there on, or is killed there
 with SIGKILL. The program itself knows nothing of this: it is the calls of this process's own `socket` and
-`os` that are wrapped, after the fork. A rehearsal runs in this process itself, with nothing at fault.
+`os` that are wrapped, after the fork. A run with nothing at fault is as good without a process of its own.
 
 One JSON object a line: in `argv`, `environ`, `now`, `ports` (port to name), `at` and `mode` (once, on, kill,
-rehearse), `trace` (a file for the labels); out the exit code, negative for a signal.
+here, rehearse), `trace` (a file for the labels); out the exit code, negative for a signal.
 """
 
 from __future__ import annotations
@@ -141,14 +141,23 @@ def child(plan: dict[str, Any]) -> int:
     return main(plan["argv"], plan["environ"], lambda: now)
 
 
-def rehearse(plan: dict[str, Any]) -> int:
-    """Run the program in this process, so that what it makes only once is there before the first fork."""
+def run_here(plan: dict[str, Any]) -> int:
+    """Run the program in this process, with nothing at fault."""
     streams = sys.stdout, sys.stderr
-    with Path(os.devnull).open("w", encoding="utf-8") as void:
-        sys.stdout, sys.stderr = void, void
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as out,
+        Path(plan["err"]).open("w", encoding="utf-8") as err,
+    ):
+        sys.stdout, sys.stderr = out, err
         code = main(plan["argv"], plan["environ"], lambda: datetime.fromisoformat(plan["now"]))
     sys.stdout, sys.stderr = streams
     gc.collect()
+    return code
+
+
+def rehearse(plan: dict[str, Any]) -> int:
+    """Run the program here, so that what it makes only once is there before the first fork."""
+    code = run_here(plan)
     gc.freeze()  # a child that walks over what it shares with its parent would have to copy it
     return code
 
@@ -165,12 +174,15 @@ def fork(plan: dict[str, Any]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
+HERE = {"rehearse": rehearse, "here": run_here}
+
+
 def serve() -> None:
     """Run once a line, and say how it ended."""
     gc.disable()
     for line in sys.stdin:
         plan = json.loads(line)
-        print(rehearse(plan) if plan["mode"] == "rehearse" else fork(plan), flush=True)
+        print(HERE.get(plan["mode"], fork)(plan), flush=True)
 
 
 if __name__ == "__main__":
