@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import exchange_calendars
@@ -67,6 +68,7 @@ def column(name: str, comment: str, days: Iterable[date]) -> str:
     return "\n".join([f"{name}: Final[dict[int, str]] = {{", *lines, "}", f'"""{comment}"""', ""])
 
 
+@cache
 def render() -> str:
     """The whole text of the tables' module; the same data of the libraries give the same bytes."""
     globex = exchange_calendars.get_calendar("CMES", start=FIRST_DAY, end=LAST_DAY)
