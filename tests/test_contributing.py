@@ -160,6 +160,13 @@ def test_the_rule_fires_and_every_law_holds(tmp_path):
     assert laws.returncode == 0, laws.stdout
 
 
+def test_no_list_and_no_ceiling_of_the_suite_refuses_what_was_added(done):
+    """All but that something reads the setting, which is the next step of who declares one."""
+    asked = ("tests/test_house.py", "tests/domain/test_snapshot.py", "tests/commands/test_doctor.py")
+    ran = done.python("-m", "pytest", "-q", "-k", "not every_setting_is_read", *asked)
+    assert ran.returncode == 0, ran.stdout
+
+
 def test_the_setting_is_shown_checked_and_documented(done):
     name = "AEGIS_PT_RECONCILE_AGE_SEC"
     assert name in done.detector("settings")
