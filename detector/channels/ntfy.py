@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from detector.channels._http_channel import HttpChannel, find_clear_text
 from detector.channels.channel import Advice, Channel, ChannelEnvironment, ChannelOption
-from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, THROTTLED
+from detector.formats.errors import LOGIN, NO_PLACE, NOT_ALLOWED, REJECTED, THROTTLED, ExternalError
 from detector.formats.serialize import format_document
 from detector.render.message import Message
 from detector.render.message_text import render_phone_text
 from detector.settings import NTFY_MIN, NTFY_TOKEN, NTFY_TOPIC, NTFY_URL, Settings
 
 if TYPE_CHECKING:
+    from detector.clients.http_client import Page
     from detector.clients.json_client import JsonClient
 
 KIND = "ntfy"
@@ -48,7 +49,7 @@ class Topic(HttpChannel):
         {
             LOGIN: "Make a new access token, and put it into {}.",
             NOT_ALLOWED: "May the token in {} write to the topic?",
-            NO_PLACE: "Is {} the root of the server, without the topic?",
+            **dict.fromkeys((NO_PLACE, REJECTED), "Is {} the root of the server, without the topic?"),
             THROTTLED: "ntfy.sh takes 250 messages a day: use a server or an account of your own.",
         },
     )
@@ -57,7 +58,8 @@ class Topic(HttpChannel):
         """Publish one part; raises ExternalError."""
         token = self.settings[NTFY_TOKEN]
         body = json.dumps(build_ntfy_body(part, self.settings[NTFY_TOPIC])).encode()
-        client.send_post(self.settings[NTFY_URL], body, {"authorization": f"Bearer {token}"} if token else {})
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        client.send_post(self.settings[NTFY_URL], body, headers, _find_refusal)
 
     def render_body(self, part: Message) -> str:
         """Return the body of one push, without the topic."""
@@ -74,6 +76,15 @@ def build_ntfy_body(message: Message, topic: str) -> dict[str, Any]:
         "priority": _choose_priority(message),
         **({"click": click} if click else {}),
     }
+
+
+def _find_refusal(page: Page) -> ExternalError | None:
+    """Return the error of a page that is no ntfy's, such as that of a login: a message taken has an id."""
+    from detector.clients.json_client import read_answer
+
+    if page.is_success and not read_answer(page).get("id"):
+        return ExternalError("what answered is not ntfy", reason=REJECTED)
+    return None
 
 
 def _choose_priority(message: Message) -> int:

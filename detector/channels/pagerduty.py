@@ -225,10 +225,8 @@ def _list_acknowledgements(page: Page) -> Iterator[_Given]:
 
 def _find_refusal(page: Page) -> ExternalError | None:
     """Return the error of a response that accepts nothing although its status does."""
-    if page.status not in range(200, 300):
-        return None
-    try:
-        status = parse_document(page.body).get("status")
-    except InputError:
-        status = None
-    return None if status == "success" else ExternalError("it answered without success", reason=REJECTED)
+    from detector.clients.json_client import read_answer
+
+    if page.is_success and read_answer(page).get("status") != "success":
+        return ExternalError("it answered without success", reason=REJECTED)
+    return None

@@ -45,6 +45,11 @@ class Page(Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return self.status in _OK
+
 
 def _keep_none(page: Page) -> bool:  # noqa: ARG001 - the signature of `should_keep`
     return False
@@ -100,7 +105,7 @@ class HttpClient(Struct, frozen=True):
             return send_request(self.network, httpx.Request("GET", address, headers=headers), socket_path)
 
         page = fetch_following_redirects(url, send, _check_same_origin)
-        if page.status in _OK or should_keep(page):
+        if page.is_success or should_keep(page):
             return page
         raise build_status_error(page, self.clock)
 
@@ -206,7 +211,7 @@ def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -
         content=message.encode()[:_MAX_PING_BYTES],
     )
     page = send_request(network, request, methods=("POST",))
-    if page.status not in _OK:
+    if not page.is_success:
         raise ExternalError(f"it answered {page.status}", reason=errors.HTTP_STATUS)
 
 

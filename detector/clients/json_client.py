@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 from msgspec import Struct
@@ -13,12 +13,12 @@ from msgspec import Struct
 from detector import __version__
 from detector.clients.http_client import Page, build_status_error, send_request
 from detector.formats import errors
-from detector.formats.errors import ExternalError, retry
+from detector.formats.errors import ExternalError, InputError, retry
+from detector.formats.strict_json import parse_document
 
 if TYPE_CHECKING:
     from detector.clients.connection import NetworkPolicy
 
-_OK = range(200, 300)
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _REASONS: Final[Mapping[int, str]] = {
     401: errors.LOGIN, 403: errors.NOT_ALLOWED, 404: errors.NO_PLACE, 410: errors.NO_PLACE,
@@ -88,10 +88,18 @@ class JsonClient(Struct, frozen=True):
             page = send_request(self.network, request, methods=("GET", "POST"))
         except ExternalError as error:
             raise mark_as_possibly_sent(error) from None
-        refusal = find_refusal(page) or (None if page.status in _OK else build_refusal(page, self.clock))
+        refusal = find_refusal(page) or (None if page.is_success else build_refusal(page, self.clock))
         if refusal is not None:
             raise refusal
         return page
+
+
+def read_answer(page: Page) -> Mapping[str, Any]:
+    """Return the JSON object of a response, empty where it is none."""
+    try:
+        return parse_document(page.body)
+    except InputError:
+        return {}
 
 
 def build_refusal(page: Page, clock: Callable[[], datetime]) -> ExternalError:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from detector.clients.http_client import Page
-from detector.clients.json_client import JsonClient, build_refusal
+from detector.clients.json_client import JsonClient, build_refusal, read_answer
 from detector.formats import errors
-from detector.formats.errors import ExternalError, InputError
+from detector.formats.errors import ExternalError
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_document
 
@@ -49,10 +49,7 @@ class TelegramApi(Struct, frozen=True):
         return parse_document(page.body)["result"]
 
     def _find_refusal(self, page: Page) -> ExternalError | None:
-        try:
-            answer = parse_document(page.body)
-        except InputError:
-            answer = {}
+        answer = read_answer(page)
         if answer.get("ok") is True and "result" in answer:
             return None
         return self._build_error(page, answer)

@@ -42,6 +42,9 @@ FAULTS: dict[str, tuple[Callable[[Pager], list[Behaviour]], str]] = {
     "taken, and the yes is lost": (lambda pager: [takes_and_breaks_off(pager)], errors.NO_ANSWER),
 }  # fmt: skip
 OWN_FAULTS: dict[tuple[str, str], tuple[list[Behaviour], str]] = {
+    ("ntfy", "200 and a page"): ([says(b"<html>sign in</html>")], errors.REJECTED),
+    ("ntfy", "200 and nothing"): ([says(b"")], errors.REJECTED),
+    ("ntfy", "200 of another server"): ([says({"ok": True})], errors.REJECTED),
     ("pagerduty", "202 with an error"): (
         [says({"status": "invalid event", "errors": ["routing_key"]}, 202)], errors.REJECTED,
     ),
