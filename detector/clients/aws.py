@@ -131,6 +131,8 @@ _ERROR_KINDS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     ((ResponseParserError,), errors.UNREADABLE, "what answered is not AWS: its answer cannot be parsed"),
 )
 
+_KNOWN_ERRORS = (faults.ClientError, ExternalError, *(kind for row in _ERROR_KINDS for kind in row[0]))
+
 
 class AwsIdentity(Struct, frozen=True):
     """The credentials that AWS is read with: a named profile, or with `ambient` those of the environment."""
@@ -200,16 +202,7 @@ class Aws:
                 reason=errors.CREDENTIALS,
             )
         with _convert_errors("the credentials"):
-            core = self._build_session(CREDENTIAL_OPERATIONS)
-            chain = core.get_component("credential_provider")
-            for name in (_METADATA_PROVIDER, *(_MACHINE_PROVIDERS if identity.profile else ())):
-                chain.remove(name)
-            credentials = core.get_credentials()
-            if credentials is None:
-                raise ExternalError(
-                    f"{self._credentials_source} holds no credentials", reason=errors.CREDENTIALS
-                )
-            frozen = credentials.get_frozen_credentials()
+            frozen = self._load_credentials()
             read_session = self._build_session(READ_OPERATIONS)
             read_session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
             session = boto3.Session(botocore_session=read_session, region_name=identity.region or None)
@@ -218,12 +211,48 @@ class Aws:
             )  # boto3 adds its own every time
             return session
 
+    def _load_credentials(self) -> Any:
+        """Return the credentials as they are now; raises ExternalError, whatever breaks on the way."""
+        core = self._build_session(CREDENTIAL_OPERATIONS)
+        chain = core.get_component("credential_provider")
+        for name in (_METADATA_PROVIDER, *(_MACHINE_PROVIDERS if self._identity.profile else ())):
+            chain.remove(name)
+        for provider in chain.providers:
+            if hasattr(provider, "_prompter"):  # else botocore asks at the terminal for a second factor
+                provider._prompter = _raise_for_prompt  # noqa: SLF001 - it has no other way
+        try:
+            credentials = core.get_credentials()
+            frozen = credentials.get_frozen_credentials() if credentials else None
+        except _KNOWN_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - a cache, a process or an endpoint may hold anything
+            raise self._convert_provider_error(error) from None
+        if frozen is None:
+            raise ExternalError(f"{self._credentials_source} holds no credentials", reason=errors.CREDENTIALS)
+        if not all(
+            _is_sendable(part) for part in (frozen.access_key, frozen.secret_key, frozen.token or "x")
+        ):
+            raise ExternalError(
+                f"a credential of {self._credentials_source} is empty, or has a space, a line end or a"
+                " letter that no credential has",
+                reason=errors.CREDENTIALS,
+            )
+        return frozen
+
+    def _convert_provider_error(self, error: Exception) -> ExternalError:
+        if isinstance(error, RuntimeError) and "expired" in str(error):
+            return ExternalError("its provider gave expired credentials", reason=errors.EXPIRED)
+        where = f"{self._credentials_source} ({type(error).__name__})"
+        return ExternalError(f"the credentials cannot be loaded from {where}", reason=errors.CREDENTIALS)
+
     @property
     def _credentials_source(self) -> str:
         return f"the profile {self._identity.profile!r}" if self._identity.profile else "the environment"
 
     def _build_session(self, allowed: Collection[Operation]) -> botocore.session.Session:
         core = botocore.session.Session(profile=self._identity.profile or None)
+        if self._identity.region:  # a role is assumed in it, too
+            core.set_config_variable("region", self._identity.region)
         core.register_component("data_loader", _get_model_loader())
 
         def check_allowed(model: Any, **_: Any) -> None:
@@ -251,6 +280,16 @@ class Aws:
             methods=("GET", "POST"),
         )
         return AWSResponse(request.url, page.status, dict(page.headers), _RawBody(page.body))
+
+
+def _raise_for_prompt(*_: Any) -> str:
+    raise ExternalError(
+        "the profile asks for a second factor, and nobody is here to enter it", reason=errors.CREDENTIALS
+    )
+
+
+def _is_sendable(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import time
+from getpass import getpass
 
 import pytest
 from botocore import xform_name
+from botocore.credentials import AssumeRoleProvider
 
 from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity
 from detector.clients.connection import Deadline, NetworkPolicy
@@ -176,7 +178,8 @@ def test_a_profile_without_credentials_takes_none_from_the_machine(machine):
     assert b"Credential=ASIATASK/" in there.server.requests[0]
 
 
-def test_a_profile_that_assumes_a_role_may_do_so(machine):
+@pytest.mark.parametrize("region", [None, REGION], ids=["of the profile", "of the setting"])
+def test_a_profile_that_assumes_a_role_may_do_so(region, machine):
     """The one call that its credentials need passes, in a session of its own."""
     roles = (
         "[profile reader]\nregion = us-east-1\n[profile role]\nsource_profile = reader\n"
@@ -189,10 +192,72 @@ def test_a_profile_that_assumes_a_role_may_do_so(machine):
     )
     listed = says({"taskArns": []}, headers={"content-type": "application/x-amz-json-1.1"})
     with serving(says(assumed, headers={"content-type": "text/xml"}), listed) as server:
-        machine(server.url, roles)
-        aws(AwsIdentity(profile="role")).fetch("ecs", "list_tasks", "taskArns")
+        machine(server.url, roles if region is None else roles.replace("region = us-east-1\n", ""))
+        aws(AwsIdentity(profile="role", region=region or "")).fetch("ecs", "list_tasks", "taskArns")
     assert b"Action=AssumeRole" in server.requests[0]
     assert b"Credential=ASIAROLE/" in server.requests[1]
+
+
+_EXPIRED = {"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "t", "Expiration": "2020-01-01T00:00:00Z"}
+_ROLE = "role_arn = arn:aws:iam::123456789012:role/read\nregion = us-east-1\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        pytest.param(
+            {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{}/no"}, errors.CREDENTIALS, id="no credentials"
+        ),
+        pytest.param({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{}/old"}, errors.EXPIRED, id="expired ones"),
+        pytest.param(
+            {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://host.example/"},
+            errors.CREDENTIALS,
+            id="another host",
+        ),
+        pytest.param(
+            {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{}", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/none"},
+            errors.CREDENTIALS,
+            id="no token file",
+        ),
+        pytest.param(
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/none", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/read"},
+            errors.CREDENTIALS,
+            id="no web identity",
+        ),
+        pytest.param(
+            {"AWS_ACCESS_KEY_ID": "AKIA\n", "AWS_SECRET_ACCESS_KEY": "s"}, errors.CREDENTIALS, id="a line end"
+        ),
+        pytest.param(
+            {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "ö"}, errors.CREDENTIALS, id="a letter"
+        ),
+    ],
+)
+def test_what_breaks_on_the_way_to_credentials_is_the_credentials_fault(own, reason, machine):
+    def answer_by_path(served, conn, request):
+        conn.sendall(reply(200, json.dumps(_EXPIRED if b"/old" in request else {"Code": "x"}).encode()))
+
+    with serving(answer_by_path) as machines:
+        machine("http://127.0.0.1:1", "", **{name: text.format(machines.url) for name, text in own.items()})
+        assert failing(AwsIdentity(ambient=True, region=REGION)).reason == reason
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "credential_process = /none",
+        "credential_process = echo nothing",
+        f"source_profile = reader\n{_ROLE}mfa_serial = arn:aws:iam::1:mfa/me",
+    ],
+    ids=["no such program", "a program's garbage", "a second factor"],
+)
+def test_a_profile_that_gives_no_credentials_asks_nobody(profile, machine, monkeypatch):
+    prompts: list[str] = []
+    ask = AssumeRoleProvider.__init__
+    fakes = (prompts.append if given is getpass else given for given in ask.__defaults__)
+    monkeypatch.setattr(ask, "__defaults__", tuple(fakes))
+    machine("http://127.0.0.1:1", f"[profile reader]\nregion = us-east-1\n[profile broken]\n{profile}\n")
+    assert failing(AwsIdentity(profile="broken", region=REGION)).reason == errors.CREDENTIALS
+    assert prompts == []
 
 
 def test_the_region_of_the_profile_counts_where_none_is_named(machine):
