@@ -191,9 +191,9 @@ def test_the_source_fills_its_section_and_fails_as_any_other(done, tmp_path):
 
 
 def test_the_section_is_read_and_in_the_schema(done):
-    document = json.dumps({"switch": {"halted": "perhaps"}})
-    events = json.loads(done.detector("--offline", input=document))["events"]
-    assert [(event["type"], event["subject"]) for event in events] == [("reading_invalid", "switch.halted")]
+    for section, path in (({"halted": "perhaps"}, "switch.halted"), ({"haltd": True}, "switch.haltd")):
+        events = json.loads(done.detector("--offline", input=json.dumps({"switch": section})))["events"]
+        assert [(event["type"], event["subject"]) for event in events] == [("reading_invalid", path)]
     assert "switch" in json.loads(done.detector("schema", "snapshot"))["properties"]
 
 

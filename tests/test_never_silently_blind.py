@@ -434,12 +434,12 @@ def iter_leaves(shape: Shape, path: Path, seen: tuple[Shape, ...] = ()) -> Itera
 def iter_declared() -> Iterator[tuple[Path, Key]]:
     context = ReadContext(DEFAULTS, AEGIS, NO_PREVIOUS_RUN)
     for section in (*SECTIONS, *PARTS):
-        build_shape = getattr(find_reader(section), "build_shape", None)
-        if build_shape is None:
+        reader = find_reader(section)
+        if reader is None:
             continue
         section_path: Path = tuple(section.split("."))
         path: Path = (*section_path, 0) if isinstance(FULL.get(section), list) else section_path
-        yield from iter_leaves(build_shape(section, context, FULL.get(section, {})), path)
+        yield from iter_leaves(reader.build_shape(section, context, FULL.get(section, {})), path)
     for name, row in BROKER_ROWS.items():
         for column, spec in get_columns(row).items():
             yield ("broker", name, 0, column), Key(spec["kind"])

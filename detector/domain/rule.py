@@ -219,7 +219,8 @@ def rule(kind: Kind, severity: str, **declared: Any) -> Callable[[Check], Check]
     declaration = Declaration(kind, severity, **options)
     unknown = {*declaration.sees, *declaration.any_of, *declaration.severity_inputs} - FACT_NAMES
     if unknown:
-        raise ValueError(f"unknown facts: {', '.join(sorted(unknown))}")
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"unknown facts: {names} (detector/domain/facts.py declares the known ones)")
 
     def apply(check: Check) -> Check:
         check.declaration = declaration  # type: ignore[attr-defined]  # a function's own

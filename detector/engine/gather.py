@@ -278,11 +278,8 @@ def _run_reader(raw: Any, reading: Reading, given: _Input, gathered: _GatheredSe
         reading.known = shared.values.get(section, {})
         module.read(raw, reading, context)
         shared.values[section] = reading.kept
-        if hasattr(module, "build_shape"):
-            shape = module.build_shape(section, context, raw)
-            _compare_keys(
-                raw if reading.content is None else reading.content, shape, reading, given, gathered
-            )
+        shape = module.build_shape(section, context, raw)
+        _compare_keys(raw if reading.content is None else reading.content, shape, reading, given, gathered)
         gathered.ran.add(f"reader of {section}")
     except Exception as error:  # noqa: BLE001 - the one place where a broken reader becomes data
         gathered.errors.append((f"reader of {section}", type(error).__name__))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from detector.domain.facts import SECTION_FACTS, STATUS_FACTS
 from detector.domain.shape import LIST
-from detector.domain.snapshot import KEYS, LIST_SECTIONS, SECTIONS, Snapshot, build_snapshot
+from detector.domain.snapshot import KEYS, LIST_SECTIONS, PARTS, SECTIONS, Snapshot, build_snapshot
 from detector.engine.catalog import find_reader
 from detector.formats.errors import InputError
 from tests.support.broker_shapes import CONTEXT
@@ -109,6 +110,23 @@ def test_each_list_of_a_section_is_known_as_its_list(section):
     shape = reader.build_shape(section, CONTEXT, {})
     lists = {name for name, key in shape.reads.items() if key.kind == LIST and name == name.lower()}
     assert lists <= {name for name, owner in LIST_SECTIONS.items() if owner == section}
+
+
+READ = [
+    name for name in (*SECTIONS, *PARTS) if name not in ("sources", "previous")
+]  # the run reads these two
+
+
+@pytest.mark.parametrize("section", READ)
+def test_each_section_has_a_reader_that_knows_its_keys(section):
+    """Without them a misspelled key would be silent; without its facts a loss would not be in `missing`."""
+    reader = find_reader(section)
+    assert reader is not None, f"add detector/readers/{section}.py with SECTIONS, build_shape and read"
+    assert hasattr(reader, "build_shape"), f"{reader.__name__}: add build_shape, which returns its known keys"
+    shape = reader.build_shape(section, CONTEXT, {})
+    given = {key.fact for key in shape.reads.values() if key.fact}
+    unlisted = given - {*STATUS_FACTS, *SECTION_FACTS.get(section.partition(".")[0], ())}
+    assert not unlisted, f"add to SECTION_FACTS of detector/domain/facts.py: {sorted(unlisted)}"
 
 
 def test_an_unknown_key_is_refused_even_where_it_says_nothing():
