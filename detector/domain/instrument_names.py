@@ -184,12 +184,14 @@ def parse_perpetual(symbol: str) -> str | None:
     return coin if is_marked else "BTC" if coin == "XBT" else None
 
 
+@lru_cache(maxsize=1024)
 def normalize_currency(text: str | None) -> str | None:
     """Return a currency in capitals; a listing in pence or cents is of its currency."""
     label = normalize_symbol((text or "").upper())
     return _MINOR_UNITS.get(label or "", label)
 
 
+@lru_cache(maxsize=1024)
 def normalize_type(text: str | None) -> str | None:
     """Return IBKR's code of a security type, or the text itself where it is unknown."""
     label = normalize_label(text)
@@ -353,6 +355,7 @@ _SELLS = frozenset(
 """The texts for a side in TWS, Flex and the runtimes' stores; vnpy writes them in Chinese."""
 
 
+@lru_cache(maxsize=1024)  # sides are few, and every quantity of very many rows asks for its own
 def get_sign(side: str | None) -> int | None:
     """Return 1 for a side that buys, -1 for a side that sells, None where it is missing or unknown."""
     label = re.sub(r"[\s_.()]|(?<=[A-Z])-|POSITION", "", normalize_label(side))

@@ -13,7 +13,7 @@ _DECIMAL = build_pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})
 GROUPED_NUMBER = build_pattern(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 """A number with commas of thousands: 1,234 and 1,234.5; not 39,00."""
 # What IBKR writes for "not set": the largest double and integers, of ibapi also the largest Decimal.
-_UNSET, _UNSET_DOUBLE = 1.7e308, "1.7976931348623157E308"
+_UNSET, _UNSET_DIGITS, _UNSET_DOUBLE = 1.7e308, "7976931348623157", "1.7976931348623157E308"
 _UNSET_NUMBERS = frozenset([2**31 - 1, 2**63 - 1, 2**127 - 1])
 NO_NAMES = frozenset(["nan", "NaN", "NaT", "<NA>", "None", "null"])
 """What programs write for nothing, and what therefore is no text for a name."""
@@ -32,7 +32,8 @@ def is_unset(raw: object) -> bool:
     """Whether an exported value is unset: empty text, no number in Python's words, IBKR's largest numbers."""
     if isinstance(raw, str):
         text = raw.strip()
-        return not text or text in _UNSET_TEXTS or text.upper().replace("+", "").startswith(_UNSET_DOUBLE)
+        is_double = _UNSET_DIGITS in text and text.upper().replace("+", "").startswith(_UNSET_DOUBLE)
+        return not text or text in _UNSET_TEXTS or is_double
     return isinstance(raw, int | float) and (raw in _UNSET_NUMBERS or raw >= _UNSET)
 
 

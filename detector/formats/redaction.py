@@ -115,12 +115,12 @@ def _find_suspects(value: Any, secrets: tuple[str, ...]) -> set[str]:
 
 def _find_suspicious_texts(texts: Sequence[str], first_key: int) -> tuple[int, ...]:
     """Return the indices of the texts that can hold an account or a secret, and of such keys."""
-    masks = [_mask(text) for text in texts]
-    suspicious = _find_suspicious(dict.fromkeys(masks))
+    masks = {text: _mask(text) for text in dict.fromkeys(texts)}
+    suspicious = _find_suspicious(dict.fromkeys(masks.values()))
     return tuple(
         index
-        for index, (text, mask) in enumerate(zip(texts, masks, strict=True))
-        if mask in suspicious or (index >= first_key and _is_owner_key(text))
+        for index, text in enumerate(texts)
+        if masks[text] in suspicious or (index >= first_key and _is_owner_key(text))
     )
 
 
