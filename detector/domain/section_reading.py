@@ -14,6 +14,7 @@ from detector.domain.coercion import ValueReader
 from detector.domain.columns import get_columns
 from detector.domain.row_state import SIGN, STATE, find_unknown_state, iter_problems
 from detector.domain.trade_rows import Words, convert_label
+from detector.formats.strict_json import redact_excerpt
 
 
 class _Row(Protocol):
@@ -106,6 +107,16 @@ class Reading(ValueReader):
         if raw.get("as_of") is not None and path not in self.read_paths | faulty:
             self.read_value("time", path, raw["as_of"])
         return raw.get("as_of") is None or path in self.read_paths
+
+    def has_error(
+        self, raw: Mapping[str, Any], path: str, problem: str = "says that the query failed"
+    ) -> bool:
+        """Whether the answer holds an error, which is a fault with its reason."""
+        error = raw.get("error")
+        if error:
+            reason = redact_excerpt(error) if isinstance(error, str) else "an error"
+            self.add_fault(f"{path}.error", f"{problem} ({reason})")
+        return bool(error)
 
     def read_objects(self, path: str, raw: object, fact: str) -> list[Mapping[str, Any]] | None:
         """Read a list of objects; other entries and those over MAX_ROWS are left out: the fact is partial."""

@@ -34,9 +34,9 @@ from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_list, format_quantity
 from detector.formats.patterns import build_pattern
-from detector.formats.strict_json import redact_excerpt
 from detector.formats.times import NEVER
 
 SECTIONS = ("stores",)
@@ -76,11 +76,7 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     """Read both stores; a row's missing columns come from the other store's row of the same trade."""
     reading.is_export = reading.has_integer_flags = True
     reading.words, reading.symbols = context.profile.words, context.profile.symbols
-    error = raw.get("error")
-    if error:
-        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
-        reading.add_fault("stores.error", f"says that the query failed ({reason})")
-    if error or not reading.has_valid_as_of(raw):
+    if reading.has_error(raw, "stores") or not reading.has_valid_as_of(raw):
         return
     stores = context.profile.stores
     trade_items = reading.read_objects(f"stores.{TRADES}", raw.get(TRADES), "store_trades")
@@ -245,9 +241,7 @@ def _get_instrument(row: StoredPosition) -> tuple[object, ...]:
 
 
 def _add_up_fills(rows: Sequence[StoredPosition], reading: Reading) -> tuple[StoredPosition, ...]:
-    groups: dict[tuple[object, ...], list[StoredPosition]] = {}
-    for row in rows:
-        groups.setdefault(_get_instrument(row), []).append(row)
+    groups = group_pairs((_get_instrument(row), row) for row in rows)
     signed = [row.signed_quantity for row in rows]
     is_one_way = all(quantity is None or quantity >= 0 for quantity in signed)
     if len(rows) > 1 and is_one_way and not any(row.side for row in rows):
@@ -273,8 +267,10 @@ def _build_column_getter(
     names = {**dict.fromkeys(only_mapped, ()), **stores.get(store, {})}
 
     def get(item: Mapping[str, Any], column: str) -> object:
-        keys = names.get(column, (column,))
-        return next((item[name] for name in keys if item.get(name) is not None), None)
+        for name in names.get(column, (column,)):  # a generator for each of very many cells takes longer
+            if (value := item.get(name)) is not None:
+                return value
+        return None
 
     return get
 

@@ -58,15 +58,12 @@ def build_closed_memory(facts: Facts) -> Mapping[str, tuple[str, ...]]:
         else:
             open_now = get_open_trades(name, facts)
             reopened_ids = [trade_id for trade_id in before if trade_id in open_now]
-            closed_now = sorted({*closed_ids, *before} - open_now.keys(), key=_get_number_key, reverse=True)
+            ended = {*closed_ids, *before} - open_now.keys()
+            closed_now = sorted(ended, key=lambda trade_id: (len(trade_id), trade_id), reverse=True)
             kept = [*reopened_ids, *closed_now]
         if kept:
             memory[name] = tuple(kept[:_MAX_IDS])
     return memory
-
-
-def _get_number_key(trade_id: str) -> tuple[int, str]:
-    return len(trade_id), trade_id
 
 
 def _collect_closed_ids(facts: Facts) -> set[str]:
@@ -86,14 +83,8 @@ def _collect_closed_ids(facts: Facts) -> set[str]:
 
 
 def _has_ended(trade: Trade) -> bool:
-    exit_values = (
-        trade.closed_at,
-        trade.exit_price,
-        trade.realized_pnl,
-        trade.exit_reason,
-        trade.exit_exec_id,
-    )
-    return trade.is_marked_closed or any(value is not None for value in exit_values)
+    ends = trade.closed_at, trade.exit_price, trade.realized_pnl, trade.exit_reason, trade.exit_exec_id
+    return trade.is_marked_closed or any(value is not None for value in ends)
 
 
 def get_prices(facts: Facts) -> dict[str, float]:

@@ -14,6 +14,7 @@ from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import FUTURE, STOCK
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.identity import (
@@ -138,17 +139,16 @@ def iter_assigned(differences: Sequence[Difference], now: datetime) -> Iterator[
 
 def iter_named_by_id(differences: Sequence[Difference]) -> Iterator[DifferencePair]:
     """Yield what the runtime names by a number, each with as many in a row of the broker without an id."""
-    by_quantity: dict[Decimal, list[Difference]] = {}
-    for row in differences:
-        if row.kind == "unmanaged" and row.instrument.con_id is None and not _is_number(row):
-            by_quantity.setdefault(row.broker, []).append(row)
-    for gone in differences:
-        if gone.kind == "phantom" and gone.instrument.con_id is None and _is_number(gone):
-            rows = by_quantity.get(gone.internal, [])
-            match = next((row for row in rows if can_be_in_account(gone.account, row.account)), None)
-            if match is not None:
-                rows.remove(match)
-                yield gone, match
+    bare = [row for row in differences if row.instrument.con_id is None]
+    by_quantity = group_pairs(
+        (row.broker, row) for row in bare if row.kind == "unmanaged" and not _is_number(row)
+    )
+    for gone in (row for row in bare if row.kind == "phantom" and _is_number(row)):
+        rows = by_quantity.get(gone.internal, [])
+        match = next((row for row in rows if can_be_in_account(gone.account, row.account)), None)
+        if match is not None:
+            rows.remove(match)
+            yield gone, match
 
 
 def _is_number(difference: Difference) -> bool:

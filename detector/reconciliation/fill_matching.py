@@ -17,6 +17,7 @@ from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.trade_rows import Trade
+from detector.formats.grouping import group_pairs
 from detector.reconciliation.fills import (
     MATCH_TOLERANCE,
     Fill,
@@ -93,19 +94,16 @@ class StatementFills:
     or all that are so near; each stands for one fill.
     """
 
-    def __init__(self, fills: Iterable[Execution], executions: Iterable[Execution]) -> None:
+    def __init__(self, fills: Iterable[Execution], executions: Sequence[Execution]) -> None:
         self.new: list[Fill] = []
         self.unclear: list[Fill] = []
         self._used: set[int] = set()
         self._by_minute: dict[int | None, InstrumentIndex[Execution]] = defaultdict(InstrumentIndex)
-        self._by_order: dict[tuple[str | None, str | None], list[Execution]] = {}
         for row in executions:
             minute = None if row.at is None else _to_minute(row.at)
             self._by_minute[minute].add(normalize(row), row)
-            self._by_order.setdefault((row.account, row.order_ref), []).append(row)
-        for row in sorted(
-            (row for row in fills if is_fill(row)), key=lambda row: abs(row.signed_quantity or _ZERO)
-        ):
+        self._by_order = group_pairs(((row.account, row.order_ref), row) for row in executions)
+        for row in sorted(filter(is_fill, fills), key=lambda row: abs(row.signed_quantity or _ZERO)):
             self._add(row)
 
     def _add(self, fill: Execution) -> None:
@@ -156,13 +154,11 @@ def _has_sum(fill: Execution, rows: Sequence[Execution]) -> bool:
     """Whether executions make up the fill: its quantity, at its average price."""
     if not rows or fill.at is None or fill.price is None or any(row.at is None for row in rows):
         return False
-    known = [(row.signed_quantity, row.price) for row in rows]
-    amounts = [(quantity, price) for quantity, price in known if quantity is not None and price is not None]
-    total = sum((quantity for quantity, _ in amounts), _ZERO)
-    if len(amounts) < len(rows) or not total or total != fill.signed_quantity:
+    whole = Fill(tuple(rows))
+    if not whole.quantity or whole.quantity != fill.signed_quantity:
         return False
-    average = float(sum(quantity * Decimal(str(price)) for quantity, price in amounts) / total)
-    return math.isclose(average, fill.price, rel_tol=_PRICE_TOLERANCE)
+    average = whole.compute_price()
+    return average is not None and math.isclose(average, fill.price, rel_tol=_PRICE_TOLERANCE)
 
 
 class _OpenLegs:
@@ -269,21 +265,16 @@ def _apply_quantity(left: list[Decimal | None], quantity: Decimal) -> None:
 class ClosingFills:
     """An index of the broker's fills by the trade that a fill closed."""
 
-    def __init__(self, fills: Iterable[Fill]) -> None:
-        self._by_id: dict[str, Fill] = {}
-        self._by_minute: dict[int | None, list[Fill]] = {}
-        for fill in fills:
-            self._by_id.update(dict.fromkeys(fill.get_ids(), fill))
-            for minute in {_to_minute(at) for at in fill.times}:
-                self._by_minute.setdefault(minute, []).append(fill)
+    def __init__(self, fills: Sequence[Fill]) -> None:
+        self._by_id = {fill_id: fill for fill in fills for fill_id in fill.get_ids()}
+        self._by_minute: Mapping[int | None, list[Fill]] = group_pairs(
+            (minute, fill) for fill in fills for minute in {_to_minute(at) for at in fill.times}
+        )
 
     def find(self, trade: Trade) -> Fill | None:
         """Return the fill that closed the trade, or None where no fill certainly did."""
-        by_id = (
-            self._by_id[leg_id]
-            for leg_id in sorted(get_leg_ids(trade, opening=False))
-            if leg_id in self._by_id
-        )
+        leg_ids = sorted(get_leg_ids(trade, opening=False))
+        by_id = (self._by_id[leg_id] for leg_id in leg_ids if leg_id in self._by_id)
         lists = _list_near(self._by_minute, [trade.closed_at]) if trade.closed_at else []
         near = (fill for _, fills in lists for fill in fills)
         return next((fill for fill in (*by_id, *near) if has_closed(fill, trade)), None)
@@ -358,11 +349,8 @@ def _iter_leg_parts(trade: Trade, lots: InstrumentIndex[Lot]) -> Iterator[_LegPa
         return
     until = None if trade.closed_at is None else trade.closed_at + MATCH_TOLERANCE
     yield _LegPart(quantity, None if opened is None else opened - MATCH_TOLERANCE, until)
-    remaining = _ZERO if trade.is_effectively_open is False else _find_remaining(normalize(trade), lots)
+    held = list(islice(lots.iter_matches(normalize(trade)), 2))
+    remaining = held[0][0].quantity if len(held) == 1 else None
+    remaining = _ZERO if trade.is_effectively_open is False else remaining
     if remaining is not None and quantity != remaining:
         yield _LegPart(remaining - quantity, opened, until, min_fills=1 if remaining else 2)
-
-
-def _find_remaining(instrument: Instrument, lots: InstrumentIndex[Lot]) -> Decimal | None:
-    matches = list(islice(lots.iter_matches(instrument), 2))
-    return matches[0][0].quantity if len(matches) == 1 else None

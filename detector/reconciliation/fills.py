@@ -18,6 +18,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import list_order_ids
 from detector.domain.trade_rows import Trade
+from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo
 from detector.reconciliation.instrument_aliases import is_nameless
 
@@ -44,9 +45,8 @@ class Fill(Struct, frozen=True, dict=True):
     @cached_property
     def quantity(self) -> Decimal | None:
         """The signed quantity of all executions; None where one is unknown."""
-        quantities = [execution.signed_quantity for execution in self.executions]
-        known_quantities = [quantity for quantity in quantities if quantity is not None]
-        return sum(known_quantities, Decimal(0)) if len(known_quantities) == len(quantities) else None
+        known = [row.signed_quantity for row in self.executions if row.signed_quantity is not None]
+        return sum(known, Decimal(0)) if len(known) == len(self.executions) else None
 
     @cached_property
     def at(self) -> datetime | None:
@@ -62,9 +62,17 @@ class Fill(Struct, frozen=True, dict=True):
     @property
     def realized_pnl(self) -> float | None:
         """The broker's realized P&L of all executions; None where one has none."""
-        amounts = [execution.realized_pnl for execution in self.executions]
-        known_amounts = [realized_pnl for realized_pnl in amounts if realized_pnl is not None]
-        return sum(known_amounts) if len(known_amounts) == len(amounts) else None
+        known = [row.realized_pnl for row in self.executions if row.realized_pnl is not None]
+        return sum(known) if len(known) == len(self.executions) else None
+
+    def compute_price(self) -> Decimal | None:
+        """Return the average price weighted by quantity; None where a price or quantity is unknown."""
+        parts = [(to_exact_decimal(row.quantity), to_exact_decimal(row.price)) for row in self.executions]
+        priced = [(abs(q), price) for q, price in parts if q is not None and price is not None]
+        total = sum((quantity for quantity, _ in priced), Decimal(0))
+        if len(priced) < len(parts) or not total:
+            return None
+        return sum((quantity * price for quantity, price in priced), Decimal(0)) / total
 
     def get_ids(self) -> set[str]:
         """Return the ids of the executions and of their order."""
@@ -140,11 +148,11 @@ def iter_closing_leg(trade: Trade) -> Iterator[Leg]:
 
 def get_leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:
     """Return the ids that the broker may have for a leg of the trade."""
-    opened, closed = (
-        (trade.exec_id, trade.perm_id, trade.order_id),
-        (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id),
+    exec_id, perm_id, order_id = (
+        (trade.exec_id, trade.perm_id, trade.order_id)
+        if opening
+        else (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id)
     )
-    exec_id, perm_id, order_id = opened if opening else closed
     return frozenset(_build_exec_ids(exec_id)).union(list_order_ids(perm_id, order_id))
 
 
@@ -157,22 +165,11 @@ def match_leg(fill: Fill, leg: Leg) -> Answer:
     is_named = leg.instrument.symbol is not None or leg.instrument.con_id is not None
     times, quantity = fill.times, fill.quantity
     answer = compare(leg.instrument, fill.instrument) if is_named else UNCLEAR
-    if answer == DIFFERENT:
-        return DIFFERENT
-    if _is_other_quantity(leg.quantity, quantity) or (leg.at and times and not _is_near(leg.at, times)):
-        return DIFFERENT
-    is_certain = (
-        is_named
-        and not is_nameless(fill.instrument)
-        and bool(times)
-        and None not in (leg.quantity, quantity, leg.at)
+    is_other_quantity = None not in (leg.quantity, quantity) and leg.quantity != quantity
+    is_near = not (leg.at and times) or (
+        min(times) - MATCH_TOLERANCE <= leg.at <= max(times) + MATCH_TOLERANCE
     )
-    return SAME if is_certain else UNCLEAR
-
-
-def _is_other_quantity(first: Decimal | None, second: Decimal | None) -> bool:
-    return first is not None and second is not None and first != second
-
-
-def _is_near(at: datetime, times: Sequence[datetime]) -> bool:
-    return min(times) - MATCH_TOLERANCE <= at <= max(times) + MATCH_TOLERANCE
+    if answer == DIFFERENT or is_other_quantity or not is_near:
+        return DIFFERENT
+    is_certain = is_named and not is_nameless(fill.instrument) and bool(times)
+    return SAME if is_certain and None not in (leg.quantity, quantity, leg.at) else UNCLEAR

@@ -14,9 +14,10 @@ from detector.domain.section_reading import Reading
 from detector.formats.numbers import format_list
 from detector.formats.times import compute_seconds, format_above, format_duration, format_limit
 
-_LIST_TITLES = {"broker_positions": "positions", "broker_orders": "open orders"}
+_TITLES = {"broker_positions": "positions", "broker_orders": "open orders", "broker_executions": "executions"}
+_INTERNAL = {"store_positions": "the stores' positions", "open_positions": "the runtime's positions"}
 _UNCLEAR_COLUMNS = (".sec_type", ".order_type")  # a word of these that nobody knows makes its row unclear
-_IRRELEVANT_PATHS = ("broker.executions", "broker.mode", "broker.port")
+_IRRELEVANT = ("broker.executions", "broker.mode", "broker.port")
 
 
 class DataAge(Struct, frozen=True):
@@ -78,31 +79,24 @@ def _iter_broker_problems(facts: Facts) -> Iterator[str | None]:
     if facts.broker_link is False:
         yield "What the broker section holds is from before its link was lost."
     for fault in facts.invalid:
-        if _is_relevant(fault.path):
+        is_of_broker = fault.path.partition(".")[0] == "broker"
+        if (
+            is_of_broker
+            and not fault.path.startswith(_IRRELEVANT)
+            and not fault.path.endswith(_UNCLEAR_COLUMNS)
+        ):
             yield f"What the broker said could not be read in full: {fault.path} {fault.problem}."
-    incomplete = [title for fact, title in _LIST_TITLES.items() if fact in facts.provenance.partial]
+    partial = facts.provenance.partial - {"broker_executions"}
+    incomplete = [title for fact, title in _TITLES.items() if fact in partial]
     yield f"The broker's {format_list(incomplete)} could not be read in full." if incomplete else None
     yield "The broker's positions were not seen." if facts.broker_positions is None else None
     unknown = [row.instrument_name for row in facts.broker_positions or () if row.quantity is None]
     yield f"How much of {unknown[0]} the broker holds was not seen." if unknown else None
 
 
-def _is_relevant(path: str) -> bool:
-    is_irrelevant = path.startswith(_IRRELEVANT_PATHS) or path.endswith(_UNCLEAR_COLUMNS)
-    return path.partition(".")[0] == "broker" and not is_irrelevant
-
-
-_TITLES = {
-    "broker_positions": "the broker's positions",
-    "broker_orders": "the broker's open orders",
-    "broker_executions": "the broker's executions",
-}
-_INTERNAL = {"store_positions": "the stores' positions", "open_positions": "the runtime's positions"}
-
-
 def build_truth_header(facts: Facts, age: DataAge) -> TruthHeader:
     """Return the header of these facts; `age` is that of the broker section now."""
-    unproven = [title for name, title in _TITLES.items() if not is_complete(name, facts)]
+    unproven = [f"the broker's {title}" for name, title in _TITLES.items() if not is_complete(name, facts)]
     if not any(is_complete(name, facts) for name in _INTERNAL):
         unproven.append("the runtime's own positions")
     unproven += [

@@ -38,15 +38,8 @@ EXCHANGE_ROOTS = {
 }  # fmt: skip
 # What vendors of data call the root of a future. Source: Bloomberg, CQG.
 VENDOR_ROOTS = {
-    "TY": "ZN",
-    "FV": "ZF",
-    "TU": "ZT",
-    "US": "ZB",
-    "EP": "ES",
-    "ENQ": "NQ",
-    "UX": "VIX",
-    "EC": "EUR",
-}
+    "TY": "ZN", "FV": "ZF", "TU": "ZT", "US": "ZB", "EP": "ES", "ENQ": "NQ", "UX": "VIX", "EC": "EUR",
+}  # fmt: skip
 # Roots and symbols of futures at IBKR. Another one may be a vendor's name of any future of its month.
 _ROOTS_AT_IBKR = (
     "EMD NKD NIY BRR BTC MBT ETHUSDRR ETH MET 6M M6E M6A M6B MXP LE HE GF GE SR1 SR3 UB TN ZQ ZC ZW ZS "

@@ -98,16 +98,12 @@ class InstrumentIndex(Generic[T]):
         self._every.clear()
         if instrument.con_id is not None:
             self._by_id.setdefault(instrument.con_id, {})[instrument] = None
-        if is_nameless(instrument):
-            mere = get_mere_kind(instrument)
-            self._add_kind(_NAMELESS, mere, mere[3], instrument)
-        if bond := get_bond_kind(instrument):
-            self._add_kind(_BOND, bond, instrument, instrument)
-
-    def _add_kind(self, group: str, kind: Kind, parts: Instrument, row: Instrument) -> None:
-        has_id, names, *_ = kind
-        self._kind_shelves[(group, names), has_id].add(kind, parts)
-        self._of_kind.setdefault(kind, {})[row] = None
+        mere = get_mere_kind(instrument) if is_nameless(instrument) else None
+        for group, kind in ((_NAMELESS, mere), (_BOND, get_bond_kind(instrument))):
+            if kind is not None:
+                row = kind[3] if group == _NAMELESS else instrument
+                self._kind_shelves[(group, kind[1]), has_id].add(kind, row)
+                self._of_kind.setdefault(kind, {})[instrument] = None
 
     def find(self, instrument: Instrument) -> Sequence[tuple[T, Answer]]:
         """Return every entry that is or may be the instrument, each once, with the answer.
@@ -126,11 +122,12 @@ class InstrumentIndex(Generic[T]):
     ) -> Iterator[tuple[T, Answer]]:
         """Yield what `find` returns beside what `find_named` found."""
         ids = {id(entry) for entry, _ in named}
-        if not is_nameless(instrument):
-            matches = chain(self._iter_nameless(instrument), islice(self.find_bonds(instrument), 2))
-            others: Iterable[tuple[T, Answer]] = {id(match[0]): match for match in matches}.values()
+        if is_nameless(instrument):
+            others: Iterable[tuple[T, Answer]] = self.find_of_kind(instrument)
         else:
-            others = self.find_of_kind(instrument)
+            nameless = self._collect_two(self._iter_kinds(_NAMELESS, list_codes(instrument), instrument))
+            matches = chain(nameless.values(), islice(self.find_bonds(instrument), 2))
+            others = {id(match[0]): match for match in matches}.values()
         return (match for match in others if id(match[0]) not in ids)
 
     def iter_all(self, instrument: Instrument) -> Iterator[T]:
@@ -144,7 +141,9 @@ class InstrumentIndex(Generic[T]):
         if is_nameless(instrument):
             yield from (entry for entry, _ in self.find_of_kind(instrument))
             return
-        for kind in chain(self._iter_mere_kinds(instrument), self._iter_bond_kinds(instrument)):
+        bond = get_bond_kind(instrument)
+        kinds = self._iter_kinds(_NAMELESS, list_codes(instrument), instrument)
+        for kind in chain(kinds, self._iter_kinds(_BOND, bond[1], instrument) if bond else ()):
             for row in self._of_kind[kind]:  # what one of them may be, all may
                 yield from self._entries[row].values()
 
@@ -183,11 +182,7 @@ class InstrumentIndex(Generic[T]):
         if key is None:
             return ()
         if key not in self._of_any:
-            self._of_any[key] = self._collect(
-                (row, compare(row, instrument))
-                for kind in self._iter_bond_kinds(instrument)
-                for row in islice(self._of_kind[kind], 2)
-            )
+            self._of_any[key] = self._collect_two(self._iter_kinds(_BOND, key[1], instrument))
         return self._of_any[key].values()
 
     def find_same(self, instrument: Instrument, *, certain: bool = False) -> list[T]:
@@ -209,29 +204,19 @@ class InstrumentIndex(Generic[T]):
                     entries[key] = entry, answer
         return entries
 
-    def _iter_nameless(self, instrument: Instrument) -> Iterator[tuple[T, Answer]]:
-        for kind in self._iter_mere_kinds(instrument):
-            yield from self._collect((row, UNCLEAR) for row in islice(self._of_kind[kind], 2)).values()
-
-    def _iter_mere_kinds(self, instrument: Instrument) -> Iterator[Kind]:
-        """Yield the kinds of nameless entries that the instrument may be of."""
-        for key in self._iter_kinds(_NAMELESS, list_codes(instrument), instrument):
-            if compare(key[3], instrument) != DIFFERENT:
-                yield key
-
-    def _iter_bond_kinds(self, instrument: Instrument) -> Iterator[Kind]:
-        """Yield the kinds of bonds that may be it, and have no kind of name in common with it."""
-        own_kind = get_bond_kind(instrument)
-        for kind in () if own_kind is None else self._iter_kinds(_BOND, own_kind[1], instrument):
-            if compare(next(iter(self._of_kind[kind])), instrument) != DIFFERENT:
-                yield kind
+    def _collect_two(self, kinds: Iterable[Kind]) -> _Matches[T]:
+        """Return two of each kind that may be an instrument: they stand for all."""
+        return self._collect((row, UNCLEAR) for kind in kinds for row in islice(self._of_kind[kind], 2))
 
     def _iter_kinds(self, group: str, own_names: frozenset[str], instrument: Instrument) -> Iterator[Kind]:
-        """Yield the near kinds of a group that have no kind of name in common with the instrument."""
+        """Yield the kinds of a group that it may be of, and that have no kind of name in common with it."""
         has_id = instrument.con_id is not None
         for key in dict.fromkeys(key for key, _ in self._kind_shelves):
             if key[0] == group and not key[1] & own_names:
-                yield from self._iter_near(self._kind_shelves, key, instrument, has_id=has_id)
+                for kind in self._iter_near(self._kind_shelves, key, instrument, has_id=has_id):
+                    row = kind[3] if group == _NAMELESS else next(iter(self._of_kind[kind]))
+                    if compare(row, instrument) != DIFFERENT:
+                        yield kind
 
     def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
         yield from self._by_id.get(instrument.con_id or "", ())

@@ -43,14 +43,9 @@ def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[s
     return build_position_book(internal, broker, facts.broker_account, named_accounts, names)
 
 
-def add_known_names(instrument: Instrument, facts: Facts) -> Instrument:
-    """Return the instrument with every name that a row of any list gives its contract id."""
-    return _list_names(facts).add_to(instrument)
-
-
 def can_be_ended(instrument: Instrument, facts: Facts) -> bool:
     """Whether a row without a last day may be of a contract that any list names, and that has just ended."""
-    named = add_known_names(instrument, facts)
+    named = _list_names(facts).add_to(instrument)
     if get_days(named):
         return get_expiry_state(named, facts.taken_at) != LIVE
     return _list_ended(facts).has(named)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.instrument import normalize
 from detector.domain.instrument_names import FUTURE
@@ -16,8 +17,6 @@ from detector.reconciliation.instrument_aliases import BONDS
 _MIN_TOLERANCE, _TOLERANCE_SHARE = Decimal(1), Decimal("0.005")  # EVENTS: max(1, 0.5 %)
 _FEE_PER_SIDE, _SIDES = Decimal(2), 2  # EVENTS: unknown fees add 2 per contract and side
 _MULTIPLIERS = (Decimal(1), Decimal(100))  # of a share and of an option; either may hold where none is given
-
-
 # Prices of these may be hundredths of a unit: percent of a bond's face, cents of a bushel, pence of a share.
 _IN_HUNDREDTHS = frozenset([*BONDS, FUTURE, "FOP"])
 _MINOR_UNITS = frozenset(["GBP", "ZAR", "ILS"])
@@ -43,12 +42,8 @@ def check_pnl_by_prices(trade: Trade) -> PnlMismatch | None:
         return None
     gain, fees = (exit_price - entry_price) * quantity, abs(to_exact_decimal(trade.fees) or Decimal(0))
     results = [_compare(trade, pnl, gain * multiplier - fees) for multiplier in _iter_multipliers(trade)]
-    mismatches = [result for result in results if result is not None]
-    if len(mismatches) < len(results) or not mismatches:
-        return None
-    return PnlMismatch(
-        mismatches[-1].expected, mismatches[-1].tolerance, flat_price=exit_price == entry_price
-    )
+    last = None if None in results else results[-1]
+    return last and replace(last, flat_price=exit_price == entry_price)
 
 
 def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
@@ -60,12 +55,8 @@ def check_pnl_by_broker(trade: Trade, broker_pnl: float) -> PnlMismatch | None:
 
 
 def _compare(trade: Trade, pnl: Decimal, expected: Decimal) -> PnlMismatch | None:
-    unknown_fees = (
-        abs(trade.signed_quantity or Decimal(0)) * _FEE_PER_SIDE * _SIDES
-        if trade.fees is None
-        else Decimal(0)
-    )
-    tolerance = max(_MIN_TOLERANCE, abs(expected) * _TOLERANCE_SHARE) + unknown_fees
+    charged = abs(trade.signed_quantity or Decimal(0)) if trade.fees is None else Decimal(0)
+    tolerance = max(_MIN_TOLERANCE, abs(expected) * _TOLERANCE_SHARE) + charged * _FEE_PER_SIDE * _SIDES
     return PnlMismatch(expected, tolerance) if abs(pnl - expected) > tolerance else None
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import COMBO, Instrument, normalize
 from detector.domain.instrument_names import STOCK
+from detector.formats.grouping import group_pairs
 from detector.reconciliation.account_index import MOST_ROWS, AccountIndex, ComboIndex
 from detector.reconciliation.identity import (
     DIFFERENT,
@@ -78,7 +79,7 @@ def _merge_by_id(rows: Iterable[Instrument]) -> dict[str, Instrument]:
     return {con_id: contract for con_id, contract in contracts.items() if con_id not in contrary}
 
 
-class PositionBook(Struct):
+class PositionBook(Struct, dict=True):
     """The positions of both sides, by account.
 
     `account` is that of the runtime: rows of another account are another runtime's. `combos` are internal
@@ -90,10 +91,35 @@ class PositionBook(Struct):
     combos: ComboIndex[Lot] = field(default_factory=ComboIndex)
     names: ContractNames = field(default_factory=lambda: ContractNames(()))
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
-    _lookups: dict[tuple[Instrument, str | None], list[PositionPair]] = field(default_factory=dict)
+    _lookups: dict[tuple[Instrument, str | None], _Lookup] = field(default_factory=dict)
     _found: dict[tuple[object, str | None], list[PositionPair]] = field(default_factory=dict)
-    _all_flat: dict[tuple[Instrument, str | None], bool] = field(default_factory=dict)
     _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
+
+    @cached_property
+    def _accounts(self) -> dict[str, list[str]]:
+        """The accounts that hold each instrument name, so that two accounts never share a subject."""
+        return group_pairs(sorted({(p.name, p.account) for p in self.positions if p.account}))
+
+    def get_subject(self, name: str, account: str | None) -> str:
+        """Return the subject of a finding: the name, and the account where several have such a position."""
+        return f"{name} in {account}" if account and len(self._accounts.get(name, ())) > 1 else name
+
+    def list_subjects(self, names: Iterable[str]) -> list[str]:
+        """Return every subject under which a finding about these names may have been reported."""
+        return [
+            f"{name} in {account}" if account else name
+            for name in names
+            for account in ("", *self._accounts.get(name, ()))
+        ]
+
+    def list_names_without_account(self, subjects: Iterable[str]) -> list[str]:
+        """Return the names reported with an account only; their older findings have the bare name."""
+        reported = set(subjects)
+        return [
+            name
+            for name in self._accounts
+            if name not in reported and reported & {*self.list_subjects([name])[1:]}
+        ]
 
     def find_broker_position(
         self, instrument: Instrument, account: str | None = None
@@ -102,22 +128,23 @@ class PositionBook(Struct):
 
         The quantity is None where it is unknown, or where it may be any of several that are not all flat.
         """
-        positions = self.find(instrument, account)
-        if len(positions) == 1:
-            return positions[0], positions[0].compute_quantity(BROKER)
-        key = self.names.add_to(instrument), account or self.account
-        if key not in self._all_flat:
-            self._all_flat[key] = all(position.compute_quantity(BROKER) == FLAT for position in positions)
-        return None, FLAT if self._all_flat[key] else None
+        positions, quantity = self._find_with_quantity(instrument, account)
+        return positions[0] if len(positions) == 1 else None, quantity
 
     def find(self, instrument: Instrument, account: str | None = None) -> list[PositionPair]:
         """Return the positions that may be of the instrument; several where it lacks a deciding part.
 
         Of those that a mere id or code may be, some of which are not flat are enough.
         """
+        return self._find_with_quantity(instrument, account)[0]
+
+    def _find_with_quantity(self, instrument: Instrument, account: str | None) -> _Lookup:
         key = self.names.add_to(instrument), account or self.account
         if key not in self._lookups:  # a runtime may list one instrument in many rows
-            self._lookups[key] = self._find(*key)
+            positions = self._find(*key)
+            quantities = {position.compute_quantity(BROKER) for position in positions} or {FLAT}
+            is_known = len(positions) == 1 or quantities == {FLAT}
+            self._lookups[key] = positions, quantities.pop() if is_known else None
         return self._lookups[key]
 
     def _find(self, named: Instrument, account: str | None) -> list[PositionPair]:
@@ -189,7 +216,7 @@ class PositionBook(Struct):
 
     def list_groups(self) -> list[list[PositionPair]]:
         """Return the positions in groups: those that may be the same are in one."""
-        groups = _Groups()
+        groups = {id(position): [position] for position in self.positions}
         joined: set[tuple[str | None, object]] = set()  # what one of a kind may be, the next may be too
         for position in self.positions:
             named = position.instrument
@@ -197,15 +224,17 @@ class PositionBook(Struct):
             kind = get_mere_kind(named) if is_open else get_bond_kind(named)
             for owner, index in self._indexes.iter_indexes(position.account, named):
                 for other, _ in index.find_named(named):
-                    _join(groups, position, other)
+                    if groups[id(other)] is not groups[id(position)]:
+                        _join(groups, position, other)
                 for other, _ in index.find_of_kind(named) if is_open else index.find_bonds(named):
                     if _join(groups, position, other) and (owner, kind) in joined:
                         break
                 joined.add((owner, kind))
-        by_root: dict[int, list[PositionPair]] = {}
-        for position in self.positions:
-            by_root.setdefault(groups.find_root(id(position)), []).append(position)
-        return list(by_root.values())
+        joint = group_pairs((id(groups[id(position)]), position) for position in self.positions)
+        return list(joint.values())
+
+
+_Lookup = tuple[list[PositionPair], Decimal | None]
 
 
 def _list_open_names(position: PositionPair) -> Iterable[Instrument]:
@@ -269,26 +298,8 @@ def has_same_id(first: Instrument, second: Instrument) -> bool:
     return first.con_id is not None and first.con_id == second.con_id
 
 
-class _Groups:
-    """Keys joined into groups."""
-
-    def __init__(self) -> None:
-        self._parents: dict[int, int] = {}
-
-    def find_root(self, key: int) -> int:
-        """Return the key that stands for the group of a key."""
-        while (parent := self._parents.setdefault(key, key)) != key:
-            self._parents[key] = self._parents[parent]
-            key = parent
-        return key
-
-    def join(self, first: int, second: int) -> None:
-        """Make the groups of two keys one."""
-        self._parents[self.find_root(first)] = self.find_root(second)
-
-
-def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
-    """Join two positions where they, or a row of the second, may be the same; return whether they may."""
+def _join(groups: dict[int, list[PositionPair]], first: PositionPair, second: PositionPair) -> bool:
+    """Join the groups of two positions where they, or a row of the second, may be one; return whether."""
     open_names = _list_open_names(second)
     if first.instrument.is_option and first.lots[INTERNAL]:  # a list that names it means no other row by it
         bare = {lot.instrument for lot in second.lots[INTERNAL] if lot.instrument.is_symbol_only}
@@ -296,8 +307,10 @@ def _join(groups: _Groups, first: PositionPair, second: PositionPair) -> bool:
     names = (second.instrument, *open_names)
     is_other = all(compare(first.instrument, name) == DIFFERENT for name in names)
     is_other = is_other or _is_settled(first, second)
-    if not is_other:
-        groups.join(id(first), id(second))
+    small, large = sorted((groups[id(first)], groups[id(second)]), key=len)
+    if not is_other and small is not large:
+        large += small
+        groups.update((id(position), large) for position in small)
     return not is_other
 
 
@@ -307,18 +320,17 @@ def _is_settled(first: PositionPair, second: PositionPair) -> bool:
     Of models, and of all accounts, one may be a part or the sum of the other.
     """
     pair, other = (first, second) if first.is_balanced else (second, first)
-    has_models = any(lot.model for position in (pair, other) for lot in position.lots[BROKER])
-    is_sum = has_models or is_all_accounts(pair.account) != is_all_accounts(other.account)
-    if not pair.is_balanced or is_sum:
+    if not pair.is_balanced or is_all_accounts(pair.account) != is_all_accounts(other.account):
         return False
-    is_other_day = bool(get_days(first.instrument)) and not get_days(first.instrument) & get_days(
-        second.instrument
-    )
-    is_option_of_bare = pair.instrument.is_option and other.instrument.is_symbol_only
-    is_of_root = not (pair.instrument.is_option or is_nameless(other.instrument)) and not (
-        get_names(pair.instrument) & get_names(other.instrument)
-    )
-    return is_option_of_bare or is_of_root or (is_other_day and bool(get_days(second.instrument)))
+    if any(lot.model for position in (pair, other) for lot in position.lots[BROKER]):
+        return False
+    row, other_row = pair.instrument, other.instrument
+    days, other_days = get_days(row), get_days(other_row)
+    if row.is_option:
+        is_other = other_row.is_symbol_only
+    else:
+        is_other = not is_nameless(other_row) and not get_names(row) & get_names(other_row)
+    return is_other or (bool(days and other_days) and not days & other_days)
 
 
 def _get_rank(lot: Lot) -> tuple[bool, tuple[int, tuple[str, ...]]]:

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import COMBO, Instrument
+from detector.domain.rule import RANK, Finding
+from detector.formats.grouping import group_pairs
 from detector.reconciliation.expiry import EXPIRED, LIVE, UNCLEAR_END, ExpiryState, get_expiry_state
 from detector.reconciliation.explanations import (
     DifferencePair,
@@ -30,9 +32,8 @@ from detector.reconciliation.lots import (
     iter_listed_lots,
 )
 from detector.reconciliation.position_book import PositionBook
-from detector.reconciliation.position_differences import ComparedPositions, UnclearGroup, compare_positions
+from detector.reconciliation.position_differences import UnclearGroup, compare_positions
 from detector.reconciliation.position_pairs import FLAT, INTERNAL, Difference, PositionPair, describe_held
-from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ChangesSince
 
 _EXPIRING = "it may have expired already, and what became of it is not known"
@@ -52,7 +53,6 @@ class Comparison(Struct, frozen=True):
     """
 
     book: PositionBook
-    subjects: Subjects
     internal_fact: str
     is_internal_complete: bool
     is_broker_complete: bool
@@ -78,8 +78,7 @@ class Comparison(Struct, frozen=True):
         return sorted({row.name for row in self.newer} - {row.name for row in self.differences})
 
 
-_NO_POSITIONS = PositionBook()
-NOTHING_COMPARED = Comparison(_NO_POSITIONS, Subjects(_NO_POSITIONS), "", False, False)
+NOTHING_COMPARED = Comparison(PositionBook(), "", False, False)
 """What is compared where one of the sides was not read."""
 
 
@@ -93,24 +92,22 @@ def compare_with_broker(facts: Facts, foreign: str = "") -> Comparison | None:
     if internal is None or facts.broker_positions is None:
         return None
     book = build_book(facts, iter_internal_lots(facts))
-    compared, listed = (
-        compare_positions(book, lambda row: _can_have_ended(row, facts)),
-        _list_own(book, facts),
-    )
+    compared = compare_positions(book, lambda row: _can_have_ended(row, facts))
+    listed = _list_own(book, facts)
     differences = (*compared.differences, *listed)
     changes = ChangesSince(facts) if differences else None
     newer = [row for row in differences if changes is not None and changes.can_explain(row)]
     bare = Comparison(
         book,
-        Subjects(book),
         internal,
         internal not in partial,
         "broker_positions" not in partial,
+        tuple(_drop(compared.differences, newer)),
+        unclear=compared.unclear,
         newer=tuple(_drop(newer, listed)),
         listed=tuple(_drop(listed, newer)),
     )
-    rest = ComparedPositions(tuple(_drop(compared.differences, newer)), compared.unclear)
-    return _classify(bare, rest, facts, parse_foreign_positions(foreign))
+    return _classify(bare, facts, parse_foreign_positions(foreign))
 
 
 def _list_own(book: PositionBook, facts: Facts) -> list[Difference]:
@@ -144,26 +141,16 @@ def _get_state(row: Difference, facts: Facts) -> ExpiryState:
     return UNCLEAR_END if is_open else state
 
 
-def _classify(
-    bare: Comparison, compared: ComparedPositions, facts: Facts, foreign: tuple[ForeignPosition, ...]
-) -> Comparison:
+def _classify(bare: Comparison, facts: Facts, foreign: tuple[ForeignPosition, ...]) -> Comparison:
     """Return the comparison with its differences, each where it belongs."""
-    certain = [difference for difference in compared.differences if _is_certain(bare, difference)]
-    entries: dict[str | None, list[ForeignPosition]] = {}
-    for entry in foreign:
-        entries.setdefault(entry.con_id, []).append(entry)
-    owned = tuple(
-        difference
-        for difference in certain
-        if any(entry.is_all_of(difference) for entry in entries.get(difference.instrument.con_id, ()))
-    )
+    certain = [row for row in bare.differences if _is_certain(bare, row)]
+    owned = tuple(row for row in certain if any(entry.is_all_of(row) for entry in foreign))
     differences = _drop(certain, owned)
-    replaced = tuple(iter_pairs(differences, is_replaced))
-    rest = _drop(differences, chain.from_iterable(replaced))
-    assigned = tuple(iter_assigned(rest, facts.taken_at))
-    rest = _drop(rest, chain.from_iterable(assigned))
-    rest, by_id = _split_named_by_id(rest)
-    states = {id(difference): _get_state(difference, facts) for difference in rest}
+    replaced, rest = _split(differences, iter_pairs(differences, is_replaced))
+    assigned, rest = _split(rest, iter_assigned(rest, facts.taken_at))
+    named_by_id, rest = _split(rest, iter_named_by_id(rest))
+    by_id = (UnclearGroup((gone.name, row.name), _MAY_BE_ID, is_held=True) for gone, row in named_by_id)
+    states = {id(row): _get_state(row, facts) for row in rest}
     open_ended = (row for row in rest if states[id(row)] == UNCLEAR_END)
     expiring = tuple(
         UnclearGroup((row.name,), _EXPIRING, remedy="the broker's statement")
@@ -173,11 +160,11 @@ def _classify(
         if row.kind == "phantom" or is_nameless(row.instrument)
     )
     kept = (
-        difference
-        for difference in rest
-        if states[id(difference)] == LIVE
-        or (states[id(difference)] == EXPIRED and difference.kind != "unmanaged")
-        or difference.kind in ("quantity", "side")
+        row
+        for row in rest
+        if states[id(row)] == LIVE
+        or (states[id(row)] == EXPIRED and row.kind != "unmanaged")
+        or row.kind in ("quantity", "side")
     )
     return replace(
         bare,
@@ -185,7 +172,7 @@ def _classify(
         replaced=replaced,
         assigned=assigned,
         foreign=owned,
-        unclear=(*compared.unclear, *by_id, *expiring),
+        unclear=(*bare.unclear, *by_id, *expiring),
         listed=_list_unexplained(bare, differences, facts),
     )
 
@@ -198,11 +185,12 @@ def _list_unexplained(bare: Comparison, others: Iterable[Difference], facts: Fac
     return tuple(_drop(listed, chain.from_iterable(pairs)))
 
 
-def _split_named_by_id(differences: list[Difference]) -> tuple[list[Difference], list[UnclearGroup]]:
-    """Return the differences without those of a mere number that may be the id of others, and these."""
-    named = list(iter_named_by_id(differences))
-    groups = [UnclearGroup((gone.name, row.name), _MAY_BE_ID, is_held=True) for gone, row in named]
-    return _drop(differences, chain.from_iterable(named)), groups
+def _split(
+    differences: Iterable[Difference], pairs: Iterable[DifferencePair]
+) -> tuple[tuple[DifferencePair, ...], list[Difference]]:
+    """Return the pairs, and the differences that are in none."""
+    known = tuple(pairs)
+    return known, _drop(differences, chain.from_iterable(known))
 
 
 def _drop(differences: Iterable[Difference], dropped: Iterable[Difference]) -> list[Difference]:
@@ -218,3 +206,16 @@ def _is_certain(comparison: Comparison, difference: Difference) -> bool:
     if difference.kind == "unmanaged":
         return comparison.is_internal_complete
     return comparison.is_broker_complete and comparison.is_internal_complete
+
+
+def merge_by_subject(findings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each subject: the most severe, with the summaries of all of them."""
+    groups = group_pairs((finding.subject, finding) for finding in findings)
+    return [group[0] if len(group) == 1 else _merge_findings(group) for group in groups.values()]
+
+
+def _merge_findings(group: list[Finding]) -> Finding:
+    worst = max(group, key=lambda finding: RANK[finding.severity])
+    summaries = dict.fromkeys(finding.summary.rstrip(".") for finding in (worst, *group))
+    observed = dict.fromkeys(str(finding.observed) for finding in (worst, *group))
+    return replace(worst, summary=f"{', and '.join(summaries)}.", observed=" and ".join(observed))

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from detector.domain.broker_rows import is_all_accounts
 from detector.domain.instrument import Instrument
+from detector.formats.grouping import group_pairs
 from detector.reconciliation.identity import can_be_in_account, is_plain_account
 from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.position_book import PositionBook
@@ -88,14 +89,10 @@ def compare_positions(book: PositionBook, may_have_ended: _Test = lambda _: Fals
             is_paired = why == _UNKNOWN_QUANTITY or _is_paired(group)
             has_nameless = any(is_nameless(position.instrument) for position in group)
             remedy = _REMEDIES.get(why, _OF_ACCOUNTS if len(_list_accounts(group)) > 1 else _OF_INSTRUMENTS)
-            unclear.append(UnclearGroup(names, why, is_paired, has_nameless, _is_held(group), remedy))
+            is_held = any(lot.quantity != FLAT for position in group for lot in position.lots[BROKER])
+            unclear.append(UnclearGroup(names, why, is_paired, has_nameless, is_held, remedy))
     differences.sort(key=lambda difference: (difference.name, difference.account or ""))
     return ComparedPositions(tuple(differences), tuple(unclear))
-
-
-def _is_held(group: Sequence[PositionPair]) -> bool:
-    """Whether the broker may hold any of it."""
-    return any(lot.quantity != FLAT for position in group for lot in position.lots[BROKER])
 
 
 def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tuple[list[Difference], str]:
@@ -112,8 +109,9 @@ def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tupl
     parts = _list_parts_of_sums(group)
     has_models = any(lot.model for position in group for lot in position.lots[BROKER])
     if len(group) == 1 or not (all(held.values()) or parts or has_models):
-        results = [difference for position in group if not _is_balance(position) for difference in
-                   position.iter_differences()]  # fmt: skip
+        # A balance of currency at the broker is no position, unless the runtime lists that pair.
+        held_here = (p for p in group if p.instrument.sec_type != _CASH or p.lots[INTERNAL])
+        results = [difference for position in held_here for difference in position.iter_differences()]
         doubled = any(len(p.get_totals(side) or ()) > 1 for p in group for side in (INTERNAL, BROKER))
         return results, _DOUBLED if doubled and not results else ""
     open_ids = parts | {id(p) for p in group if not p.lots[INTERNAL] and may_have_ended(p.instrument)}
@@ -135,20 +133,13 @@ def _drop_sum_of_accounts(group: list[PositionPair]) -> list[PositionPair]:
 def _list_parts_of_sums(group: Sequence[PositionPair]) -> set[int]:
     """Return the Python ids of positions that others may contain: of models, or of all accounts."""
     models = [{lot.model for lot in position.lots[BROKER]} for position in group]
-    has_rest, has_accounts = (
-        any(None in own for own in models),
-        not all(is_all_accounts(p.account) for p in group),
-    )
+    has_rest = any(None in own for own in models)
+    has_accounts = not all(is_all_accounts(p.account) for p in group)
     return {
         id(p)
         for p, own in zip(group, models, strict=True)
         if (has_rest and own and None not in own) or (has_accounts and is_all_accounts(p.account))
     }
-
-
-def _is_balance(position: PositionPair) -> bool:
-    """Whether it is a balance of currency at the broker, and no position of the runtime."""
-    return position.instrument.sec_type == _CASH and not position.lots[INTERNAL]
 
 
 def _list_accounts(group: Sequence[PositionPair]) -> list[str | None]:
@@ -165,9 +156,7 @@ def _list_group_totals(
 
     The broker's rows of the positions with `open_ids` may count or not.
     """
-    rows: dict[str | None, list[PositionPair]] = {}
-    for position in group:
-        rows.setdefault(position.account, []).append(position)
+    rows = group_pairs((position.account, position) for position in group)
     sums = {
         owner: {
             side: _add_totals(_get_readings(p, side, open_ids) for p in own) for side in (INTERNAL, BROKER)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from detector.domain.instrument import INSTRUMENT_COLUMNS, Instrument, get_instrument_name
 from detector.domain.instrument_names import is_known_expiry, is_known_type
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_quantity
 
 FLAT = Decimal(0)
@@ -125,6 +126,11 @@ def compute_totals(lots: Sequence[Lot]) -> frozenset[Decimal] | None:
     return frozenset(sum(quantities, FLAT) for quantities in readings)
 
 
+def get_only(totals: frozenset[Decimal] | None) -> Decimal | None:
+    """Return the total, None where it is unknown or may be several."""
+    return next(iter(totals)) if totals is not None and len(totals) == 1 else None
+
+
 class PositionPair(Struct, eq=False):
     """One instrument with the lots of each side."""
 
@@ -132,6 +138,7 @@ class PositionPair(Struct, eq=False):
     account: str | None
     lots: dict[Side, list[Lot]] = field(default_factory=lambda: {INTERNAL: [], BROKER: []})
     _totals: dict[Side, frozenset[Decimal] | None] = field(default_factory=dict)
+    _is_balanced: bool | None = None
 
     @property
     def name(self) -> str:
@@ -146,19 +153,22 @@ class PositionPair(Struct, eq=False):
 
     def compute_quantity(self, side: Side) -> Decimal | None:
         """Return the side's sum, 0 where it has no lot; None where it is unknown."""
-        totals = self.get_totals(side)
-        return next(iter(totals)) if totals is not None and len(totals) == 1 else None
+        return get_only(self.get_totals(side))
 
     @property
     def is_balanced(self) -> bool:
         """Whether both sides have it and may be equal."""
-        internal, broker = (self.get_totals(side) for side in (INTERNAL, BROKER))
-        has_both = bool(self.lots[INTERNAL] and self.lots[BROKER])
-        return has_both and (internal is None or broker is None or has_common(internal, broker))
+        if self._is_balanced is None:
+            internal, broker = (self.get_totals(side) for side in (INTERNAL, BROKER))
+            has_both = bool(self.lots[INTERNAL] and self.lots[BROKER])
+            is_known = internal is not None and broker is not None
+            self._is_balanced = has_both and not (is_known and not has_common(internal or (), broker or ()))
+        return self._is_balanced
 
     def add_lots(self, lots: Iterable[Lot], side: Side) -> None:
         """Add lots of the instrument, and fill its missing parts from them."""
         self._totals.clear()
+        self._is_balanced = None
         for lot in lots:
             self.lots[side].append(lot)
             self.account = self.account or lot.account
@@ -217,12 +227,6 @@ def merge_instruments(base: Instrument, extra: Instrument) -> Instrument:
 
 def merge_by_instrument(lots: Iterable[Lot]) -> list[Lot]:
     """Return one lot for each account and instrument as written: its sum; None where one is unknown."""
-    groups: dict[tuple[str | None, Instrument], list[Lot]] = {}
-    for lot in lots:
-        groups.setdefault((lot.account, lot.instrument), []).append(lot)
-    merged = []
-    for group in groups.values():
-        totals = compute_totals(group)
-        quantity = next(iter(totals)) if totals is not None and len(totals) == 1 else None
-        merged.append(replace(group[0], quantity=quantity, key=None, model=None))
-    return merged
+    groups = group_pairs(((lot.account, lot.instrument), lot) for lot in lots)
+    return [replace(group[0], quantity=get_only(compute_totals(group)), key=None, model=None)
+            for group in groups.values()]  # fmt: skip

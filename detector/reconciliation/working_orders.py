@@ -19,6 +19,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
+from detector.formats.grouping import group_pairs
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades
 from detector.reconciliation.identity import (
@@ -60,10 +61,8 @@ class WorkingOrders:
         self._by_instrument = AccountIndex(
             (get_account(order), normalize(order), order) for order in self._orders
         )
-        self._marked: dict[str, list[Order]] = {}
-        for order in facts.orders or ():
-            for key in order.ids if order.purpose else ():
-                self._marked.setdefault(key, []).append(order)
+        marked = (order for order in facts.orders or () if order.purpose)
+        self._marked = group_pairs((key, order) for order in marked for key in order.ids)
         self._held = AccountIndex(
             (lot.account, lot.instrument, lot)
             for lots in (iter_internal_lots(facts), iter_listed_lots(facts))
@@ -145,10 +144,8 @@ class WaitingEntries:
     """The broker's entries that have filled nothing: a child of one exits nothing yet."""
 
     def __init__(self, orders: Iterable[BrokerOrder]) -> None:
-        self._by_number: dict[str, list[BrokerOrder]] = {}
-        for order in orders:
-            if order.order_id and not order.is_final and not order.filled:
-                self._by_number.setdefault(order.order_id, []).append(order)
+        waiting = (order for order in orders if not order.is_final and not order.filled)
+        self._by_number = group_pairs((order.order_id, order) for order in waiting if order.order_id)
 
     def list_parents(self, order: Order) -> list[BrokerOrder]:
         """Return those of which it is a child: of the same client and on the other side."""

@@ -46,7 +46,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             f"{gone.name}: the runtime has {describe_held(gone.internal)} open, and the broker holds {left};"
             f" in {moved.name} the runtime is {describe_held(moved.internal)} and the broker"
             f" {describe_held(moved.broker)}: {proof}{when}.",
-            subject=comparison.subjects.get_subject(gone.name, gone.account),
+            subject=comparison.book.get_subject(gone.name, gone.account),
             observed=describe_held(moved.broker - moved.internal),
             facts=comparison.facts,
             at=facts.taken_at,

@@ -49,7 +49,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             f"{old.name}: the runtime has {describe_held(old.internal)} of conid {old.instrument.con_id},"
             f" and the broker holds {describe_held(new.broker)} of conid {new.instrument.con_id}"
             f" ({new.name}): the contract was replaced, and an order in the old one closes nothing.",
-            subject=comparison.subjects.get_subject(old.name, old.account),
+            subject=comparison.book.get_subject(old.name, old.account),
             observed=new.instrument.con_id,
             facts=comparison.facts,
         )

@@ -14,9 +14,9 @@ from detector.domain.runtime_rows import Order
 from detector.formats.numbers import format_quantity
 from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book
-from detector.reconciliation.position_comparison import Comparison, compare_with_broker
+from detector.reconciliation.position_book import PositionBook
+from detector.reconciliation.position_comparison import Comparison, compare_with_broker, merge_by_subject
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.position_subjects import Subjects, merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 from detector.settings import FOREIGN_POSITIONS
 
@@ -34,13 +34,12 @@ from detector.settings import FOREIGN_POSITIONS
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A working exit order would open a position, because the broker does not hold what it closes."""
-    book, orders = build_broker_book(facts), WorkingOrders(facts)
-    subjects, changes = Subjects(book), ChangesSince(facts)
+    book, orders, changes = build_broker_book(facts), WorkingOrders(facts), ChangesSince(facts)
     if "broker_orders" in facts.provenance.partial:
         yield Undecided("the orders of other clients at the broker were not seen")
     findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once
     for order in orders.iter_exits():
-        subject = subjects.get_subject(get_instrument_name(order), get_account(order))
+        subject = book.get_subject(get_instrument_name(order), get_account(order))
         _, broker_quantity = book.find_broker_position(order, get_account(order))
         is_read = "broker_positions" not in facts.provenance.partial and bool(order.symbol or order.con_id)
         if not is_read or broker_quantity is None:
@@ -59,21 +58,21 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     merged_findings = merge_by_subject(findings.values())
     yield from merged_findings
     reported = {finding.subject for finding in merged_findings}
-    yield from _find_next_exits(compare_with_broker(facts, limits[FOREIGN_POSITIONS]), subjects, reported)
+    yield from _find_next_exits(compare_with_broker(facts, limits[FOREIGN_POSITIONS]), book, reported)
     for order in orders.iter_unclassified():
         name = get_instrument_name(order)
-        yield Undecided(f"what order {order.title} is for was not seen", subjects.list_possible([name]))
+        yield Undecided(f"what order {order.title} is for was not seen", book.list_subjects([name]))
 
 
 def _find_next_exits(
-    comparison: Comparison | None, subjects: Subjects, reported: Set[str | None]
+    comparison: Comparison | None, book: PositionBook, reported: Set[str | None]
 ) -> Iterator[Undecided]:
     """Yield the instruments whose next exit would open a position, though none is at work now.
 
     An engine that sends its exit again every few seconds has none at work in between; that is no end.
     """
     for difference in comparison.differences if comparison else ():
-        names = subjects.list_possible([difference.name])
+        names = book.list_subjects([difference.name])
         if difference.internal * (difference.internal - difference.broker) > 0 and reported.isdisjoint(names):
             yield Undecided(f"the runtime may send an exit of {difference.name} next", names)
 

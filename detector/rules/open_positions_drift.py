@@ -20,13 +20,13 @@ from detector.domain.rule import (
     lasts,
     rule,
 )
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_list
 from detector.reconciliation.expiry import LIVE, get_expiry_state
 from detector.reconciliation.fills import list_trades
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.position_comparison import Comparison, compare_with_broker
+from detector.reconciliation.position_comparison import Comparison, compare_with_broker, merge_by_subject
 from detector.reconciliation.position_pairs import Difference, describe_held
-from detector.reconciliation.position_subjects import merge_by_subject
 from detector.reconciliation.working_orders import CHANGE_FACTS, WorkingOrders
 from detector.settings import FOREIGN_POSITIONS, SOURCE_STALE_SEC
 
@@ -50,7 +50,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     comparison = compare_with_broker(facts, limits[FOREIGN_POSITIONS])
     if comparison is None:
         return
-    subjects, undecided, newer = comparison.subjects, comparison.list_undecided(), comparison.list_newer()
+    book, undecided, newer = comparison.book, comparison.list_undecided(), comparison.list_newer()
     differences = comparison.differences
     findings = merge_by_subject(_build_findings(facts, comparison))
     yield from findings
@@ -61,11 +61,11 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     elif any(difference.is_vague for difference in differences):
         yield Undecided("an instrument that differs is not named in full")
     if undecided:
-        yield Undecided(f"{', '.join(undecided)} could not be compared", subjects.list_possible(undecided))
+        yield Undecided(f"{', '.join(undecided)} could not be compared", book.list_subjects(undecided))
     if newer:
         reason = f"what the broker held is older than the last order or trade in {', '.join(newer)}"
-        yield Undecided(reason, subjects.list_possible(newer))
-    merged_subjects = subjects.list_names_without_account(
+        yield Undecided(reason, book.list_subjects(newer))
+    merged_subjects = book.list_names_without_account(
         finding.subject for finding in findings if finding.subject
     )
     if merged_subjects:
@@ -74,16 +74,14 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 def _build_findings(facts: Facts, comparison: Comparison) -> Iterator[Finding]:
     orders = WorkingOrders(facts)
-    namesakes: dict[str, list[Instrument]] = {}
-    for position in comparison.book.positions:
-        namesakes.setdefault(position.name, []).append(position.instrument)
+    namesakes = group_pairs((position.name, position.instrument) for position in comparison.book.positions)
     for difference in comparison.differences:
         has_order = difference.kind in _MAY_BE_LAG and orders.has_producer(difference)
         note = ", while an order that would make it is working" if has_order else ""
         yield Finding(
             WARNING if has_order else CRITICAL,
             f"{_describe_difference(difference, facts, namesakes.get(difference.name, ()))}{note}.",
-            subject=comparison.subjects.get_subject(difference.name, difference.account),
+            subject=comparison.book.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=comparison.facts,
             critical_after=lasts(observations=2) if has_order else AS_DECLARED,
@@ -111,7 +109,7 @@ def _find_own_list_phantoms(
         yield Finding(
             CRITICAL,
             f"{_describe_difference(difference, facts)}; only the runtime's own list still has it.",
-            subject=comparison.subjects.get_subject(difference.name, difference.account),
+            subject=comparison.book.get_subject(difference.name, difference.account),
             observed=difference.kind,
             facts=("broker_positions", "open_positions"),
         )

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from detector.domain.facts import Facts, known
-from detector.domain.instrument import Instrument, normalize
+from detector.domain.instrument import normalize
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.trade_rows import StoredPosition, Trade
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.reconciliation.identity import DIFFERENT, compare
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_book import PositionBook
+from detector.reconciliation.position_comparison import merge_by_subject
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.position_subjects import merge_by_subject
 
 StoreRow = StoredPosition | Trade
 
@@ -83,9 +84,7 @@ def _find_missing_rows(rows: Iterable[StoreRow], counterparts: Iterable[StoreRow
     One of the same id in another instrument is none.
     """
     counterparts = list(counterparts)
-    by_id: dict[str | None, list[Instrument]] = {}
-    for row in counterparts:
-        by_id.setdefault(row.trade_id, []).append(normalize(row))
+    by_id = group_pairs((row.trade_id, normalize(row)) for row in counterparts)
     anonymous_index = InstrumentIndex((normalize(row), row) for row in counterparts if row.trade_id is None)
     full_index = InstrumentIndex((normalize(row), row) for row in counterparts)
     for row in rows:

@@ -10,7 +10,6 @@ from detector.domain.rule import CRITICAL, NOW, RTH, STATE, Finding, Limits, Rul
 from detector.formats.numbers import format_list, format_quantity
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.position_subjects import Subjects
 from detector.reconciliation.working_orders import ProtectiveOrders
 
 _DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
@@ -50,9 +49,8 @@ def _find_unprotected(facts: Facts, down: Sequence[str]) -> RuleResults:
     evidence = tuple(fact for name in down for fact in _DOWN_FACTS[name] if getattr(facts, fact) is not None)
     protection = ProtectiveOrders(known(facts.broker_orders))
     side = build_broker_book(facts)
-    subjects = Subjects(side)
     for position in side.positions:
-        subject = subjects.get_subject(position.name, position.account)
+        subject = side.get_subject(position.name, position.account)
         quantity = position.compute_quantity("broker")
         if quantity == 0:
             continue

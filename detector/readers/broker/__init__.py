@@ -22,7 +22,7 @@ from detector.domain.shape import LIST, OBJECT, TIME_KEYS, Key, Need, Shape
 from detector.domain.snapshot import STATEMENT
 from detector.domain.statement_tables import POSITIONS, TRADES
 from detector.domain.vendor_keys import BROKER_ENVELOPE_KEYS
-from detector.formats.strict_json import redact_excerpt
+from detector.formats.grouping import group_pairs
 from detector.readers.broker.row_columns import build_row_shape
 from detector.readers.broker.rows import read_account_value, read_execution, read_order, read_position
 from detector.readers.broker.sections import KINDS, LISTS, OF_CLIENT, normalize_section
@@ -148,20 +148,14 @@ def _check_other_lists(raw: Mapping[str, Any], reading: Reading) -> None:
 
 def _list_quantities(rows: Iterable[BrokerPosition]) -> dict[tuple[str | None, str], set[object]]:
     """Return what the rows of each account and contract id may mean: all of them, or the last one."""
-    parts: dict[tuple[str | None, str], list[Any]] = {}
-    for row in rows:
-        if row.con_id and row.quantity is not None:
-            parts.setdefault((row.account, row.con_id), []).append(row.quantity)
+    known = (row for row in rows if row.quantity is not None)
+    parts = group_pairs(((row.account, row.con_id), row.quantity or 0) for row in known if row.con_id)
     return {key: {sum(quantities), quantities[-1]} for key, quantities in parts.items()}
 
 
 def _has_answer(raw: Mapping[str, Any], reading: Reading) -> bool:
     """Whether the broker answered this query: connected, and without an error."""
-    error = raw.get("error")
-    if error:
-        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
-        reading.add_fault("broker.error", f"says that the query failed ({reason})")
-    return not error and reading.values.get("broker_link") is not False
+    return not reading.has_error(raw, "broker") and reading.values.get("broker_link") is not False
 
 
 def _is_of_client(raw: Mapping[str, Any], reading: Reading) -> bool:

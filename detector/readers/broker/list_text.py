@@ -7,11 +7,13 @@ described by what it is like, so that its owner knows how to export it.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detector.formats.errors import InputError
@@ -20,9 +22,6 @@ from detector.formats.patterns import build_pattern
 from detector.formats.similar_names import normalize_key
 from detector.formats.strict_json import parse_value
 from detector.readers.broker.layouts import CLASSES
-
-if TYPE_CHECKING:
-    import ast
 
 _OBJECT = build_pattern(r"[A-Z][A-Za-z]{2,39}\(", re.ASCII)
 _LONGEST_LIST = 2_000_000
@@ -79,25 +78,12 @@ def is_object_text(value: object) -> bool:
 @lru_cache(maxsize=512)  # one contract stands in many rows; what is returned is only read
 def parse_object(text: str) -> dict[str, Any] | None:
     """Return the object under its class's name, as `util.tree` writes it; None where it cannot be read."""
-    import ast  # noqa: PLC0415 - only such an export pays for it
-    import warnings  # noqa: PLC0415 - as `ast`
-
-    if not _OBJECT.match(text) or len(text) > _LONGEST:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = _convert(ast.parse(text, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    value = _parse_literal(text) if _OBJECT.match(text) and len(text) <= _LONGEST else None
     return value if isinstance(value, dict) else None
 
 
 def _parse_literal(text: str) -> Any:
     """Return a list or an object as Python writes it, objects under their classes; None for code."""
-    import ast  # noqa: PLC0415 - as above
-    import warnings  # noqa: PLC0415 - as above
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,8 +94,6 @@ def _parse_literal(text: str) -> Any:
 
 def _convert(node: ast.expr) -> Any:
     """Return the value of an expression; raises ValueError for anything but data."""
-    import ast  # noqa: PLC0415 - only such an export pays for it
-
     match node:
         case ast.Constant(value=str() | int() | float() | None):
             return node.value
@@ -129,8 +113,6 @@ def _convert(node: ast.expr) -> Any:
 
 
 def _convert_call(node: ast.Call) -> Any:
-    import ast  # noqa: PLC0415 - as above
-
     match node:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             return _build_object(name, [_convert(part) for part in args], keywords)
@@ -162,8 +144,6 @@ def _build_time(args: list[ast.expr], keywords: list[ast.keyword]) -> str:
 
 
 def _find_zone(node: ast.expr) -> tzinfo:
-    import ast  # noqa: PLC0415 - only such an export pays for it
-
     match node:
         case ast.Attribute(attr="utc" | "UTC"):
             return UTC

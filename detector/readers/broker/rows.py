@@ -100,7 +100,7 @@ def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     if _parse_number(row["filled"]) == _parse_number(row["remaining"]) == 0 and row["quantity"]:
         row["remaining"] = None  # of an order that the broker has not answered yet, ib_async knows neither
     flat, part = merge_nested(item), item.get("orderStatus")
-    statuses = (row["status"], merge_nested(part).get("status") if isinstance(part, dict) else None)
+    statuses = (row["status"], merge_nested(part).get("status"))
     sides = [flat.get(name) for name in COLUMNS[ORDER]["side"]]
     for column, values, get_kind in (("status", statuses, is_done), ("side", sides, get_sign)):
         given = {get_kind(str(value)): redact_excerpt(str(value)) for value in values if value}
@@ -185,12 +185,14 @@ def _parse_legs(listed: Any) -> Any:
     ]
 
 
-def merge_nested(item: Mapping[str, Any]) -> dict[str, Any]:
+def merge_nested(item: Any) -> dict[str, Any]:
     """Return the cells of a row and of the objects in it, by plain names; the row's own come first.
 
-    The currency of a commission is not the contract's: a trade in HKD may cost USD.
+    What is no object is empty. A commission's currency is not the contract's: a trade in HKD may cost USD.
     """
     flat: dict[str, Any] = {}
+    if not isinstance(item, Mapping):
+        return flat
     for part_name in (None, *(key for key in PARTS if isinstance(item.get(key), dict))):
         is_commission = "commission" in (part_name or "")
         for key, value in (item if part_name is None else item[part_name]).items():

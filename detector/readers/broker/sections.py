@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
 from detector.domain.snapshot import STATEMENT
+from detector.formats.grouping import group_pairs
 from detector.formats.similar_names import normalize_key
 from detector.readers.broker.layouts import (
     ACCOUNT_VALUE,
@@ -135,10 +136,7 @@ def _join_lists(content: dict[str, Any]) -> None:
 
 def _list_more(rows: list[Any], others: list[Any], fact: str, ids: Iterable[tuple[str, ...]]) -> list[Any]:
     """Return which of the other rows are none of the rows, or still work where those have ended."""
-    by_key: dict[tuple[str, ...], list[Any]] = {}
-    for row in rows:
-        for key in _list_row_keys(row, fact, ids):
-            by_key.setdefault(key, []).append(row)
+    by_key = group_pairs((key, row) for row in rows for key in _list_row_keys(row, fact, ids))
     more = []
     for row in others:
         same = [known for key in _list_row_keys(row, fact, ids) for known in by_key.get(key, ())]
@@ -149,7 +147,7 @@ def _list_more(rows: list[Any], others: list[Any], fact: str, ids: Iterable[tupl
 
 def _list_row_keys(row: Any, fact: str, ids: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """Return what a row is known by: each id that it has in full, else all that it says."""
-    flat, columns = merge_nested(row) if isinstance(row, dict) else {}, COLUMNS[KINDS[fact]]
+    flat, columns = merge_nested(row), COLUMNS[KINDS[fact]]
     values = (
         tuple(str(next((flat[name] for name in columns[column] if name in flat), "")) for column in key)
         for key in ids
@@ -159,7 +157,7 @@ def _list_row_keys(row: Any, fact: str, ids: Iterable[tuple[str, ...]]) -> set[t
 
 def _has_ended(row: Any) -> bool:
     """Whether a row of an order says that it can fill no more."""
-    return is_done(str(merge_nested(row).get("status"))) if isinstance(row, dict) else False
+    return is_done(str(merge_nested(row).get("status")))
 
 
 def _find_list_name(key: str, raw: Mapping[str, Any]) -> str:
@@ -194,7 +192,7 @@ def _keep_last(rows: Iterable[Any], kind: str) -> list[Any]:
     names = (*COLUMNS[kind]["account"], *_SUBJECTS[kind])
     latest: dict[Any, Any] = {}
     for number, row in enumerate(rows):
-        flat = merge_nested(row) if isinstance(row, dict) else {}
+        flat = merge_nested(row)
         key = tuple(str(flat[name]) if name in flat else None for name in names)
         latest[key if any(key) else number] = row
     return list(latest.values())
@@ -214,16 +212,12 @@ def _add_parts(raw: Mapping[str, Any], name: str, content: dict[str, Any], readi
 
 def _merge_parts(rows: list[Any], parts: Iterable[Any], kind: str) -> list[Any]:
     """Put each part into the row that it is of; a status that still works and has no row is one itself."""
-    by_key: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        flat = merge_nested(row) if isinstance(row, dict) else {}
-        for key in _list_keys(flat):
-            by_key.setdefault(key, []).append(row)
+    by_key = group_pairs((key, row) for row in rows for key in _list_keys(merge_nested(row)))
     rest = []
     for part in parts:
-        flat = merge_nested(part) if isinstance(part, dict) else {}
-        owners = [row for key in _list_keys(flat) for row in by_key.get(key, ())]
-        owners = [row for row in owners if _is_part_of(flat, merge_nested(row))]
+        flat = merge_nested(part)
+        rows_of_key = (row for key in _list_keys(flat) for row in by_key.get(key, ()))
+        owners = [row for row in rows_of_key if _is_part_of(flat, merge_nested(row))]
         for row in owners:
             row[_PART_NAMES[kind]] = part
         if not owners and kind == ORDER_STATUS and not is_done(str(flat.get("status"))):

@@ -20,7 +20,6 @@ from detector.domain.section_reading import MAX_ROWS, Reading
 from detector.domain.statement_tables import TRADES, find_missing
 from detector.formats.errors import ExternalError
 from detector.formats.similar_names import normalize_key
-from detector.formats.strict_json import redact_excerpt
 from detector.readers.broker.rows import read_execution
 
 _FACT = "broker_executions"
@@ -36,10 +35,7 @@ Rows = list[Mapping[str, Any]]
 
 def read_statement(raw: Mapping[str, Any], reading: Reading) -> None:
     """Read the executions of a statement; without its time it is not read."""
-    error = raw.get("error")
-    if error:
-        reason = redact_excerpt(error) if isinstance(error, str) else "an error"
-        reading.add_fault("broker.statement.error", f"says that it could not be read ({reason})")
+    if reading.has_error(raw, "broker.statement", "says that it could not be read"):
         return
     if raw.get("as_of") is None or not reading.has_valid_as_of(raw):
         reading.add_fault("broker.statement.as_of", "does not say when the statement was made")

@@ -90,9 +90,9 @@ def _decide_by_readings(
     if isinstance(fills, CloseVerdict):
         return replace(fills, position=positions[0])
     readings = dict.fromkeys(positions, "The broker lists it several times, with other quantities")
-    late = f"What {format_list(fill.title for fill in fills)} filled may not be in the position yet"
+    late = f"What {format_list(title for _, title in fills)} filled may not be in the position yet"
     for sign in (1, -1):
-        parts = [fill.quantity for fill in fills if fill.quantity * sign > 0]
+        parts = [quantity for quantity, _ in fills if quantity * sign > 0]
         for position in dict.fromkeys(positions):
             for total in accumulate(parts):
                 readings.setdefault(position + total, late)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -19,19 +19,11 @@ from detector.reconciliation.close_check.close_order import (
     build_unknown_verdict,
     match_instrument,
 )
-from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, can_be_in_account
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, can_be_in_account
 from detector.reconciliation.instrument_aliases import PAIR_TYPES, get_days
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
-_DISTINGUISHING_PARTS: tuple[Callable[[BrokerPosition], object], ...] = (
-    lambda row: normalize(row).sec_type,
-    lambda row: row.con_id,
-    lambda row: normalize(row).multiplier,
-    lambda row: row.currency,
-    lambda row: row.trading_class,
-)
-
-
+_DISTINGUISHING_PARTS = ("sec_type", "con_id", "multiplier", "currency", "trading_class")
 _HINT_PARTS = ("sec_type", "expiry", "strike", "right", "trading_class", "currency")
 
 
@@ -77,7 +69,8 @@ def find_rows(
 ) -> Sequence[BrokerPosition] | CloseVerdict:
     """Return the broker's rows of the contract, or a verdict where they may be of several."""
     rows = [row for row in facts.broker_positions or () if can_be_in_account(row.account, account)]
-    fits = [(row, fit) for row in rows if (fit := _match_row(close, row, account)) != DIFFERENT]
+    fits = [(row, fit) for row in rows if (fit := match_instrument(close.instrument, row)) != DIFFERENT]
+    fits = [(row, UNCLEAR if fit == SAME and row.account != account else fit) for row, fit in fits]
     exact = {row.con_id for row, fit in fits if fit == SAME}
     if len(exact) == 1 and None not in exact:  # an exact day settles what is a day apart and has its own id
         days = get_days(normalize(close.instrument))
@@ -96,7 +89,7 @@ def find_rows(
         summary = f"{close.name} may be any of these at the broker: {listed}."
         return build_unknown_verdict("instrument", summary)
     # Lots of one contract agree in every part; where only some rows have a part, they may be two contracts.
-    if any(len({get_part(row) for row in possible}) > 1 for get_part in _DISTINGUISHING_PARTS):
+    if any(len({getattr(normalize(row), part) for row in possible}) > 1 for part in _DISTINGUISHING_PARTS):
         summary = f"{close.name} may be more than one contract at the broker: {listed}."
         return build_unknown_verdict("instrument", summary)
     if any(row.model for row in possible):
@@ -104,11 +97,6 @@ def find_rows(
             "account", f"The broker holds {close.name} in a model portfolio, in parts."
         )
     return possible
-
-
-def _match_row(close: CloseOrder, row: BrokerPosition, account: str | None) -> Answer:
-    answer = match_instrument(close.instrument, row)
-    return UNCLEAR if answer == SAME and row.account != account else answer
 
 
 def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:

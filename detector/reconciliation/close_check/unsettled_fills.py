@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-
-from msgspec import Struct
 
 from detector.domain.broker_rows import Execution
 from detector.domain.facts import Facts
 from detector.domain.instrument_names import get_sign
-from detector.domain.runtime_rows import Order
+from detector.domain.runtime_rows import Order, list_order_ids
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.times import format_time
 from detector.reconciliation.close_check.close_order import (
@@ -54,33 +53,27 @@ def _is_before(execution: Execution, facts: Facts, margin: timedelta) -> bool:
     return facts.broker_as_of - execution.at >= margin
 
 
-class UnsettledFill(Struct, frozen=True):
-    """A signed quantity that was filled and may not be in the position's row yet, and by what."""
+def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[tuple[Decimal, str]] | CloseVerdict:
+    """Return what may have been filled without being in the position's row yet, signed, and by what.
 
-    quantity: Decimal
-    title: str
-
-
-def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFill] | CloseVerdict:
-    """Return the fills that the row of the position may lack: near executions, and what listed orders filled.
-
+    These are near executions, and what listed orders filled.
     What an order filled is in the row where the executions show all of it, a minute before the row.
     """
     executions = [row for row in facts.broker_executions or () if _is_of(row, target)]
     near = [row for row in executions if not _is_before(row, facts, SETTLING)]
-    by_order = _ExecutionsByOrder(executions)
-    fills: list[UnsettledFill] = []
+    by_id = group_pairs((key, row) for row in executions for key in list_order_ids(row.perm_id, row.order_id))
+    fills: list[tuple[Decimal, str]] = []
     for execution in near:
-        if is_combo(execution) and not all(map(is_combo, by_order.find(execution))):
+        if is_combo(execution) and not all(map(is_combo, _iter_of_order(execution, by_id))):
             continue  # its legs are listed beside it
         if execution.signed_quantity is None or is_combo(execution):
             return build_unknown_verdict(
                 "moved", f"How much execution {execution.title} filled was not seen."
             )
-        fills.append(UnsettledFill(execution.signed_quantity, f"execution {execution.title}"))
+        fills.append((execution.signed_quantity, f"execution {execution.title}"))
     for order in list_orders_of(target, facts):
-        shown = sum((abs(row.signed_quantity or Decimal(0)) for row in by_order.find(order)), Decimal(0))
-        left = get_filled(order) - shown
+        shown = (abs(row.signed_quantity or Decimal(0)) for row in _iter_of_order(order, by_id))
+        left = _get_filled(order) - sum(shown, Decimal(0))
         answer = target.match(order) if left > 0 else DIFFERENT
         sign = get_sign(order.side)
         if answer == DIFFERENT:
@@ -89,32 +82,19 @@ def list_unsettled_fills(target: CloseTarget, facts: Facts) -> list[UnsettledFil
             return build_unknown_verdict(
                 "moved", f"What order {order.title} filled may not be in the position yet."
             )
-        fills.append(UnsettledFill(sign * left, f"order {order.title}"))
+        fills.append((sign * left, f"order {order.title}"))
     return fills
 
 
-def get_filled(order: Order) -> Decimal:
+def _get_filled(order: Order) -> Decimal:
     """Return what an order filled, all of it where it is called filled."""
     filled = abs(to_exact_decimal(order.filled) or Decimal(0))
     return max(filled, abs(to_exact_decimal(order.quantity) or Decimal(0))) if order.is_filled else filled
 
 
-class _ExecutionsByOrder:
-    """Executions by the permanent id of their order, or by its number where either lacks the other."""
-
-    def __init__(self, executions: Iterable[Execution]) -> None:
-        self._by_perm: dict[str, list[Execution]] = {}
-        self._by_number: dict[str, list[Execution]] = {}
-        for row in executions:
-            if row.perm_id is not None:
-                self._by_perm.setdefault(row.perm_id, []).append(row)
-            if row.order_id is not None:
-                self._by_number.setdefault(row.order_id, []).append(row)
-
-    def find(self, order: Order | Execution) -> list[Execution]:
-        """Return the executions of the order, or of the order of an execution."""
-        numbered = self._by_number.get(order.order_id or "", ())
-        return [
-            *self._by_perm.get(order.perm_id or "", ()),
-            *(row for row in numbered if row.perm_id is None or order.perm_id is None),
-        ]
+def _iter_of_order(order: Order | Execution, by_id: Mapping[str, Sequence[Execution]]) -> Iterator[Execution]:
+    """Yield the executions of an order, by its number where either lacks the permanent id, each once."""
+    for key in list_order_ids(order.perm_id, order.order_id):
+        for row in by_id.get(key, ()):
+            if key.startswith("perm") or None in (row.perm_id, order.perm_id):
+                yield row

@@ -13,6 +13,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Order
 from detector.domain.trade_rows import StoredPosition, Trade
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_quantity, to_exact_decimal
 from detector.formats.times import format_time
 from detector.market.hours import MarketUnknown, to_new_york_day
@@ -74,10 +75,7 @@ class PlanRows:
         self._orders = RowIndex(
             (get_account(order), order, order) for order in self._working if not is_combo(order)
         )
-        self._by_name: dict[str, list[Order]] = {}
-        for order in self._working:
-            for name in _list_names(order):
-                self._by_name.setdefault(name, []).append(order)
+        self._by_name = group_pairs((name, order) for order in self._working for name in _list_names(order))
         self._in_flight: dict[tuple[Instrument, bool, str | None], tuple[str, ...]] = {}
         self._fill_texts: dict[int, tuple[str, ...]] = {}
 
@@ -157,11 +155,6 @@ class CompetingTrades(Struct, frozen=True):
         others = tuple(row for row in positions if row.trade_id not in trade_ids)
         return cls(trades, others, MOST_ROWS in (len(listed), len(positions)))
 
-    @property
-    def has_any(self) -> bool:
-        """Whether there is any other trade."""
-        return bool(self.trades or self.positions)
-
     def can_own(self, fill: Fill) -> bool:
         """Whether the fill may have opened or closed one of them."""
         opposite = None if fill.quantity is None else -fill.quantity
@@ -202,35 +195,22 @@ def _find_closing_fill(
 def _can_follow(fill: Fill, trade: Trade, competing: CompetingTrades) -> bool:
     """Whether the fill came after the opening; where a time is unknown, whether there is no other trade."""
     if trade.opened_at is None or fill.at is None:
-        return not competing.has_any
+        return not (competing.trades or competing.positions)
     return fill.at >= trade.opened_at
 
 
 def _compute_fill_price(fill: Fill) -> float | None:
-    """Return the average price of a fill weighted by quantity; None where a price or quantity is unknown."""
-    parts = [
-        (to_exact_decimal(execution.quantity), to_exact_decimal(execution.price))
-        for execution in fill.executions
-    ]
-    priced = [
-        (abs(quantity), price) for quantity, price in parts if quantity is not None and price is not None
-    ]
-    total = sum((quantity for quantity, _ in priced), Decimal(0))
-    if len(priced) < len(parts) or not total:
+    """Return the average price of a fill, rounded where it has several; None where one is unknown."""
+    average, is_single = fill.compute_price(), len({execution.price for execution in fill.executions}) == 1
+    if average is None:
         return None
-    prices = {price for _, price in priced}
-    if len(prices) == 1:
-        return float(prices.pop())
-    return round(float(sum(quantity * price for quantity, price in priced) / total), PRICE_DECIMALS)
+    return float(average) if is_single else round(float(average), PRICE_DECIMALS)
 
 
 def _is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
     """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
-    if (
-        competing.are_many
-        or competing.positions
-        or any(_can_be_of_today(competitor, now) for competitor in competing.trades)
-    ):
+    is_open = competing.are_many or bool(competing.positions)
+    if is_open or any(_can_be_of_today(competitor, now) for competitor in competing.trades):
         return False
     return trade is None or _can_be_of_today(trade, now)
 

@@ -15,6 +15,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE
 from detector.domain.trade_rows import StoredPosition
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_count, format_first, format_list
 from detector.formats.times import format_duration
 from detector.reconciliation.account_index import MOST_ROWS, RowIndex
@@ -107,10 +108,7 @@ class ReportedDifferences:
         self.differences = comparison.differences
         self.origin = POSITION_STATE if comparison.internal_fact == "store_positions" else RUNTIME_LIST
         self._by_instrument = RowIndex((row.account, row.instrument, row) for row in self.differences)
-        self._by_title: dict[str, list[Difference]] = {}
-        for row in self.differences:
-            for title in row.trade_titles:
-                self._by_title.setdefault(title, []).append(row)
+        self._by_title = group_pairs((title, row) for row in self.differences for title in row.trade_titles)
         lots = (lot for position in comparison.book.positions for lot in position.lots[INTERNAL])
         self._titles = {lot.key: lot.trade_title for lot in lots if lot.key and lot.quantity}
         self._replaced, self._assigned = (
@@ -141,17 +139,15 @@ class ReportedDifferences:
         for moved in self._assigned.find(instrument, None):
             return f"whether it was assigned or exercised: {moved.name} moved by as much"
         group = self._unclear.get(instrument.instrument_name)
-        return None if group is None else _describe_unclear(group)
+        if group is None:
+            return None
+        names = f" ({format_first(group.names, _MOST_NAMES)})" if len(group.names) > 1 else ""
+        return f"whether anything differs in it: {group.why}{names}; {group.remedy} would make it clear"
 
 
 def _is_undecided(group: UnclearGroup) -> bool:
     """Whether no row of the group may be corrected: a mere id may be anything."""
     return not group.is_paired or group.has_nameless
-
-
-def _describe_unclear(group: UnclearGroup) -> str:
-    names = f" ({format_first(group.names, _MOST_NAMES)})" if len(group.names) > 1 else ""
-    return f"whether anything differs in it: {group.why}{names}; {group.remedy} would make it clear"
 
 
 def iter_instrument_items(rows: PlanRows, reported: ReportedDifferences) -> Iterator[PlanItem]:

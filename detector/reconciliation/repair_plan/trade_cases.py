@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, get_instrument_name, normalize
@@ -21,7 +22,6 @@ from detector.reconciliation.position_comparison import NOTHING_COMPARED, compar
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.closing_evidence import (
     PRICE_DECIMALS,
-    Evidence,
     PlanRows,
     collect_evidence,
 )
@@ -64,7 +64,7 @@ def build_items(facts: Facts, foreign: str = "") -> tuple[PlanItem, ...]:
 
 
 class _TradeCase(Struct, frozen=True):
-    """One trade: the claim of each source, and the broker's signed quantity of its instrument.
+    """One trade: its item without a change or a question so far, and the claim of each source.
 
     `is_alone`: no other trade is open in the instrument, and every store was read in full, so that the
     broker's quantity is this trade's. `is_disputed`: the sum of the trades is not the broker's quantity.
@@ -72,43 +72,26 @@ class _TradeCase(Struct, frozen=True):
     `doubt`: why what the broker holds is unclear.
     """
 
-    title: str
-    short: str
+    item: PlanItem
     claims: tuple[TradeClaim, ...]
-    instrument: Instrument
-    quantity: Decimal | None
     is_alone: bool
     is_disputed: bool
-    evidence: Evidence
-    account: str | None = None
-    waiting: tuple[str, ...] = ()
-    may_change: bool = True
-    doubt: str | None = None
-    has_expired: bool = False
+    waiting: tuple[str, ...]
+    may_change: bool
+    doubt: str | None
+    has_expired: bool
 
     def build_item(self) -> PlanItem | None:
         """Return the item where a source is wrong or a question is open, None where all agree."""
         changes = tuple(change for claim in self._store_claims for change in self._iter_changes(claim))
         questions = tuple(self._iter_questions(changes))
-        in_memory = self.quantity == 0 and any(
-            claim.is_open and claim.origin == RUNTIME_LIST for claim in self.claims
-        )
+        listed = any(claim.is_open and claim.origin == RUNTIME_LIST for claim in self.claims)
+        in_memory = listed and self.item.position == 0
         if self.waiting and (changes or in_memory):
             changes, questions, in_memory = (), (describe_waiting(self.waiting),), False
         if not (changes or questions or in_memory):
             return None
-        return PlanItem(
-            self.title,
-            self.short,
-            self.instrument,
-            tuple(claim.text for claim in self.claims),
-            self.quantity,
-            self.evidence,
-            changes,
-            in_memory,
-            questions,
-            self.account,
-        )
+        return replace(self.item, changes=changes, in_memory=in_memory, open_questions=questions)
 
     @property
     def _store_claims(self) -> list[TradeClaim]:
@@ -118,35 +101,37 @@ class _TradeCase(Struct, frozen=True):
         """Yield the change, if any, that makes a store's row agree with the broker."""
         columns = [*self._iter_position_columns(claim), *self._iter_exit_columns(claim)]
         if columns:
-            flat, realized = describe_broker(self.quantity, self.account), self.evidence.realized_pnl
+            item, realized = self.item, self.item.evidence.realized_pnl
+            flat = describe_broker(item.position, item.account)
             because = flat if realized is None else f"{flat} and realized {realized:,.2f}"
-            yield RowChange(claim.origin, self.short, tuple(columns), because)
+            yield RowChange(claim.origin, item.short, tuple(columns), because)
 
     def _iter_position_columns(self, claim: TradeClaim) -> Iterator[Column]:
         """Yield the columns of an open row that are wrong: the broker is flat, or holds another quantity."""
-        if self.quantity is None or not claim.is_open or not self.may_change:
+        held = self.item.position
+        if held is None or not claim.is_open or not self.may_change:
             return
-        if self.quantity == 0:
+        is_own = self.is_alone and claim.origin == POSITION_STATE and claim.quantity not in (None, held)
+        if held == 0:
             yield ("is_open", "1", "0") if claim.origin == POSITION_STATE else ("status", "OPEN", "CLOSED")
             if claim.origin == POSITION_STATE and claim.quantity:
                 yield claim.build_correction(Decimal(0))
-        elif self.is_alone and claim.origin == POSITION_STATE and not self._is_other_side(claim):
-            if claim.quantity in (None, self.quantity):
-                return
-            yield claim.build_correction(self.quantity)
+        elif is_own and not self._is_other_side(claim):
+            yield claim.build_correction(held)
 
     def _is_other_side(self, claim: TradeClaim) -> bool:
-        return bool(claim.is_open) and (claim.quantity or 0) * (self.quantity or 0) < 0
+        return bool(claim.is_open) and (claim.quantity or 0) * (self.item.position or 0) < 0
 
     def _iter_exit_columns(self, claim: TradeClaim) -> Iterator[Column]:
         """Yield the exit columns of a closed trade that are missing, or differ from the broker.
 
         A trade that is open, though the broker is flat, has ended only where `detect` reports that.
         """
-        if claim.origin != TRADES or self.quantity != 0 or (claim.is_open and not self.may_change):
+        if claim.origin != TRADES or self.item.position != 0 or (claim.is_open and not self.may_change):
             return
-        pnl, price = self.evidence.realized_pnl, self.evidence.exit_price
-        if pnl is not None and (claim.realized_pnl is None or not self.evidence.confirms_pnl):
+        evidence = self.item.evidence
+        pnl, price = evidence.realized_pnl, evidence.exit_price
+        if pnl is not None and (claim.realized_pnl is None or not evidence.confirms_pnl):
             yield "realized_pnl", _format_money(claim.realized_pnl), _format_money(pnl)
         if price is not None and (
             claim.exit_price is None
@@ -161,27 +146,28 @@ class _TradeCase(Struct, frozen=True):
     def _iter_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
         """Yield the questions that the snapshot cannot answer."""
         states = {claim.is_open for claim in self._store_claims if claim.is_open is not None}
+        held = self.item.position
         if self.doubt is not None:
             yield self.doubt
-        elif self.quantity is None:
+        elif held is None:
             if len(states) > 1:
                 yield "which store is right: what the broker holds of it was not seen"
-        elif self.quantity == 0:
+        elif held == 0:
             yield from self._iter_exit_questions(changes)
         elif any(self._is_other_side(claim) for claim in self._store_claims):
             yield (
-                f"how it came that the broker holds {describe_held(self.quantity)}:"
+                f"how it came that the broker holds {describe_held(held)}:"
                 " see its fills before any row is changed"
             )
         elif states == {True, False} or (True in states and not self.is_alone and self.is_disputed):
-            yield f"how much of {describe_held(self.quantity)} at the broker is this trade's"
+            yield f"how much of {describe_held(held)} at the broker is this trade's"
 
     def _iter_exit_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
         """Yield what is unknown of how it ended."""
         trade_claim = next((claim for claim in self._store_claims if claim.origin == TRADES), None)
         if trade_claim is not None and changes:
-            yield from self.evidence.iter_gaps(trade_claim)
-        if self.has_expired and changes and self.evidence.exit_price is None:
+            yield from self.item.evidence.iter_gaps(trade_claim)
+        if self.has_expired and changes and self.item.evidence.exit_price is None:
             yield EXPIRED_QUESTION
 
 
@@ -201,16 +187,20 @@ def _build_case(
     quantity = rows.find_quantity(instrument, account)
     doubt = _explain_several(claims) or reported.explain_unclear(instrument)
     is_open_inside = any(claim.is_open and claim.origin == reported.origin for claim in claims)
-    return _TradeCase(
+    item = PlanItem(
         title,
         f"trade #{trade_id}",
-        claims,
         instrument,
+        tuple(claim.text for claim in claims),
         quantity if doubt is None else None,
+        collect_evidence(rows, instrument, trade_id, account),
+        account=account,
+    )
+    return _TradeCase(
+        item,
+        claims,
         is_alone=rows.is_complete and not {*rows.open.find(instrument, account)} - {trade_id},
         is_disputed=bool(disputed.find(instrument, account)),
-        evidence=collect_evidence(rows, instrument, trade_id, account),
-        account=account,
         waiting=rows.list_in_flight(instrument, account),
         may_change=not is_open_inside or difference is not None,
         doubt=doubt,

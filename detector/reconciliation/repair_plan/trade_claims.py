@@ -11,6 +11,7 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument
 from detector.domain.profile import POSITION_STATE, TRADES
 from detector.domain.trade_rows import StoredPosition, Trade, format_other_ids
+from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_list, format_quantity, normalize_number, to_exact_decimal
 from detector.formats.times import format_duration
 from detector.reconciliation.between_runs import TradeRow
@@ -82,11 +83,8 @@ class TradeRows:
             (RUNTIME_LIST, facts.open_positions),
             (RUNTIME_TRADES, facts.recent_trades),
         )
-        self._rows: dict[str, list[tuple[str, TradeRow]]] = {}
-        for origin, rows in lists:
-            for row in rows or ():
-                if row.trade_id:
-                    self._rows.setdefault(row.trade_id, []).append((origin, row))
+        listed = ((origin, row) for origin, rows in lists for row in rows or ())
+        self._rows = group_pairs((entry[1].trade_id, entry) for entry in listed if entry[1].trade_id)
 
     def list_ids(self) -> list[str]:
         """Return the trade ids of all sources, each once, by number."""
