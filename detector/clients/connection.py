@@ -58,16 +58,18 @@ class Deadline:
         """Return the seconds that are left, 0 or less where none are."""
         return self._end - self._clock()
 
-    def check_remaining(self, doing: str) -> float:
+    def check_remaining(self, doing: str, *, retryable: bool = False) -> float:
         """Return the seconds that are left; raises ExternalError, which names `doing`, where none are."""
         remaining = self.get_remaining()
         if remaining <= 0:
-            raise self.build_timeout_error(doing)
+            raise self.build_timeout_error(doing, retryable=retryable)
         return remaining
 
-    def build_timeout_error(self, doing: str) -> ExternalError:
+    def build_timeout_error(self, doing: str, *, retryable: bool = False) -> ExternalError:
         return ExternalError(
-            f"no complete answer within {self.seconds:g} s (still {doing})", reason=errors.TIMEOUT
+            f"no complete answer within {self.seconds:.3g} s (still {doing})",
+            reason=errors.TIMEOUT,
+            permanent=not retryable,
         )
 
 
@@ -113,7 +115,7 @@ class NetworkPolicy(Struct, frozen=True):
             addresses = self.resolve(host, port, type=socket.SOCK_STREAM)
         failure = ExternalError(f"{host} has no address", reason=errors.DNS)
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
-            share = self.deadline.check_remaining(doing) / (len(addresses) - index)
+            share = self.deadline.check_remaining(doing, retryable=True) / (len(addresses) - index)
             sock = socket.socket(family, kind, protocol)
             try:
                 self._check_address(address[0], target)
@@ -137,7 +139,7 @@ class NetworkPolicy(Struct, frozen=True):
         doing = f"connecting to {path}"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(self.deadline.check_remaining(doing))
+            sock.settimeout(self.deadline.check_remaining(doing, retryable=True))
             with _convert_socket_errors(doing, self.deadline, is_connecting=True):
                 sock.connect(path)
         except ExternalError:
@@ -183,8 +185,8 @@ class Connection:
         if isinstance(self._sock, ssl.SSLSocket):
             raise ExternalError("TLS inside of TLS is not spoken here", reason=errors.TLS)
         try:
-            with _convert_socket_errors(doing, self._deadline):
-                self._sock.settimeout(self._deadline.check_remaining(doing))
+            with _convert_socket_errors(doing, self._deadline, is_connecting=True):
+                self._sock.settimeout(self._deadline.check_remaining(doing, retryable=True))
                 return Connection(context.wrap_socket(self._sock, server_hostname=name), self._deadline)
         except ExternalError:
             self.close()
@@ -212,7 +214,7 @@ class Connection:
 
 @contextmanager
 def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: bool = False) -> Iterator[None]:
-    """Convert the exceptions of a socket to ExternalError; only a failed connect is worth a retry."""
+    """Convert the exceptions of a socket to ExternalError; what failed before it was sent may be retried."""
     try:
         yield
     except OSError as error:
@@ -223,7 +225,7 @@ def _convert_socket_errors(doing: str, deadline: Deadline, *, is_connecting: boo
 
 def _to_external_error(error: OSError, doing: str, deadline: Deadline, retryable: bool) -> ExternalError:
     if isinstance(error, TimeoutError):
-        return deadline.build_timeout_error(doing)
+        return deadline.build_timeout_error(doing, retryable=retryable)
     _, template, reason = next(entry for entry in _ERROR_KINDS if isinstance(error, entry[0]))
     why = getattr(error, "verify_message", None) or error.strerror or type(error).__name__
     final = reason == errors.TLS or (reason == errors.DNS and error.errno != socket.EAI_AGAIN)

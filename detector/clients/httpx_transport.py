@@ -6,6 +6,7 @@ import logging
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import httpcore
@@ -18,6 +19,7 @@ from detector.formats.strict_json import redact_excerpt
 MAX_BYTES = 8 * 1024 * 1024
 # Its trace holds the headers of answers, such as the target of a redirect, and those can hold secrets.
 logging.getLogger("httpcore").setLevel(logging.CRITICAL + 1)
+_HTTPS = 443
 _CHUNK_BYTES = 64 * 1024
 _GZIP_OR_ZLIB = 47  # zlib's window bits: either header is accepted
 
@@ -33,30 +35,36 @@ class Transport(httpx.BaseTransport):
         self._network = network
         self._socket_path = socket_path
         self._pool: httpcore.ConnectionPool | None = None
+        self._backend = _Backend(network)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return the response with an unread body; raises ExternalError."""
         url = request.url
-        self._pool = self._build_pool(url)
-        answer = self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
-                headers=[*request.headers.raw, (b"connection", b"close")],
-                content=request.stream,
+        proxy = _choose_proxy(self._network.proxies, url.host, url.port) if url.scheme == "https" else None
+        self._pool = self._build_pool(url, proxy)
+        try:
+            answer = self._pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(
+                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                    ),
+                    headers=[*request.headers.raw, (b"connection", b"close")],
+                    content=request.stream,
+                )
             )
-        )
+        except (ExternalError, httpcore.ProtocolError) as error:
+            if proxy is None or self._backend.is_secure:
+                raise
+            raise _convert_proxy_error(error) from None
         return httpx.Response(answer.status, headers=answer.headers, stream=_BodyStream(answer.stream))
 
-    def _build_pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        secure = url.scheme == "https"
+    def _build_pool(self, url: httpx.URL, proxy: httpcore.Proxy | None) -> httpcore.ConnectionPool:
         return httpcore.ConnectionPool(
-            ssl_context=build_tls_context(self._network.ca_file) if secure else None,
-            proxy=_choose_proxy(self._network.proxies, url.host) if secure else None,
+            ssl_context=build_tls_context(self._network.ca_file) if url.scheme == "https" else None,
+            proxy=proxy,
             uds=self._socket_path,
-            network_backend=_Backend(self._network),
+            network_backend=self._backend,
         )
 
     def close(self) -> None:
@@ -65,10 +73,17 @@ class Transport(httpx.BaseTransport):
             self._pool.close()
 
 
-def _choose_proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
+def _convert_proxy_error(error: Exception) -> ExternalError:
+    """Return the error of a proxy that led nowhere: nothing was sent to the target."""
+    why = str(error) if isinstance(error, ExternalError) else "what it answered is no tunnel"
+    permanent = not isinstance(error, ExternalError) or error.permanent
+    return ExternalError(f"the proxy of the environment: {why}", reason=PROXY, permanent=permanent)
+
+
+def _choose_proxy(proxies: Any, host: str, port: int | None) -> httpcore.Proxy | None:
     by_name = {name.lower(): value for name, value in proxies.items()}
-    text = by_name.get("https_proxy") or by_name.get("all_proxy")
-    if not text or _is_bypassed(host, by_name.get("no_proxy", "")):
+    text = (by_name.get("https_proxy") or by_name.get("all_proxy") or "").strip()
+    if not text or _is_bypassed(host, port or _HTTPS, by_name.get("no_proxy", "")):
         return None
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
@@ -80,10 +95,21 @@ def _choose_proxy(proxies: Any, host: str) -> httpcore.Proxy | None:
     return httpcore.Proxy(f"http://{url.netloc.decode('ascii')}", auth=auth)
 
 
-def _is_bypassed(host: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names the host or a domain above it."""
+def _is_bypassed(host: str, port: int, no_proxy: str) -> bool:
+    """Whether NO_PROXY names the host, a domain above it, its network, or the host with its port."""
     names = [name.strip().lower().lstrip(".") for name in no_proxy.split(",")]
-    return any(name and (name == "*" or f".{host}".endswith(f".{name}")) for name in names)
+    return any(
+        name in ("*", f"{host}:{port}") or f".{host}".endswith(f".{name}") or _is_in_network(host, name)
+        for name in names
+        if name
+    )
+
+
+def _is_in_network(host: str, name: str) -> bool:
+    try:
+        return "/" in name and ip_address(host) in ip_network(name, strict=False)
+    except ValueError:
+        return False
 
 
 def read_body(response: httpx.Response, headers: Mapping[str, str]) -> bytes:
@@ -142,10 +168,14 @@ class _BodyStream(httpx.SyncByteStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    """This program's connections as httpcore's backend; the deadline replaces every timeout."""
+    """This program's connections as httpcore's backend; the deadline replaces every timeout.
+
+    `is_secure` is whether TLS began: through a proxy, that it leads to the target.
+    """
 
     def __init__(self, network: NetworkPolicy) -> None:
         self._network = network
+        self.is_secure = False
 
     def connect_tcp(
         self,
@@ -155,17 +185,18 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._network.open_connection(host, port))
+        return _Stream(self._network.open_connection(host, port), self)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._network.open_unix_connection(path))
+        return _Stream(self._network.open_unix_connection(path), self)
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, backend: _Backend) -> None:
         self._connection = connection
+        self._backend = backend
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._connection.read(max_bytes)
@@ -176,7 +207,8 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._connection.start_tls(ssl_context, server_hostname))
+        self._backend.is_secure = True
+        return _Stream(self._connection.start_tls(ssl_context, server_hostname), self._backend)
 
     def close(self) -> None:
         self._connection.close()

@@ -15,6 +15,7 @@ import pytest
 from detector.clients.connection import Deadline, NetworkPolicy, is_forbidden_address
 from detector.clients.http_client import HttpClient, Page, parse_origin, send_request
 from detector.clients.httpx_transport import MAX_BYTES
+from detector.clients.json_client import JsonClient
 from detector.formats import errors
 from detector.formats.errors import ExternalError
 from tests.support.loopback import (
@@ -428,12 +429,13 @@ def test_https_passes_through_the_proxy_of_the_environment_and_stays_closed_to_i
     assert header(server.requests[0], "proxy-authorization") is None
 
 
-@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "*", "example.com, 127.0.0.1"])
+@pytest.mark.parametrize(
+    "no_proxy", ["127.0.0.1", "*", "example.com, 127.0.0.1", "10.0.0.0/8,127.0.0.0/8", "127.0.0.1:{}"]
+)
 def test_what_no_proxy_names_is_read_directly(no_proxy):
     with serving(OK, certificate="good") as server, serving(tunnel) as proxy:
-        web(3, ca_file=str(AUTHORITY), proxies={"https_proxy": proxy.url, "no_proxy": no_proxy}).get(
-            server.url
-        )
+        names = no_proxy.format(server.address[1])
+        web(3, ca_file=str(AUTHORITY), proxies={"https_proxy": proxy.url, "no_proxy": names}).get(server.url)
     assert proxy.requests == []
 
 
@@ -448,7 +450,34 @@ def test_plain_text_never_passes_through_a_proxy():
 )
 def test_a_proxy_that_cannot_be_used_is_told(proxy):
     error = failing("https://127.0.0.1:1/", 3, proxies={"https_proxy": proxy})
-    assert error.reason in (errors.PROXY, errors.REFUSED, errors.DNS)
+    assert error.reason == errors.PROXY
+    assert "proxy of the environment" in str(error)
+
+
+def failing_post(url, **reach):
+    client = JsonClient(NetworkPolicy(Deadline(1), **reach), lambda: NOW)
+    with pytest.raises(ExternalError) as caught:
+        client.send_post(url, b"{}")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [hangs(), sends(b""), sends(b"hello\r\n\r\n"), resets(b"")],
+    ids=["it hangs", "it closes", "it is no proxy", "it resets"],
+)
+def test_a_proxy_that_leads_nowhere_is_the_proxys_fault_and_took_no_message(behaviour):
+    with serving(behaviour) as proxy:
+        error = failing_post("https://127.0.0.1:1/", proxies={"https_proxy": proxy.url})
+    assert (error.reason, "may have been taken" in str(error)) == (errors.PROXY, False)
+
+
+@pytest.mark.parametrize("behaviour", [hangs(), resets(b""), sends(b"")], ids=["hangs", "resets", "closes"])
+def test_a_message_that_ended_in_the_handshake_was_not_taken(behaviour):
+    with serving(behaviour) as server:
+        error = failing_post(server.url.replace("http://", "https://"))
+    assert error.reason in (errors.TIMEOUT, errors.RESET)
+    assert "may have been taken" not in str(error)
 
 
 def test_a_proxy_that_says_no_is_told():
