@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta, tzinfo
 
 from detector.domain.facts import Facts, known
-from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Severity
+from detector.domain.rule import CRITICAL, OCCURRENCE, Finding, Limits, Severity
 from detector.formats.numbers import format_count
 from detector.formats.times import format_utc
 from detector.logs import events
@@ -30,7 +30,14 @@ from detector.logs.outages import (
     find_trading_blocks,
 )
 from detector.market.maintenance import PlannedRestart
-from detector.settings import ORDER_REJECT_CRITICAL, SEVERE_LOG_CRITICAL, START_GRACE_SEC, Settings
+from detector.settings import (
+    OBSERVATION_SEC,
+    ORDER_REJECT_CRITICAL,
+    SEVERE_LOG_CRITICAL,
+    SOURCE_STALE_SEC,
+    START_GRACE_SEC,
+    Settings,
+)
 
 MOST_ORDERS = 20
 """Orders that are reported one by one; all further ones are one more event."""
@@ -113,6 +120,30 @@ def get_connected_at(facts: Facts) -> datetime | None:
     return facts.taken_at if is_reached else None
 
 
+def list_link_outages(facts: Facts, limits: Limits | Settings) -> list[LogIncident]:
+    """Return the outages of the link: one ends too where two observations saw the runtime linked after it.
+
+    A line of the log that comes later contradicts them.
+    """
+    history = known(facts.logs)
+    outages = find_link_outages(history)
+    since = _find_linked_since(facts, outages, limits[SOURCE_STALE_SEC])
+    is_confirmed = since is not None and facts.age_of(since) >= limits[OBSERVATION_SEC]
+    return find_link_outages(history, since) if is_confirmed else outages
+
+
+def _find_linked_since(facts: Facts, outages: list[LogIncident], stale_sec: float) -> datetime | None:
+    """Return since when runs see the link up after the latest loss, None where it is down or nothing is lost.
+
+    What a payload says may be as old as it may be.
+    """
+    if not facts.broker_connected or not outages or outages[-1].until is not None:
+        return None
+    newer_than = outages[-1].last + timedelta(seconds=stale_sec)
+    since = facts.before.logs.linked_at if facts.before.logs else None
+    return next((at for at in (since, facts.taken_at) if at is not None and at > newer_than), None)
+
+
 def _iter_task_starts(facts: Facts) -> Iterable[datetime]:
     for task in (*(facts.tasks or ()), *(facts.stopped_tasks or ())):
         start = task.started_at or task.created_at
@@ -132,8 +163,9 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         return facts.before.logs
     starts = collect_starts(facts, settings[START_GRACE_SEC])
     latest = min(history.to, history.newest or history.to)
+    link_outages = list_link_outages(facts, settings)
     incidents = [
-        *find_link_outages(history),
+        *link_outages,
         *find_farm_outages(history),
         *find_dead_streams(history),
         *find_session_conflicts(history),
@@ -150,6 +182,7 @@ def build_log_memory(facts: Facts, settings: Settings) -> LogMemory | None:
         to=history.to,
         since=history.since,
         newest=history.newest,
+        linked_at=_find_linked_since(facts, link_outages, settings[SOURCE_STALE_SEC]),
         spells=_limit_incidents(incidents, latest - events.MAX_NEWS_AGE),
         marks=_list_unlinked_events(history, latest),
         starts=tuple(at for at in recent_starts if at != _get_engine_start(facts))[-_MOST_STARTS:],

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct, field
 
 # The kinds of LogEvent.
-LINK_LOST, LINK_RESTORED = "link lost", "link back"
+LINK_LOST, LINK_RESTORED, LINK_SEEN = "link lost", "link back", "link seen"
 FARM_DOWN, FARM_UP, ALL_FARMS_UP, STREAM_DEAD = "farm down", "farm up", "all farms up", "stream dead"
 SESSION_CONFLICT, DISCLAIMER = "session conflict", "disclaimer"
 SEVERE, GATEWAY_FAILED, CONNECT_FAILED, CONNECTED, LOGGED_IN = (
@@ -44,6 +44,7 @@ MAX_NEWS_AGE: Final = timedelta(seconds=3600)
 
 DATA_LOST: Final = "data lost"
 RECONNECT: Final = "reconnect"
+BY_RUNTIME: Final = "runtime"  # an outage of the link that the runtime's own flag ended, and no line
 CLIENT_ID_NOTE: Final = "client id in use"
 ID_PROBE: Final = "asking"  # a client that only checks whether its id is in use
 UNSUPPORTED_NOW: Final = "now"  # the key of a version that is unsupported already
@@ -88,6 +89,11 @@ class LogIncident(Struct, frozen=True):
         return self.kind in _ENDED_BY_RECOVERY and self.until is None
 
     @property
+    def is_seen_linked(self) -> bool:
+        """Whether the runtime was seen linked again, and no line of the log ended it."""
+        return self.kind == LINK and self.key == BY_RUNTIME
+
+    @property
     def is_stream(self) -> bool:
         """Whether it is the death of live streams, which no recovery ends."""
         return self.kind == STREAM_DEAD
@@ -99,12 +105,13 @@ class LogMemory(Struct, frozen=True):
     Lines were read without a hole from `since` to `to`; `newest` is the time of the newest line. `tail`
     holds the digests of the last lines, by which the next run recognises lines without a time; `whole` is
     True where these were all the lines. `ending` is the state after the last line. `verdict` is the newest
-    event on reconciliation.
+    event on reconciliation. `linked_at` is the first run that saw the link up after a loss that is open.
     """
 
     to: datetime
     since: datetime
     newest: datetime | None = None
+    linked_at: datetime | None = None
     spells: tuple[LogIncident, ...] = ()
     marks: tuple[LogEvent, ...] = ()
     starts: tuple[datetime, ...] = ()

@@ -22,27 +22,31 @@ SAME_RECOVERY: Final = timedelta(seconds=60)
 
 _FLAP_WITHIN: Final = timedelta(seconds=600)
 _MAX_AGE: Final = timedelta(hours=6)
-_BY_LOGIN: Final = "login"
+_ENDINGS: Final = {events.LOGGED_IN: "login", events.LINK_SEEN: events.BY_RUNTIME}
 
 
-def find_link_outages(history: LogHistory) -> list[LogIncident]:
+def find_link_outages(history: LogHistory, linked_at: datetime | None = None) -> list[LogIncident]:
     """Return every outage of the link, oldest first; the last one may be open.
 
-    A line on the restored link ends it, and so does the login of a new gateway session. A restored link
-    without a loss before it is an outage whose beginning was not logged.
+    A line on the restored link ends it, and so does the login of a new gateway session, or that the runtime
+    was seen linked from `linked_at` on, until a line contradicts it. A restored link without a loss before it
+    is an outage whose beginning was not logged.
     """
     if not history.has_any(events.LINK, events.LINK_LOST, events.LINK_RESTORED):
         return []
     outages: list[LogIncident] = []
     for event in _merge_events(
-        _to_link_events(history.list_carried(events.LINK)),
+        (
+            *_to_link_events(history.list_carried(events.LINK)),
+            *([LogEvent(linked_at, events.LINK_SEEN)] if linked_at else ()),
+        ),
         history.list_events(events.LINK_LOST, events.LINK_RESTORED, events.LOGGED_IN),
     ):
         latest = outages[-1] if outages else None
-        is_open = latest is not None and latest.until is None
+        is_open = latest is not None and (latest.until is None or latest.is_seen_linked)
         if event.kind == events.LINK_LOST:
             if latest is not None and is_open:
-                outages[-1] = replace(latest, last=event.at)
+                outages[-1] = replace(latest, last=event.at, until=None, key="")
             else:
                 outages.append(LogIncident(events.LINK, event.at, event.at, event.at, note=event.note))
         elif latest is not None and is_open:
@@ -64,7 +68,8 @@ def _to_link_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
             yield LogEvent(outage.since, events.LINK_LOST, note=outage.note)
             yield LogEvent(outage.last, events.LINK_LOST, note=outage.note)
         if outage.until is not None:
-            kind = events.LOGGED_IN if outage.key == _BY_LOGIN else events.LINK_RESTORED
+            kinds = (kind for kind, ending in _ENDINGS.items() if ending == outage.key)
+            kind = next(kinds, events.LINK_RESTORED)
             yield LogEvent(
                 outage.until,
                 kind,
@@ -75,7 +80,7 @@ def _to_link_events(outages: Iterable[LogIncident]) -> Iterator[LogEvent]:
 
 
 def _close_outage(outage: LogIncident, event: LogEvent) -> LogIncident:
-    closed = replace(outage, until=event.at, key=_BY_LOGIN if event.kind == events.LOGGED_IN else "")
+    closed = replace(outage, until=event.at, key=_ENDINGS.get(event.kind, ""))
     return _add_recovery(closed, event)
 
 

@@ -19,6 +19,7 @@ from tests.support.log_lines import (
     seen,
     summary,
     told_of,
+    window,
 )
 from tests.support.snapshots import evaluated, remembered, settings_of
 
@@ -110,9 +111,66 @@ def test_it_is_not_closed_by_silence():
 def test_it_stays_listed_for_as_long_as_it_is_open():
     memory = remembered(seen([ago(30, LOST)]))
     for minutes in range(30, 600, 30):
-        report = seen([], NOON + timedelta(minutes=minutes), memory)
+        report = seen([], NOON + timedelta(minutes=minutes), memory, status_v3={"broker_connected": None})
         assert link(report) == OPEN, minutes
         memory = remembered(report)
+
+
+def link_over(*runs):
+    """What each run says of a link that was lost at 14:59:30: its time after NOON, its lines, the flag."""
+    memory = remembered(seen([ago(30, LOST)]))
+    said: list[str] = []
+    for seconds, lines, connected in runs:
+        now = NOON + timedelta(seconds=seconds)
+        logs = window([ago(30, LOST), *lines], NOON - timedelta(hours=1), now)
+        report = seen(logs, now, memory, status_v3={"broker_connected": connected})
+        memory, said = remembered(report), [*said, *link(report)]
+    return said
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        pytest.param(
+            [(300, True), (600, True)], [*OPEN, *RECOVERED], id="two runs of a payload that is newer"
+        ),
+        pytest.param([(300, True), (539, True)], OPEN * 2, id="two runs that are one observation"),
+        pytest.param([(270, True), (539, True)], OPEN * 2, id="a payload that may be as old as the loss"),
+        pytest.param([(300, True), (600, None), (900, True)], OPEN * 3, id="not seen in between"),
+        pytest.param([(300, True), (600, False), (900, True)], OPEN * 3, id="down in between"),
+    ],
+)
+def test_the_runtimes_own_link_ends_it_once_two_observations_saw_it(runs, expected):
+    assert link_over(*((seconds, [], connected) for seconds, connected in runs)) == expected
+
+
+def test_a_later_line_on_the_loss_outweighs_what_the_runtime_says():
+    repeated = ago(-700, LOST)
+    assert link_over((300, [], True), (600, [], True), (720, [repeated], True)) == [*OPEN, *RECOVERED, *OPEN]
+
+
+def test_the_late_line_of_a_recovery_that_the_runtime_showed_is_no_second_outage():
+    assert link_over((300, [], True), (600, [], True), (900, [ago(-800, BACK)], True))[-1:] == RECOVERED
+    memory = remembered(seen([ago(30, LOST)]))
+    for seconds, lines in ((300, []), (600, []), (900, [ago(-800, BACK)])):
+        report = seen(lines, NOON + timedelta(seconds=seconds), memory)
+        memory = remembered(report)
+        assert "within an hour" not in summary(report, "connectivity_lost")
+
+
+@pytest.mark.parametrize(
+    ("since", "has_hole"),
+    [pytest.param(0, False, id="whole"), pytest.param(60, True, id="a minute is missing")],
+)
+def test_a_log_that_does_not_cover_the_time_since_is_said_to_have_a_hole(since, has_hole):
+    memory = remembered(seen(window([ago(30, LOST)], NOON - timedelta(hours=1), NOON)))
+    later = NOON + timedelta(seconds=600)
+    logs = window([], NOON + timedelta(seconds=since), later)
+    report = seen(logs, later, memory)
+    assert link(report) == OPEN
+    assert (
+        "the log has a hole up to 2026-06-02 15:01:00 UTC" in summary(report, "connectivity_lost")
+    ) is has_hole
 
 
 def test_it_is_held_while_no_logs_are_seen():
@@ -168,16 +226,18 @@ def test_what_happened_while_nobody_looked_is_told_however_old():
 
 
 @pytest.mark.parametrize(
-    ("apart", "action"),
+    ("apart", "lasts", "action"),
     [
-        pytest.param(3599, "escalate", id="two episodes 3599 s apart"),
-        pytest.param(3600, "escalate", id="two episodes 3600 s apart"),
-        pytest.param(3601, "notify", id="two episodes 3601 s apart"),
+        pytest.param([3600], 60, "escalate", id="two of 60 s, 3600 s apart"),
+        pytest.param([3601], 60, "notify", id="two of 60 s, 3601 s apart"),
+        pytest.param([600], 59, "notify", id="two of 59 s"),
+        pytest.param([1800, 1800], 1, "escalate", id="three of any length"),
+        pytest.param([1800, 1801], 1, "notify", id="three in more than an hour"),
     ],
 )
-def test_the_second_episode_within_an_hour_escalates(apart, action):
-    lines = [ago(60 + apart, LOST), ago(60 + apart - 30, BACK), ago(60, LOST), ago(30, BACK)]
-    report = seen(lines)
+def test_episodes_that_come_again_within_an_hour_escalate(apart, lasts, action):
+    starts = [100 + sum(apart[:count]) for count in range(len(apart) + 1)]
+    report = seen([line for at in starts[::-1] for line in (ago(at, LOST), ago(at - lasts, BACK))])
     assert link(report) == RECOVERED
     assert report.decision.action == action
 
@@ -230,7 +290,7 @@ def test_the_page_comes_with_the_first_run_after_the_window():
         (new_york("2026-06-03T01:00"), []),
         (new_york("2026-06-03T02:12"), []),
     ]
-    assert told_of(runs)[2] == ["new critical connectivity_lost"]
+    assert told_of(runs, status_v3={"broker_connected": None})[2] == ["new critical connectivity_lost"]
 
 
 def test_what_began_before_the_window_is_told_in_it():

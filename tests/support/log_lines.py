@@ -76,17 +76,21 @@ def named_of(report: Report, *types: str) -> list[str]:
     return [one for one in named(report) if one.split(" ")[1].split(":")[0] in types]
 
 
-def told_of(runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULTS) -> list[list[str]]:
+def told_of(
+    runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULTS, **patch: Any
+) -> list[list[str]]:
     """Return what each run tells anew of these lines but for proofs that they owe, and for gaps between
     runs.
     """
-    told = told_over(runs, settings)
+    told = told_over(runs, settings, **patch)
     return [
         [one for one in run if "reconcile_unproven" not in one and "watch_gap" not in one] for run in told
     ]
 
 
-def told_over(runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULTS) -> list[list[str]]:
+def told_over(
+    runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULTS, **patch: Any
+) -> list[list[str]]:
     """Return what each run tells anew, as `reason severity type[:subject]`, each remembering the one before.
 
     None as logs is a run in which no logs were seen.
@@ -94,7 +98,9 @@ def told_over(runs: Sequence[tuple[datetime, Any]], settings: Settings = DEFAULT
     memory, told = FIRST_RUN, []
     for now, logs in runs:
         report = (
-            seen(logs, now, memory, settings) if logs is not None else _without_logs(now, memory, settings)
+            seen(logs, now, memory, settings, **patch)
+            if logs is not None
+            else _without_logs(now, memory, settings)
         )
         told.append([_words(one) for one in (*report.new_events, *report.resolved_events)])
         memory = remembered(report)
