@@ -322,6 +322,10 @@ class Facts(Struct, frozen=True, eq=False):
         return max(counts) if counts else None
 
 
+EXPOSURE_FACTS = (
+    "open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"
+)  # fmt: skip
+"""The facts that `exposure` is counted from."""
 STATUS_FACTS: Mapping[str, Mapping[str, Any]] = {
     name: details for name, details in get_declarations(Facts).items() if "kind" in details
 }

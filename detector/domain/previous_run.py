@@ -36,7 +36,8 @@ class PreviousRun(Struct, frozen=True):
 
     `taken_at` is None on a first run. `looked_at` is when a later run looked whose
     memory is missing. `lost` says why an expected memory could not be used.
-    `open_positions` is the last known number of open positions, over any number of runs. `logs` is the log
+    `open_positions` is the last known number of open positions, over any number of runs, `positions_at` when
+    it was known (None in an older memory: at its run). `logs` is the log
     memory: open outages, proofs, proofs that are due. `noticed_gap` is the last noticed time without a run.
     `prices` are the last prices by symbol, unchanged since `prices_at`. `lanes` are the facts that were
     seen, by lane and profile; `contents` are, by lane and profile and section, payloads without a time;
@@ -49,6 +50,7 @@ class PreviousRun(Struct, frozen=True):
     looked_at: datetime | None = None
     lost: str | None = None
     open_positions: int | None = None
+    positions_at: datetime | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
     prices_at: datetime | None = None
     noticed_gap: NoticedGap | None = None

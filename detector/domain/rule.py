@@ -27,12 +27,13 @@ T = TypeVar("T")
 class Lasts(Struct, frozen=True):
     """How long a condition must last: seconds (a number or a setting), firing observations, or both.
 
-    `at` limits it to the time at which the condition has that severity.
+    With `either` one of both is enough. `at` limits it to the time at which the condition has that severity.
     """
 
     seconds: Setting[float] | float | None = None
     observations: int | None = None
     at: Severity | None = None
+    either: bool = False
 
 
 lasts = Lasts  # a declaration reads as a sentence: escalates=lasts(observations=2)

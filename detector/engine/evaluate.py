@@ -253,6 +253,7 @@ def _build_previous_run(facts: Facts, settings: Settings) -> PreviousRun:
     prices, prices_at = build_price_memory(facts)
     return PreviousRun(
         open_positions=previous.open_positions if open_now is None else open_now,
+        positions_at=previous.positions_at if open_now is None else facts.taken_at,
         noticed_gap=facts.measure_gap(settings[GAP_SEC]) or previous.noticed_gap,
         prices=prices,
         prices_at=prices_at,

@@ -8,6 +8,7 @@ sections count as none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from detector.ledger.not_firing import add_transition, close_if_passed, get_look
 from detector.ledger.run_context import RunContext
 from detector.settings import GAP_SEC, REOPEN_WITHIN_SEC, Setting, Settings
 
-_GAPPED_VERDICTS = 3
+_SECOND, _GAPPED_VERDICTS = 2, 3
 _FIRST_VERDICT: Mapping[str, Any] = {"observations": 1, "verdicts": 1}
 _NOT_HELD: Mapping[str, Any] = {"held_since": None, "held_why": None, "held_elsewhere": False}
 _NOT_ENDED: Mapping[str, Any] = {
@@ -38,7 +39,7 @@ def advance_firing(
     if old.kind == OCCURRENCE:
         return _apply_finding(_record_occurrence(old, signed, run), signed, run)
     if old.phase in ("firing", "held"):
-        return _apply_finding(_keep_firing(old, run), signed, run)
+        return _apply_finding(_keep_firing(old, run), signed, run, old.counted_at)
     return _apply_finding(_start_firing_again(old, signed, run), signed, run)
 
 
@@ -171,8 +172,13 @@ def _keep_occurrence(old: Condition, signed: SignedFinding, run: RunContext) -> 
     return close_if_passed(kept, signed.rule.declaration.lookback, run)
 
 
-def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext) -> Condition:
-    """Return the condition with the severity, numbers and durations of this finding."""
+def _apply_finding(
+    condition: Condition, signed: SignedFinding, run: RunContext, observed_at: datetime | None = None
+) -> Condition:
+    """Return the condition with the severity, numbers and durations of this finding.
+
+    `observed_at` is the time of its last observation before this run.
+    """
     finding = signed.finding
     worse = _has_lasted(condition, signed.get_duration("critical_after"), finding.proven_sec, run.settings)
     severity = CRITICAL if worse else finding.severity
@@ -202,7 +208,7 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
         listed=condition.listed
         or listed_after is None
         or _has_lasted(condition, listed_after, finding.proven_sec, run.settings),
-        confirmed=condition.confirmed or _is_confirmed(condition, signed, run),
+        confirmed=condition.confirmed or _is_confirmed(condition, signed, run, observed_at),
         escalated=escalated,
         escalated_at=condition.escalated_at or (run.taken_at if escalated else None),
         receipts={
@@ -212,16 +218,27 @@ def _apply_finding(condition: Condition, signed: SignedFinding, run: RunContext)
     )
 
 
-def _is_confirmed(condition: Condition, signed: SignedFinding, run: RunContext) -> bool:
-    at_once = signed.money or signed.finding.confirmed or not run.has_memory
-    return at_once or not signed.rule.declaration.confirm or condition.observations > 1
+def _is_confirmed(
+    condition: Condition, signed: SignedFinding, run: RunContext, observed_at: datetime | None
+) -> bool:
+    """Return whether it may be notified: where the rule asks for it, from its second observation on.
+
+    What is younger by the data itself than the first observation is another one; the third counts anyhow.
+    """
+    finding = signed.finding
+    if signed.money or finding.confirmed or not run.has_memory or not signed.rule.declaration.confirm:
+        return True
+    if finding.proven_sec is None or observed_at is None or condition.observations > _SECOND:
+        return condition.observations > 1
+    is_same = finding.proven_sec >= compute_seconds(observed_at, run.taken_at)
+    return condition.observations == _SECOND and condition.counted_at == run.taken_at and is_same
 
 
 def _has_lasted(condition: Condition, need: Lasts | None, proven: float | None, settings: Settings) -> bool:
     if need is None or (need.at is not None and condition.severity != need.at):
         return False
-    if need.observations is not None and condition.observations < need.observations:
-        return False
+    if need.observations is not None and (condition.observations >= need.observations) is need.either:
+        return need.either
     if need.seconds is None:
         return True
     min_sec = settings[need.seconds] if isinstance(need.seconds, Setting) else need.seconds

@@ -141,7 +141,7 @@ def describe_lasts(need: Lasts | None, settings: Settings, with_setting: bool = 
     if need.observations is not None and need.observations > 1:
         ordinal = _ORDINALS.get(need.observations, f"{need.observations}th")
         parts.append(f"at the {ordinal} observation in a row")
-    text = " and ".join(parts) or "at once"
+    text = (" or " if need.either else " and ").join(parts) or "at once"
     return f"{text}, when {need.at}" if need.at else text
 
 

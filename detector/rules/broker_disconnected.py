@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.domain.facts import Facts
+from detector.domain.facts import EXPOSURE_FACTS, Facts
 from detector.domain.rule import (
     AS_DECLARED,
     CRITICAL,
-    NOW,
     OUTSIDE_MAINTENANCE,
     STATE,
     WARNING,
@@ -22,6 +21,8 @@ from detector.formats.numbers import format_count
 from detector.settings import IBKR_REGION
 
 _MAX_REASON_CHARS = 120
+_FAST_LANE_SEC = 300
+_AT_ONCE = Lasts(observations=1, at=CRITICAL)
 _IN_RESET = Lasts(seconds=900)  # in a session that never pauses, a reset of IBKR's servers is over by then
 
 
@@ -29,16 +30,10 @@ _IN_RESET = Lasts(seconds=900)  # in a session that never pauses, a reset of IBK
     STATE,
     "warning; critical with positions open or unknown",
     any_of=["broker_connected", "connection_error", "broker_link", "gateway_listening", "gateway_handshake"],
-    severity_inputs=[
-        "open_positions",
-        "open_position_count",
-        "broker_positions",
-        "broker_account",
-        "store_positions",
-    ],
+    severity_inputs=EXPOSURE_FACTS,
     limits=[IBKR_REGION],
     during=OUTSIDE_MAINTENANCE,
-    escalates=Lasts(observations=NOW.observations, at=CRITICAL),
+    escalates=Lasts(180, observations=2, at=CRITICAL, either=True),
     signal="severe_signals",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
@@ -56,8 +51,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         f"The broker link is down with {exposure}{f' ({reason})' if reason else ''}.",
         observed=count,
         facts=evidence,
+        escalates=_AT_ONCE if facts.market.is_open and _is_next_run_far(facts) else AS_DECLARED,
         listed_after=_IN_RESET if facts.quiet and facts.has_long_session else AS_DECLARED,
     )
+
+
+def _is_next_run_far(facts: Facts) -> bool:
+    """Whether runs come too seldom to wait for the next one: a fast lane sees a blip's end by itself."""
+    last_at = facts.before.taken_at
+    return last_at is None or facts.age_of(last_at) > _FAST_LANE_SEC
 
 
 def _iter_evidence(facts: Facts) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts
+from detector.domain.facts import EXPOSURE_FACTS, Facts
 from detector.domain.log_incidents import describe_span, find_latest_incident
 from detector.domain.rule import CRITICAL, OCCURRENCE, WARNING, Finding, Limits, RuleResults, rule
 from detector.logs.events import MAX_NEWS_AGE, NOT_ENTITLED
@@ -12,13 +12,7 @@ from detector.logs.events import MAX_NEWS_AGE, NOT_ENTITLED
     OCCURRENCE,
     "warning; critical with positions open",
     sees=["logs"],
-    severity_inputs=[
-        "open_positions",
-        "open_position_count",
-        "broker_positions",
-        "broker_account",
-        "store_positions",
-    ],
+    severity_inputs=EXPOSURE_FACTS,
     reads_back=MAX_NEWS_AGE.total_seconds(),
     signal="market_data",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts, is_ok, known
+from detector.domain.facts import EXPOSURE_FACTS, Facts, is_ok, known
 from detector.domain.rule import (
     CRITICAL,
     PAST_GRACE,
@@ -27,13 +27,7 @@ _MIN_INSTRUMENTS = 2  # one instrument alone stands still in a trading halt
     STATE,
     "warning; critical with positions open",
     sees=["ticks", "market_data_status"],
-    severity_inputs=[
-        "open_positions",
-        "open_position_count",
-        "broker_positions",
-        "broker_account",
-        "store_positions",
-    ],
+    severity_inputs=EXPOSURE_FACTS,
     during=PAST_GRACE,
     limits=[exceeds(FEED_FROZEN_SEC)],
     signal="market_data",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.domain.facts import Facts, known
+from detector.domain.facts import EXPOSURE_FACTS, Facts, known
 from detector.domain.rule import (
     CRITICAL,
     NOW,
@@ -29,11 +29,7 @@ _URGENT = ("LB", "FSD")
     severity_inputs=[
         "battery_charge",
         "battery_runtime_sec",
-        "open_positions",
-        "open_position_count",
-        "broker_positions",
-        "broker_account",
-        "store_positions",
+        *EXPOSURE_FACTS,
     ],
     limits=[UPS_RUNTIME_SEC],
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),

@@ -62,6 +62,44 @@ def test_a_link_that_is_down_with_positions_escalates_at_once():
     assert evaluated(apply_patch(healthy(), status(broker_connected=False))).decision.action == "notify"
 
 
+def link_actions(moments: list[str], last_good: str) -> list[str]:
+    """The decisions of runs that see the link down with a position open, after one that saw all well."""
+    facts = {"open_positions": None, "open_position_count": 1}
+    memory = remembered(evaluated(healthy_at(f"2026-06-02T{last_good}Z", status(**facts))))
+    actions: list[str] = []
+    for moment in moments:
+        down = status(broker_connected=False, **facts)
+        report = evaluated(healthy_at(f"2026-06-02T{moment}Z", down), memory)
+        memory, actions = remembered(report), [*actions, report.decision.action]
+    return actions
+
+
+@pytest.mark.parametrize(
+    ("last_good", "moments", "actions"),
+    [
+        pytest.param("15:00:00", ["15:05:01"], ["escalate"], id="the run before is 301 s ago"),
+        pytest.param("15:00:00", ["15:05:00"], ["notify"], id="the run before is 300 s ago"),
+        pytest.param(
+            "15:00:00",
+            ["15:01:00", "15:02:00", "15:03:59", "15:04:00"],
+            ["notify", "notify", "notify", "escalate"],
+            id="every minute: once it lasted 180 s",
+        ),
+        pytest.param(
+            "15:00:00", ["15:05:00", "15:10:00"], ["notify", "escalate"], id="the second observation"
+        ),
+        pytest.param(
+            "11:00:00",
+            ["11:10:00", "11:40:00"],
+            ["notify", "escalate"],
+            id="off hours: the second observation",
+        ),
+    ],
+)
+def test_a_fast_lane_waits_three_minutes_before_it_wakes_somebody(last_good, moments, actions):
+    assert link_actions(moments, last_good) == actions
+
+
 DATA = ["warning market_data_10197"]
 
 
@@ -126,6 +164,26 @@ def degraded(minutes: list[int], moment: str = "14:") -> list[list[str]]:
 
 def test_degraded_market_data_is_listed_once_it_lasted_900_seconds():
     assert degraded([0, 14, 15]) == [[], [], ["warning market_data_degraded"]]
+
+
+@pytest.mark.parametrize(
+    ("positions", "minute", "expected"),
+    [
+        pytest.param(1, 59, "warning", id="3540 s"),
+        pytest.param(1, 60, "critical", id="3600 s"),
+        pytest.param(0, 60, "warning", id="flat"),
+        pytest.param(None, 60, "warning", id="positions unknown"),
+    ],
+)
+def test_degraded_market_data_is_critical_with_positions_once_it_lasted_an_hour(positions, minute, expected):
+    memory, named_last = None, []
+    for at in (0, 20, 40, minute):
+        facts = {"market_data_status": "delayed", "open_positions": None, "open_position_count": positions}
+        report = evaluated(
+            healthy_at(f"2026-06-02T{14 + at // 60}:{at % 60:02}:00Z", status(**facts)), memory
+        )
+        memory, named_last = remembered(report), named(report)
+    assert [name for name in named_last if "degraded" in name] == [f"{expected} market_data_degraded"]
 
 
 def test_degraded_market_data_before_the_grace_does_not_count():
@@ -333,6 +391,24 @@ def test_dark_with_money_at_risk_fires_at_the_second_run(positions, fires):
     assert [first.decision.action, second.decision.action] == (
         ["notify", "escalate"] if fires else ["notify"] * 2
     )
+
+
+@pytest.mark.parametrize(
+    ("last_known", "fires"),
+    [
+        pytest.param("13:29", True, id="a minute before the open"),
+        pytest.param("13:30", False, id="at the open"),
+    ],
+)
+def test_flat_before_the_open_is_no_proof_after_it(last_known, fires):
+    """A runtime that was flat in the morning may have traded since; over any number of dark runs."""
+    memory = remembered(evaluated(seen_at(last_known, 0)))
+    for moment in ("13:40", "13:50"):
+        report = evaluated(dark_at(moment), memory)
+        memory = remembered(report)
+        summaries = [event.summary for event in report.events if event.type == "exposure_unwatched"]
+        assert len(summaries) == fires
+        assert all(text.endswith("and no position was open before the session's open.") for text in summaries)
 
 
 def test_dark_is_told_once_and_ends_when_it_is_seen_again():

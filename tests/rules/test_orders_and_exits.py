@@ -180,6 +180,27 @@ def test_pending_exits_are_owed_at_the_second_observation_unless_an_order_proves
 
 
 @pytest.mark.parametrize(
+    ("ages", "owed_at"),
+    [
+        pytest.param([20, 260], 1, id="the same order at the second observation"),
+        pytest.param([20, 240], 1, id="one that was sent at the first observation"),
+        pytest.param([20, 239, 20], 2, id="another order each time: at the third"),
+        pytest.param([20, 20, 290], 2, id="another one, then the same"),
+    ],
+)
+def test_an_exit_that_follows_another_is_no_second_observation_of_it(ages, owed_at):
+    memory = remembered(evaluated(healthy_at("2026-06-02T14:50:00Z")))
+    told: list[list[str]] = []
+    for step, age in enumerate(ages):
+        rows = [order(age, order_id=1001 + step, kind="exit")]
+        facts = status(pending_exits=1, pending_orders=1, orders=rows)
+        report = evaluated(healthy_at(f"2026-06-02T15:{4 * step:02}:00Z", facts), memory)
+        memory, told = remembered(report), [*told, [event.type for event in report.new_events]]
+        assert "warning pending_exits" in named(report)
+    assert ["pending_exits" in types for types in told] == [step == owed_at for step in range(len(ages))]
+
+
+@pytest.mark.parametrize(
     ("rows", "at_once"),
     [
         pytest.param([order(300, kind="exit")], False, id="300 s"),
