@@ -213,9 +213,10 @@ def test_whatever_a_pattern_can_match_has_one_of_the_texts_that_stand_before_it(
 
 def check_texts(pattern, texts):
     """Assert that what the pattern matches has one of the texts."""
+    plain = "未" not in pattern.pattern  # what is Chinese is so in every alternative
 
     @settings(max_examples=100)
-    @given(st.from_regex(pattern, alphabet=st.characters(codec="ascii")))
+    @given(st.from_regex(pattern, alphabet=st.characters(codec="ascii" if plain else "utf-8")))
     def check(text):
         hit = pattern.search(text)
         assert hit is None or has_any(texts, hit[0])
@@ -234,3 +235,41 @@ def test_a_piece_of_a_prefix_begins_as_its_form_says():
             if (hit and hit.span()) != (tried and tried.span()):
                 wrong.append((line, at))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (events.OUTCOME_UNKNOWN, "ERROR 订单 5 发送结果未知"),
+        (events.OUTCOME_UNKNOWN, "ERROR 委托 5 状态未知 请人工核对"),
+        (events.OUTCOME_UNKNOWN, "ERROR 注文 5512 の送信結果が不明です"),
+        (events.OUTCOME_UNKNOWN, "ERROR 주문 5512 접수 여부 불명"),
+        (events.OUTCOME_UNKNOWN, "ERROR 下单后未收到委托回报 orderId=9"),
+        (events.OUTCOME_UNKNOWN, "ERROR Auftrag 5512: Ergebnis des Sendens unbekannt"),
+        (events.OUTCOME_UNKNOWN, "ERROR order_send_outcome=unknown order_id=5512"),
+        (events.OUTCOME_UNKNOWN, "WARNING The order SL6 will be considered lost."),
+        (events.UNKNOWN_FILL, "ERROR 收到未知订单的成交: orderId=4412 AAPL 100@191.2"),
+        (events.UNKNOWN_FILL, "ERROR 成交回报找不到对应委托 4412"),
+        (events.UNKNOWN_FILL, "ERROR 不明な注文の約定 4412"),
+        (events.UNKNOWN_FILL, "ERROR Unbekannte Ausführung für Order 4412"),
+        (events.MISMATCH, "WARNING 账本与券商持仓不一致: {'AAPL'}"),
+        (events.MISMATCH, "WARNING 收盘对账发现差异 AAPL 本地100 券商0"),
+        (events.MISMATCH, "ERROR ポジション不一致: ブローカー 0, ローカル 100"),
+        (events.MISMATCH, "ERROR Reconciliation FAILED: AAPL bot=100 ibkr=0"),
+    ],
+)
+def test_a_line_in_another_script_or_spelling_reports_the_event(kind, line):
+    assert kind in read_kinds(f"2026-06-02 14:41:10,001 {line}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO 订单 5 发送成功", "INFO 订单 5 发送结果已知: 已成交", "INFO 委托状态未知数量: 0", "INFO 未知成交: 0",
+        "INFO 对账完成 持仓一致", "INFO 对账差异: 0", "INFO 持仓不一致检查: 未发现", "INFO 持仓不一致时报警",
+        "INFO 委托 5 状态: 已提交", "INFO 注文 5 の状態: 送信済み", "INFO order status unknown handler registered",
+        "INFO reconciliation failed: count=0", "INFO 本地数据与券商行情不同步",
+    ],
+)  # fmt: skip
+def test_a_good_line_in_another_script_or_the_name_of_a_handler_is_quiet(line):
+    assert read_kinds(f"2026-06-02 14:41:10,001 {line}") <= {events.RECONCILED}

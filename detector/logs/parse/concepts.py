@@ -78,6 +78,7 @@ _AS_A_NAME: Final = build_pattern(
     r"|[\"']?\s?[=:]\s?[\"']?(?:page|halt|block|ignore|alert|warn|warning|critical|enabled?|on|off|log|stop"
     r"|skip|email|sms)\b"
 )
+_AS_CODE: Final = build_pattern(r"[ _-](?:handlers?|callbacks?|hooks?|listeners?)\b")
 
 
 class Concept(Struct, frozen=True):
@@ -150,6 +151,7 @@ def _is_reported(body: str, start: int, hit: re.Match[str], is_name: bool) -> bo
         or _SETTLED.match(body, hit.end())
         or _SETTLED_HEAD.match(body)
         or _is_listed(body, hit)
+        or _AS_CODE.match(body, hit.end())
         or (is_name and _AS_A_NAME.match(body, hit.end()) is not None)
         or is_quoted(body, start)
     )

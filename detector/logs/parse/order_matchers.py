@@ -61,7 +61,7 @@ _LOST_TRACK: Final = Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
     rf"|ack)\b|\b{_CANNOT} (?:\w+ )?be (?:sure|certain)\b|\b{_CANNOT} (?:tell|say"
     rf"|know)\b(?=\W{{0,2}}(?:[,.;]|$))"
     rf"|\b(?:assuming|assumed?|marking|marked|considered|flagged|left|treated|treating)\b(?: it)?(?: as"
-    rf"| in)? (?:status |state |an? )?(?:{_UNSURE}|limbo)(?![a-z])"
+    rf"| in)? (?:status |state |an? )?(?:{_UNSURE}|limbo|lost)(?![a-z])"
     rf"|(?:->|=>|→) ?(?:status |state )?unknown(?! order)(?![a-z])"
     rf"|(?<!symbol )(?<!contract )\bunresolved\b(?! (?:symbol"
     rf"|contract|dependency))|\bnothing (?:came back|heard|has come|back|received (?:from (?:ib|ibkr|tws"
@@ -247,7 +247,7 @@ _NOBODYS: Final = Concept(events.UNKNOWN_FILL, "", "", build_pattern(
 ))  # fmt: skip
 _WHOLE: Final = (
     Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
-        r"\bsend[ _-]?outcome[ _-]?(?:is |was )?unknown\b"
+        r"(?:\b|_)send[ _-]?outcome(?:[ _-]?(?:is |was )?|[\"']?\s?[=:]\s?[\"']?)unknown\b"
         r"|\b(?:unknown[ _]send[ _]outcome|outcome of (?:the )?send (?:is |was )?unknown)\b"
     )),
     Concept(events.UNKNOWN_FILL, "", "", build_pattern(
@@ -265,8 +265,8 @@ _FOREIGN: Final = (
     Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
         r"\b(?:gesendet|übermittelt|abgeschickt|aufgegeben)\b[^.;\n]{0,30}\b(?:keine (?:bestätigung|antwort"
         r"|rückmeldung)|ohne (?:bestätigung|antwort|rückmeldung)|unbestätigt)"
-        r"|\b(?:unklar|ungewiss|unbekannt|nicht bekannt),? ob\b|\b(?:status|ausgang"
-        r"|zustand) (?:ist )?(?:unklar"
+        r"|\b(?:unklar|ungewiss|unbekannt|nicht bekannt),? ob\b|\b(?:status|ausgang|ergebnis"
+        r"|zustand)(?: de[sr] \w+)? (?:ist )?(?:unklar"
         r"|ungewiss|unbekannt)"
         r"|\benvoyée?s?\b[^.;\n]{0,30}\b(?:sans (?:confirmation|réponse|accusé)|aucune? (?:confirmation"
         r"|réponse"
@@ -282,7 +282,8 @@ _FOREIGN: Final = (
         r"|\benviad[oa]\b[^.;\n]{0,30}\bsem (?:confirmação|resposta)"
     ), build_pattern(rf"\b{_ORDER_WORDS}\b"), _SUPPOSED),
     Concept(events.UNKNOWN_FILL, "", "", build_pattern(
-        rf"\bunbekannte[nrms]? {_ORDER_WORDS}\b|\bkeine[mrn] (?:\w+ )?{_ORDER_WORDS} (?:zu(?:ge|zu)ordn)"
+        rf"\bunbekannte[nrms]? (?:{_ORDER_WORDS}|(?:teil)?ausführung(?:en)?)\b"
+        rf"|\bkeine[mrn] (?:\w+ )?{_ORDER_WORDS} (?:zu(?:ge|zu)ordn)"
         rf"|\b{_ORDER_WORDS} (?:\w+ )?(?:unbekannt|inconnue?s?|desconocid[oa]s?|sconosciut[oiae]"
         rf"|desconhecid[oa]s?)\b"
         rf"|\b(?:aucun|ningun[ao]?|ninguna|nessun|nenhuma) {_ORDER_WORDS}\b"
@@ -290,7 +291,24 @@ _FOREIGN: Final = (
         r"\b(?:(?:teil)?ausführung(?:en)?|exécutions?|ejecuci(?:ón|ones)|esecuzion[ei]|execuç(?:ão|ões))\b"
     ), _SUPPOSED),
 )  # fmt: skip
-CONCEPTS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS, *_FOREIGN)
+# Chinese, Japanese, Korean: without spaces, and a count of none behind the words.
+_ORDERS_EAST: Final = r"(?:订单|訂單|委托|委託|报单|報單|下单|下單|注文|発注|オーダー|주문|매수|매도)"
+_FILLS_EAST: Final = r"(?:成交|約定|체결)"
+_SOME: Final = r"(?!\s?(?:数量|數量|个数|件数|数|建|건수)?\s?[:=\uff1a]?\s?(?:0(?!\d)|无|なし|없음))"
+_EAST: Final = (
+    Concept(events.OUTCOME_UNKNOWN, "", "", build_pattern(
+        r"(?:结果|結果|状态|狀態|状態|状況|상태|결과|여부)(?:仍|尚|也|は|が|가|는|은|이)?\s?"
+        r"(?:未知|不明|不确定|不確定|未确认|未確認|无法确认|無法確認|確認できま|불명|미확인|불확실|알 수 없|확인 불가)"
+        rf"{_SOME}|是否(?:成交|成功|受理|送达|提交)[^\uff0c\u3002;\n]{{0,6}}(?:未知|不明|不确定|无法确认)"
+        r"|未收到(?:任何)?(?:委托|订单|报单|下单)?(?:的)?(?:回报|确认|回应|应答)"
+    ), build_pattern(_ORDERS_EAST)),
+    Concept(events.UNKNOWN_FILL, "", "", build_pattern(
+        rf"(?:未知|不明な?|来历不明|알 수 없는|미확인)\s?(?:的|の)?(?:{_ORDERS_EAST}\s?(?:的|の|의)?\s?)?{_FILLS_EAST}{_SOME}"
+        rf"|{_FILLS_EAST}(?:回报|回報)?(?:找不到|无法匹配|没有|沒有|无|無)(?:对应|對應|匹配)?(?:的)?{_ORDERS_EAST}"
+        rf"|対応する{_ORDERS_EAST}(?:の|が)(?:ない|見つからない){_FILLS_EAST}"
+    ), build_pattern(_FILLS_EAST)),
+)  # fmt: skip
+CONCEPTS: Final = (*_WHOLE, _LOST_TRACK, _UNANSWERED, _NOBODYS, *_FOREIGN, *_EAST)
 UNUSUAL: Final = (
     "un", "no ", " no", "non-", "not", "n't", "none", "never", "nobody", "nowhere", "neither", "without",
     "w/o", "lack", "fail", "lost", "miss", "absent", "doubt", "guess", "myster", "ambig", "indeterm",
@@ -304,6 +322,7 @@ UNUSUAL: Final = (
     "inconnu", "descon", "scon", "keine", "nicht", "ohne ", "sans ", "sin ", "senza", "sem ", "incert",
     "inciert",
     "indét", "nenhum", "ignot", "sait pas", "savoir", "si sa se",
+    "未", "不", "无", "無", "没", "沒", "找", "ない", "見つ", "確認", "불명", "미확인", "알 수", "불확실", "확인 불가",
 )  # fmt: skip
 """A line on an order or a fill of which something is not known has one of these; most lines have none."""
 _ORDER_ID: Final = build_pattern(
@@ -311,8 +330,9 @@ _ORDER_ID: Final = build_pattern(
     r"|\bbroker(?:age)?[ _]?id)\W{0,4}([a-z0-9][\w.-]{0,60})"
 )
 _PLAIN_ID: Final = build_pattern(
-    r"\b(?:order|auftrag|ordre|orden|ordine|ordem)[ _]?(?:id|ref|no|nr|#)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
-    r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9][\w.-]{0,60})"
+    r"(?:\b(?:order|auftrag|ordre|orden|ordine|ordem)|订单|訂單|委托|委託|报单|報單|注文|주문)"
+    r"[ _]?(?:id|ref|no|nr|#|号)?[\"']?\s{0,2}[=:#]?\s{0,2}[\"'#]?"
+    r"(?!id\b|ref\b|no\b|is\b|was\b|has\b)([a-z0-9](?:[^\W\u3040-\uffdc]|[.-]){0,60})"
 )
 _OTHER_ID: Final = build_pattern(
     r"\b(?:perm|exec|execution|trade|signal)[ _]?id[\"']?\s{0,2}[=:]\s{0,2}[\"']?([a-z0-9][\w.-]{0,60})"
@@ -485,6 +505,7 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "ausführ", "exécut", "ejecuci", "esecuz", "execuç", "auftrag", "aufträg", "ordre", "orden",
             "ordin",
             "submi", "transmi", "acknowledg", "unconfirmed", "sent ", "send", "bracket", "basket",
+            "单", "單", "委", "文", "注", "オーダー", "주문", "매수", "매도", "成交", "約定", "체결",
         ),
         match_orders,
     ),

@@ -187,7 +187,7 @@ NONE_AFTER: Final = build_pattern(
     r"\s(?:is |are )?(?:no longer|not) possible\b"
     r"|\s(?:is |are |was |were )?(?:avoided|averted|prevented|disabled|switched off)\b"
     r"(?=\W?(?:$|[,;.)])| (?:in|by|for|via|per)\b)"
-    r"|[^.;,\n]{0,20}(?<!id)[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
+    r"|[^.;,\n=]{0,20}(?<!id)[:=]\s?(?:(?:0|false|none|never)(?![\w.])|no(?=\s{0,3}(?:[,;.)]|$)))"
     r"|[^.;,\n]{0,30}\b(?:count|total|number|counter|tally)s?\b[^.;,\n]{0,15}\b(?:0|zero|none|nil)(?![\w.])"
     r"|[^.;,\n]{0,12}\b(?:is|are|was|were|stays?|remains?) (?:at )?(?:0|zero|none|nil|empty)(?![\w.])"
     r"|[^.;,\n]{0,30}\?\s{0,2}(?:no|none|never|n|false)\b|\s?\(0\)"

@@ -152,6 +152,16 @@ _DIFFERENCES_ABROAD: Final = Concept(events.MISMATCH, "", "the line says that th
 ), build_pattern(r"position|posici|posizion"), build_pattern(
     r"\b(?:keine|aucune?|ninguna?|sin|nessuna?|wenn|falls|cuando|quand|quando|0)\b"
 ))  # fmt: skip
+# Chinese, Japanese, Korean.
+_DIFFERENCES_EAST: Final = Concept(events.MISMATCH, "", "the line says that they differ", build_pattern(
+    r"(?:持仓|持倉|仓位|倉位|ポジション|建玉|포지션|보유)[^\uff0c\u3002;\n]{0,12}?"
+    r"(?:不一致|不符|不匹配|有差异|存在差异|不同步|불일치)"
+    r"|(?:对账|對帳|照合|대사)\s?(?:发现|存在|有|后发现)?\s?(?:差异|差異|失败|失敗|不一致|不平|エラー|실패|불일치)"
+), build_pattern(r"券商|柜台|经纪|账户|账本|本地|对账|對帳|证券|ブローカー|口座|照合|브로커|증권사|대사|broker|ibkr|tws|\bib\b"),
+   build_pattern(
+    r"无差异|没有差异|未发现|如果|若|是否|容差|阈值|检查|もし|場合|없음|(?:不一致|差异|불일치)(?:数量|数)?\W{0,3}0(?!\d)"
+))  # fmt: skip
+_ALL_DIFFERENCES: Final = (*_DIFFERENCES, _DIFFERENCES_ABROAD, _DIFFERENCES_EAST)
 _NUMBER: Final = (
     r"[\"']?(?:[ _](?:count|positions?|qty|quantity|size|side|account|portfolio))?(?: (?:for|in"
     r"|of) [\w.]{1,12}|(?<=position) [a-z]{1,6}(?= [+-]?\d)|(?<=qty) [a-z]{1,6}(?= [+-]?\d))?(?:[ _](?:is"
@@ -220,9 +230,7 @@ def _match_difference(body: str) -> Iterator[LineMatch]:
     if unequal:
         yield LineMatch(events.MISMATCH, note=unequal)
     else:
-        yield from (
-            match for match, _, _ in islice(match_concepts((*_DIFFERENCES, _DIFFERENCES_ABROAD), body), 1)
-        )
+        yield from (match for match, _, _ in islice(match_concepts(_ALL_DIFFERENCES, body), 1))
 
 
 def _find_missing(body: str) -> str | None:
@@ -296,6 +304,16 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "rapprochement",
             "tws",
             "account",
+            "仓",
+            "倉",
+            "账",
+            "帳",
+            "照合",
+            "建玉",
+            "ポジ",
+            "포지션",
+            "보유",
+            "대사",
         ),
         match_reconciliation,
     ),
