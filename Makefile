@@ -52,8 +52,8 @@ check: lint types floors docs-check calendar-check workflows worker pages test #
 
 lint: $(INSTALLED) ## style, complexity and security rules, and the formatting
 	@echo "lint: ruff"
-	@$(PY) -m ruff check --quiet
-	@$(PY) -m ruff format --check --quiet --diff
+	@$(PY) -m ruff check --quiet && $(PY) -m ruff format --check --quiet --diff \
+	  || { echo "lint: \`make format\` mends the formatting and what ruff can repair; the rest is for you" >&2; exit 1; }
 
 types: $(INSTALLED) ## the types, strictly
 	@echo "types: mypy"
@@ -73,7 +73,7 @@ calendar-check: $(INSTALLED) ## the market calendar is as the calendar library m
 
 workflows: $(INSTALLED) $(WORKFLOW_CHECK)/node_modules/.installed ## the workflows: their schema, their security, GitHub's own parser
 	@echo "workflows: check-jsonschema, zizmor, GitHub's parser"
-	@$(PY) $(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@said=$$($(PY) $(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml) || { echo "$$said"; exit 1; }
 	@said=$$($(VENV)/bin/zizmor --quiet --offline --no-progress --persona auditor .github/workflows) || { echo "$$said"; exit 1; }
 	@cd $(WORKFLOW_CHECK) && npm run --silent check
 	@cd $(WORKFLOW_CHECK) && said=$$(npm test --silent 2>&1) || { echo "$$said"; exit 1; }

@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 from detector.engine.catalog import load_rules
@@ -177,7 +179,19 @@ def test_the_help_of_every_command_ends_with_an_example():
     assert [text.split("`")[1] for text in texts] == sorted(
         path.stem.replace("_", "-") for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")
     )
-    assert [text.split("`")[1] for text in texts if "Example: " not in text] == []
+    without = [text.split("`")[1] for text in texts if "Example: " not in text]
+    assert not without, f'write epilog="Example: python -m detector NAME ..." at: {without}'
+
+
+def test_every_option_has_its_help():
+    names = [path.stem for path in (ROOT / "detector" / "commands").glob("[a-z]*.py")]
+    silent = [
+        f"{name} {option.opts[0]}"
+        for name in names
+        for option in import_module(f"detector.commands.{name}").command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert silent == []
 
 
 # --- the runbook --------------------------------------------------------------------------------------
@@ -200,9 +214,10 @@ def do_part(name: str) -> str:
 def test_the_first_sentence_of_what_to_do_is_an_act_that_stands_alone(name):
     """An alert shows this sentence and no other: it has to be right for a reader who holds nothing else."""
     first = re.split(r"(?<=[.!?])\s", do_part(name), maxsplit=1)[0]
+    assert first, f"RUNBOOK.md says nothing after *Do:* of `{name}`"
     assert len(first) <= FIRST_ACT_MAX, f"{len(first)} characters: {first}"
     assert first.endswith("."), first
-    assert first.split()[0].rstrip(":") in ACTS, first
+    assert first.split()[0].rstrip(":") in ACTS, f"begin it with one of ACTS in this file: {first}"
     assert not re.search(r"\]\(|\*|\b(?:above|below|beside|section|runbook|look \w+ is)\b", first), first
     assert not re.search(r"\b(?:restart|stop|cancel|close|repair|scale) the\b", first.lower()), first
 
@@ -233,7 +248,8 @@ def test_where_to_look_has_the_commands_themselves(name):
 
 def test_the_runbook_speaks_of_no_event_that_does_not_exist():
     sections = re.findall(r"^### `(.*)`$", RUNBOOK, re.MULTILINE)
-    assert sorted(sections) == sorted(RULES)
+    assert sorted({*sections} - {*RULES}) == [], "sections of RUNBOOK.md without a rule: take them out"
+    assert len(sections) == len({*sections})
 
 
 def test_a_section_ends_where_the_next_one_begins():

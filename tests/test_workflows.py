@@ -37,8 +37,11 @@ def steps_of(name: str) -> list[Any]:
 @pytest.mark.parametrize("name", FILES)
 def test_nobody_may_do_anything_unless_a_job_says_what(name):
     made = workflow(name)
-    assert made["permissions"] in ({}, "{}")
+    assert made.get("permissions") in ({}, "{}"), (
+        "write `permissions: {}` at its top, and each job's own below"
+    )
     for job in made["jobs"].values():
+        assert "permissions" in job, "name what the job may do, such as `contents: read`"
         assert set(job["permissions"].values()) <= {"read", "write"}
         writes = {scope for scope, may in job["permissions"].items() if may == "write"}
         assert writes <= {"id-token"}
