@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from operator import ge, gt, lt
 from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct
@@ -42,30 +43,37 @@ NEVER: Final = None
 
 
 class Limit(Struct, frozen=True):
-    """A limit and how it is broken: a count that `reaches` it (≥), an age that `exceeds` it (>)."""
+    """A limit and when it is broken: a count `reaches` it, an age `exceeds` it, a rest `falls_below` it."""
 
     setting: Setting[Any]
-    inclusive: bool
+    broken: Literal["reached", "exceeded", "not reached"]
 
 
 def reaches(setting: Setting[Any]) -> Limit:
     """Declare a limit that is broken at the limit and above."""
-    return Limit(setting, inclusive=True)
+    return Limit(setting, "reached")
 
 
 def exceeds(setting: Setting[Any]) -> Limit:
     """Declare a limit that is broken above the limit only."""
-    return Limit(setting, inclusive=False)
+    return Limit(setting, "exceeded")
+
+
+def falls_below(setting: Setting[Any]) -> Limit:
+    """Declare a limit that is broken below the limit only."""
+    return Limit(setting, "not reached")
+
+
+_BREAKS: Mapping[str, Callable[[float, float], bool]] = {"reached": ge, "exceeded": gt, "not reached": lt}
 
 
 class Limits:
     """The limits of one rule in force: values by setting, compared as they were declared."""
 
-    __slots__ = ("_is_inclusive", "_settings")
+    __slots__ = ("_broken", "_settings")
 
     def __init__(self, declared: Collection[Limit | Setting[Any]], settings: Settings) -> None:
-        limits = (limit for limit in declared if isinstance(limit, Limit))
-        self._is_inclusive = {limit.setting: limit.inclusive for limit in limits}
+        self._broken = {limit.setting: limit.broken for limit in declared if isinstance(limit, Limit)}
         self._settings = settings
 
     def __getitem__(self, setting: Setting[T]) -> T:
@@ -76,9 +84,8 @@ class Limits:
         return self._settings.origins[setting.name] == "default"
 
     def is_broken(self, setting: Setting[Any], value: float) -> bool:
-        """Return whether the value breaks the limit, ≥ or > as the rule declared it."""
-        limit = self._settings[setting]
-        return bool(value >= limit if self._is_inclusive[setting] else value > limit)
+        """Return whether the value breaks the limit, ≥, > or < as the rule declared it."""
+        return _BREAKS[self._broken[setting]](value, self._settings[setting])
 
 
 class Hours(Struct, frozen=True):

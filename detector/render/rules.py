@@ -111,10 +111,10 @@ def describe_severity(declared: Declaration) -> str:
 
 
 def list_limits(declared: Declaration) -> Iterator[tuple[Setting[Any], str]]:
-    """Yield each setting that the rule reads with `reached` or `exceeded`; empty where it is no limit."""
+    """Yield each setting that the rule reads with when it is broken; empty where it is no limit."""
     for limit in declared.limits:
         if isinstance(limit, Limit):
-            yield limit.setting, "reached" if limit.inclusive else "exceeded"
+            yield limit.setting, limit.broken
         else:
             yield limit, ""
 

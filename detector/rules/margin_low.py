@@ -16,6 +16,7 @@ from detector.domain.rule import (
     Limits,
     RuleResults,
     Undecided,
+    falls_below,
     rule,
 )
 from detector.settings import CUSHION_CRITICAL, CUSHION_WARN
@@ -28,7 +29,7 @@ _CUSHION, _LOOK_AHEAD = "cushion", "lookaheadexcessliquidity"
     "warning / critical",
     sees=["account_values"],
     severity_inputs=["broker_account"],
-    limits=[CUSHION_WARN, CUSHION_CRITICAL],
+    limits=[falls_below(CUSHION_WARN), falls_below(CUSHION_CRITICAL)],
     money=True,
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
 )
@@ -58,7 +59,7 @@ def _check_account(rows: list[AccountValue], subject: str | None, limits: Limits
         )
         return
     for setting, severity in ((CUSHION_CRITICAL, CRITICAL), (CUSHION_WARN, WARNING)):
-        if cushion is not None and cushion < limits[setting]:
+        if cushion is not None and limits.is_broken(setting, cushion):
             yield Finding(
                 severity,
                 f"The cushion of {owner} is {cushion:g} ({severity} below {limits[setting]:g}).",

@@ -12,6 +12,7 @@ from detector.domain.rule import (
     Lasts,
     Limits,
     RuleResults,
+    falls_below,
     rule,
 )
 from detector.formats.numbers import format_count
@@ -31,7 +32,7 @@ _URGENT = ("LB", "FSD")
         "battery_runtime_sec",
         *EXPOSURE_FACTS,
     ],
-    limits=[UPS_RUNTIME_SEC],
+    limits=[falls_below(UPS_RUNTIME_SEC)],
     escalates=Lasts(observations=NOW.observations, at=CRITICAL),
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
@@ -40,16 +41,15 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if not any(state in status for state in _BATTERY):
         return
     left = facts.battery_runtime_sec
-    is_low = any(state in status for state in _URGENT) or (
-        left is not None and left < limits[UPS_RUNTIME_SEC]
-    )
+    is_short = left is not None and limits.is_broken(UPS_RUNTIME_SEC, left)
+    is_low = is_short or any(state in status for state in _URGENT)
     yield Finding(
         CRITICAL if is_low or facts.exposure != 0 else WARNING,
         f"The UPS is on battery{' and nearly empty' if is_low else ''}{_describe_battery(facts)},"
         f" with {_describe_exposure(facts.exposure)}"
         f" (critical below {format_exactly(limits[UPS_RUNTIME_SEC])} of runtime).",
         observed=left,
-        limit=UPS_RUNTIME_SEC if left is not None and left < limits[UPS_RUNTIME_SEC] else None,
+        limit=UPS_RUNTIME_SEC if is_short else None,
         facts=("power_status",),
     )
 

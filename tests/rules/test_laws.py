@@ -40,6 +40,7 @@ FIXTURES = fixtures()
 BY_NAME = {one.name: one for one in FIXTURES}
 RULES = load_rules()
 DRIFTS = 1000
+WORDS = {"reached": " at ", "exceeded": "over ", "not reached": "below "}
 by_fixture = pytest.mark.parametrize("one", FIXTURES, ids=lambda one: one.name)
 by_rule = pytest.mark.parametrize("one", RULES, ids=lambda one: one.name)
 
@@ -66,7 +67,8 @@ def types(events: list[str]) -> set[str]:
 
 def test_every_rule_has_its_fixture_and_gives_its_event_there():
     given = {one.name: types(one.events) for one in FIXTURES}
-    assert [one.name for one in RULES if one.name not in given.get(one.name, ())] == []
+    without = [one.name for one in RULES if one.name not in given.get(one.name, ())]
+    assert not without, f"write tests/fixtures/snapshots/NAME.json, in which the rule fires: {without}"
 
 
 @by_fixture
@@ -99,13 +101,12 @@ def test_a_summary_is_one_sentence(one):
 
 
 @by_fixture
-def test_a_limit_that_is_exceeded_reads_over_and_one_that_is_reached_at(one):
+def test_a_limit_that_is_exceeded_reads_over_one_that_is_reached_at_and_a_least_one_below(one):
     for event in one.run().events:
         limits = [limit for limit in declared(event.type).limits if isinstance(limit, Limit)]
-        inclusive = {limit.inclusive for limit in limits if limit.setting.name == event.setting}
-        assert "(limit " not in event.summary
-        assert inclusive != {False} or "over " in event.summary, event.summary
-        assert inclusive != {True} or " at " in event.summary, event.summary
+        named = [limit for limit in limits if limit.setting.name == event.setting]
+        assert "(limit " not in event.summary, "say how it is broken: over, at or below"
+        assert all(WORDS[limit.broken] in event.summary for limit in named), event.summary
 
 
 @by_rule
@@ -342,11 +343,18 @@ LIMITED = [
 
 @pytest.mark.parametrize(("one", "event", "limit"), LIMITED)
 def test_a_limit_is_broken_exactly_as_it_is_declared(one, event, limit):
-    """A limit just below the value is broken, just above is not; at it, `reaches` is and `exceeds` not."""
-    observed = int(event.observed)
-    for value, breaks in ((observed - 1, True), (observed, limit.inclusive), (observed + 1, False)):
+    """A limit just below the value is broken, just above is not; at it, `reaches` is and `exceeds` not.
+
+    One that a value `falls_below` is the other way round: broken just above the value, and not at it.
+    """
+    is_least = limit.broken == "not reached"
+    observed = event.observed if is_least else int(event.observed)
+    step = observed / 100 if is_least else 1
+    at = limit.broken == "reached"
+    tried = ((observed - step, not is_least), (observed, at), (observed + step, is_least))
+    for value, breaks in tried:
         texts = dict.fromkeys(second_limits(event.type, limit), "999") | one.settings
-        texts[limit.setting.name.removeprefix(PREFIX)] = str(value)
+        texts[limit.setting.name.removeprefix(PREFIX)] = f"{value:g}"
         found = {(e.signature, e.setting) for e in one.run(settings=settings_of(texts)).events}
         assert ((event.signature, event.setting) in found) is breaks, value
 
@@ -360,7 +368,7 @@ def test_every_limit_that_is_compared_by_size_has_a_row():
         if isinstance(limit, Limit)
     }
     own_rows = {f"{one.name}-{setting}" for one in FIXTURES for setting in one.own_rows}
-    assert wanted - rows == own_rows
+    assert wanted - rows == own_rows, "its fixture's event names the limit, or has `own_rows` for it"
 
 
 # --- declarations are kept -----------------------------------------------------------------------------
@@ -410,6 +418,7 @@ def test_a_rule_reads_only_the_facts_that_it_declares(one, read_facts):
 )
 def test_one_broken_rule_never_hides_the_others(broken):
     gone = {broken.name} | {one.name for one in RULES if broken.name in one.declaration.given}
+    assert broken.name in BY_NAME, f"write tests/fixtures/snapshots/{broken.name}.json"
     shown = BY_NAME[broken.name].good_at(0)
     assert named(Fixture("", shown, [], broken=broken.name).run()) == [
         f"critical detector_error:{broken.name}"
