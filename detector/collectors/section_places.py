@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -18,7 +19,15 @@ from detector.clients.local_file import LogFile
 from detector.collectors._payload import check_section, extract_time, find_page_time, parse_body
 from detector.collectors.collector import Answer, ConfiguredSource, SourceContext, SourceOption, strip_query
 from detector.domain.snapshot import KEYS, SECTIONS, STATEMENT, find_section
-from detector.formats.errors import MISSING, REASONS, TOO_LARGE, UNREADABLE, ExternalError, InputError
+from detector.formats.errors import (
+    MISSING,
+    REASONS,
+    TOO_LARGE,
+    UNREADABLE,
+    ExternalError,
+    InputError,
+    retry,
+)
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import parse_value, redact_excerpt
 from detector.formats.times import compute_seconds, parse_file_time, parse_rfc3339
@@ -34,6 +43,7 @@ _TIME_KEYS = ("as_of",)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _HEAD_BYTES, _LOG_BYTES, _LOG_LINES = 64 * 1024, 6 * 1024 * 1024, 20_000  # as many as of CloudWatch
 _LONGEST_WINDOW_SEC = 6 * 3600  # as of CloudWatch
+_NEW_SEC = 5  # who writes a file that is not replaced at once is done by then
 _END_LINES = 100  # among them is one with a time
 _LONGEST_QUIET_SEC = 4 * 86_400  # over a long weekend a log may be quiet; after it its bot writes elsewhere
 _JSON_START = build_pattern(rb"\{|\[\s*[\[{\"\]]")
@@ -48,6 +58,16 @@ def build_sources(settings: Settings) -> Iterator[ConfiguredSource]:
 
 
 def _read_file(name: str, location: str, context: SourceContext) -> Answer:
+    """Read a file; one that was written just now and is no document is read again until it is whole."""
+    try:
+        return _read_file_once(name, location, context)
+    except ExternalError as error:
+        if error.permanent:
+            raise
+    return retry(partial(_read_file_once, name, location, context), context.network.deadline, time.sleep)
+
+
+def _read_file_once(name: str, location: str, context: SourceContext) -> Answer:
     try:
         # Without waiting: a named pipe that nobody writes into is no file.
         with os.fdopen(os.open(location, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -66,10 +86,15 @@ def _read_file(name: str, location: str, context: SourceContext) -> Answer:
         raise ExternalError(f"the file cannot be read: {why}", reason=UNREADABLE) from None
     if len(data) > _MAX_BYTES:
         raise ExternalError(f"the file is over {_MAX_BYTES // (1024 * 1024)} MiB", reason=TOO_LARGE)
-    value = _parse(name, data)
+    written = parse_file_time(file_stat.st_mtime)
+    try:
+        value = _parse(name, data)
+    except ExternalError as error:
+        is_new = compute_seconds(written, context.clock()) <= _NEW_SEC
+        raise ExternalError(str(error), reason=error.reason, permanent=not is_new) from None
     # A list of lines in which nothing is written reaches to the moment of its reading.
     is_quiet_log = name == "logs" and isinstance(value, list)
-    return _build_answer(name, value, None if is_quiet_log else parse_file_time(file_stat.st_mtime), context)
+    return _build_answer(name, value, None if is_quiet_log else written, context)
 
 
 def _build_log_answer(log: LogFile, context: SourceContext) -> Answer:

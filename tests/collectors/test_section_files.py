@@ -88,6 +88,15 @@ def test_a_file_that_is_no_section_is_a_failed_source(content, reason, put):
     assert answer("detect", "--offline", stdin=json.dumps(collected(f"broker={path}"))).code == 0
 
 
+@pytest.mark.parametrize(("ago", "reason"), [(5, None), (6, errors.NOT_JSON)], ids=["just now", "before"])
+@pytest.mark.parametrize("length", [0, 9], ids=["nothing yet", "a part"])
+def test_a_file_that_is_being_written_is_read_when_it_is_whole(length, ago, reason, put, monkeypatch):
+    whole = json.dumps(BROKER).encode()
+    path = put(whole[:length], ago)
+    monkeypatch.setattr("time.sleep", lambda _: put(whole, ago))
+    assert entry(f"broker={path}").get("reason") in (reason, reason and errors.EMPTY)
+
+
 def test_a_file_that_cannot_be_opened(tmp_path):
     assert entry(f"broker={tmp_path}/none.json")["reason"] == errors.MISSING
     assert entry(f"broker={tmp_path}")["reason"] == errors.UNREADABLE
