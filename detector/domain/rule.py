@@ -133,7 +133,8 @@ class Finding(Struct, frozen=True):
     own age proves it. `cause` is an entry of the table of causes. `ongoing`: an occurrence that stays listed
     until it is over; `over`: one that its counterpart ended: it leaves the list, and is reported as missed
     where it was not delivered. `again`: an occurrence that is
-    news although it goes on. `deferred`: it is listed, and due to nobody yet. The other fields replace the
+    news although it goes on. `deferred`: it is listed, and due to nobody yet. `note` is what the data says of
+    it, for a rule that is `given` it: no rule reads another's summary. The other fields replace the
     declaration's values where they are given.
     """
 
@@ -152,6 +153,7 @@ class Finding(Struct, frozen=True):
     over: bool = False
     again: bool = False
     deferred: bool = False
+    note: str = ""
     kind: Kind | None = None
     money: bool | None = None
     escalates: Lasts | _Declared | None = AS_DECLARED

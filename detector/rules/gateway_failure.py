@@ -39,6 +39,7 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             f"The gateway failed at {format_utc(newest.at)} ({newest.note}){recovery_note}.",
             at=newest.at,
             ongoing=_is_open(newest, facts),
+            note=newest.note,
             proven_sec=compute_seconds(newest.since, newest.until or facts.taken_at),
         )
 

@@ -43,7 +43,8 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
     is_asked = newest.note == SECOND_FACTOR_ASKED
     if is_asked and facts.taken_at - newest.since <= _ANSWERED_WITHIN:
         yield Undecided("a second factor was asked for less than 180 s ago")
-    elif any(not _is_unreached(finding) for finding in findings["gateway_failure"]):
+    elif any(failure.note not in (REFUSED, TIMED_OUT) for failure in findings["gateway_failure"]):
+        # One that only did not answer says nothing of a login.
         yield Undecided("the gateway failed, and that says it already")
     else:
         problem = "the second factor was asked for and not completed" if is_asked else newest.note
@@ -51,11 +52,6 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
             CRITICAL if _is_near_session(facts) else WARNING,
             f"The gateway needs a person to log in: {problem}, {describe_span(newest)}.",
         )
-
-
-def _is_unreached(failure: Finding) -> bool:
-    """Whether the gateway only did not answer, which says nothing of a login."""
-    return any(f"({note})" in failure.summary for note in (REFUSED, TIMED_OUT))
 
 
 def _is_near_session(facts: Facts) -> bool:

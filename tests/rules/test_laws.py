@@ -24,6 +24,7 @@ from detector.settings import PREFIX
 from tests.support.full_snapshot import set_value
 from tests.support.merge_patch import apply_patch
 from tests.support.snapshots import (
+    ROOT,
     Fixture,
     evaluated,
     fixtures,
@@ -411,6 +412,12 @@ def read_facts() -> dict[str, set[str]]:
 def test_a_rule_reads_only_the_facts_that_it_declares(one, read_facts):
     may = {*one.declaration.sees, *one.declaration.any_of, *one.declaration.severity_inputs}
     assert one.declaration.monitor or read_facts[one.name] & FACT_NAMES <= may
+
+
+def test_no_rule_reads_the_sentence_of_another():
+    """A sentence may be worded anew at any time: what a rule needs of another's finding is data."""
+    for path in sorted((ROOT / "detector" / "rules").glob("*.py")):
+        assert ".summary" not in path.read_text("utf-8"), path.name
 
 
 @pytest.mark.parametrize(
