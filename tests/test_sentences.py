@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from html import unescape
 from typing import Any
 
 import pytest
@@ -247,3 +249,48 @@ def test_a_summary_keeps_its_grammar_whatever_is_missing_or_another_number(one):
                 name: found[0] for name, fault in FAULTS.items() if (found := re.search(fault, event.summary))
             }
             assert faults == {}, event.summary
+
+
+# --- times ----------------------------------------------------------------------------------------------
+
+FOR_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+REMOTE = str(ROOT / "tests" / "fixtures" / "histories" / "2026-05-06-power-outage-remote.ndjson")
+READ_BY_PEOPLE = [
+    *(f"report --format {form}" for form in ("text", "markdown", "html")),
+    *(f"report --format {form} {REMOTE}" for form in ("text", "markdown", "html")),
+    *(f"gate {stage}" for stage in ("before", "after", "open")),
+    f"replay {REMOTE}",
+    "plan",
+    "can-close --symbol SPY --quantity 1",
+    "run --snapshot - --dry-run",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize("words", READ_BY_PEOPLE, ids=lambda words: words.replace(str(ROOT), ""))
+def test_a_time_for_people_is_written_as_people_read_it(words):
+    """RFC 3339 is for programs: on every page, table and line of text a time reads 2026-06-02 14:58:30 UTC."""
+    snapshot = json.loads(
+        (ROOT / "tests" / "fixtures" / "snapshots" / "regular-session.json").read_text("utf-8")
+    )
+    broker = {"as_of": snapshot["taken_at"], "connected": True, "positions": [], "open_orders": []}
+    given = answer(*words.split(), stdin={**snapshot, "broker": broker})
+    lines = unescape(given.out.decode() + given.err).splitlines()
+    shown = [line for line in lines if not line.lstrip().startswith('"')]  # without the JSON of a dry run
+    assert [line for line in shown if FOR_PROGRAMS.search(line)] == []
+    assert words == "doctor" or any(re.search(r"\d\d:\d\d(?::\d\d)? UTC", line) for line in shown)
+
+
+# What is no sentence: a query's bounds, a digest's input, and the key by which a failure is reported once.
+NO_SENTENCE = {
+    "app/proof_search.py", "clients/workflow_runs.py", "commands/test_notify.py", "domain/report.py"
+}  # fmt: skip
+
+
+def test_no_sentence_of_the_code_is_given_a_time_for_programs():
+    for path in sorted((ROOT / "detector").rglob("*.py")):
+        if path.relative_to(ROOT / "detector").as_posix() in NO_SENTENCE:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FormattedValue):
+                assert not re.search(r"\bformat_time\(", ast.unparse(node.value)), f"{path}:{node.lineno}"

@@ -21,13 +21,13 @@ from detector.app.context import AppContext
 from detector.clients.collector_state import get_state_folder
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_duration, format_to_second
+from detector.formats.times import format_duration, format_utc
 from detector.settings import RUNTIME
 from detector.storage.state_dir import encode_runtime
 
 _SLICE_SEC = 0.5  # a signal is noticed within this
 _JUMP_SEC = 120.0
-_HOLDER = re.compile(r"([0-9]{1,10}) ([0-9TZ:.+-]{20,40})\n", re.ASCII)
+_HOLDER = re.compile(r"([0-9]{1,10}) ([0-9TZUC :.+-]{20,40})\n", re.ASCII)
 _MAX_HOLDER_BYTES = 100
 
 
@@ -195,7 +195,7 @@ def _lock(descriptor: int, runtime: str, folder: Path, now: datetime) -> str | N
         return _describe_fault(folder, error)
     with suppress(OSError):  # a full disk: it is held all the same
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {format_to_second(now)}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()} {format_utc(now)}\n".encode(), 0)
     return None
 
 

@@ -12,7 +12,7 @@ from detector.clients.github_api import GitHub
 from detector.domain.run_windows import UnreadSpan, WorkflowRun
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import format_time
+from detector.formats.times import format_time, format_utc
 from detector.schedule.run_list import MOST_LISTED, Listing, parse_run, sort_runs
 
 _SECOND, _SHORTEST_SPAN = timedelta(seconds=1), timedelta(minutes=1)
@@ -58,17 +58,17 @@ class WorkflowRuns(Struct):
             parts = self._fetch_span(start, end)
         except ExternalError as error:
             # One error is enough: the next request would meet the same limit, refusal or deadline.
-            self._failure = f"GitHub's list of runs from {format_time(start)} on: {error}", error.reason
+            self._failure = f"GitHub's list of runs from {format_utc(start)} on: {error}", error.reason
             yield UnreadSpan(start, end, *self._failure)
             return
         except InputError as error:
-            yield UnreadSpan(start, end, f"GitHub's list of runs from {format_time(start)} on: {error}")
+            yield UnreadSpan(start, end, f"GitHub's list of runs from {format_utc(start)} on: {error}")
             return
         if parts is not None:
             yield from parts
         elif end - start <= _SHORTEST_SPAN:
             yield UnreadSpan(
-                start, end, f"{MOST_LISTED} runs or more within a minute, at {format_time(start)}"
+                start, end, f"{MOST_LISTED} runs or more within a minute, at {format_utc(start)}"
             )
         else:
             for part in reversed(list(_split_span(start, end))):
@@ -91,7 +91,7 @@ class WorkflowRuns(Struct):
             return [
                 list(runs),
                 UnreadSpan(
-                    start, end, f"GitHub listed {len(runs)} of {max_total} runs from {format_time(start)} on"
+                    start, end, f"GitHub listed {len(runs)} of {max_total} runs from {format_utc(start)} on"
                 ),
             ]
         return [list(runs)]

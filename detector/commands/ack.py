@@ -20,7 +20,7 @@ from detector.formats.patterns import build_pattern
 from detector.formats.serialize import to_json
 from detector.formats.similar_names import ANY, find_nearest_name
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.settings import RUNTIME, Settings
 from detector.storage.state_dir import StateDir, write_ack
 
@@ -142,5 +142,5 @@ def _send_dispatch(
 
 
 def _describe(document: AckDocument, how: str) -> str:
-    until = format_time(document.until)
+    until = format_utc(document.until)
     return f"{document.signature}: acknowledged by {document.by} until {until} ({how})"

@@ -28,7 +28,7 @@ from detector.domain.run_windows import DISPATCH, LATE, MISSING, UNKNOWN, GapRep
 from detector.formats.errors import ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import parse_value
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.settings import DISPLAY_ZONES, MARKET_CLOSURES, Settings
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ def _parse_range(options: dict[str, Any], now: datetime) -> tuple[datetime, date
     end = now if options["until"] is None else parse_time_option(options["until"], "--until")
     if end <= start:
         raise InputError(
-            f"there is nothing between --created-after {format_time(start)} and {format_time(end)}"
+            f"there is nothing between --created-after {format_utc(start)} and {format_utc(end)}"
         )
     if start >= now:
-        raise InputError(f"--created-after: {format_time(start)} has not come yet")
+        raise InputError(f"--created-after: {format_utc(start)} has not come yet")
     if end - start > _LONGEST_RANGE:
         raise InputError(f"--created-after: GitHub keeps no runs for longer than {_LONGEST_RANGE.days} days")
     return start, end
@@ -173,7 +173,7 @@ def _fetch_runs(
     runs = WorkflowRuns(
         github,
         schedule.workflow.name,
-        lambda moment: app.print_progress(f"listing the runs from {format_time(moment)}"),
+        lambda moment: app.print_progress(f"listing the runs from {format_utc(moment)}"),
     )
     margin = max(
         [lane.stand_by.period for lane in schedule.lanes if lane.stand_by], default=timedelta(minutes=1)

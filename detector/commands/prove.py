@@ -19,7 +19,7 @@ from detector.formats.errors import MISSING, ExternalError, InputError
 from detector.formats.numbers import format_count
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import redact_excerpt, to_one_line
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.settings.setting import find_url_fault
 
 _NOT_PROVEN, _UNDECIDED = 1, 3
@@ -113,10 +113,10 @@ def _parse_started_at(app: AppContext, option: str | None) -> datetime:
         raise InputError(f"say when the deployment began: {_BEFORE_THE_DEPLOY}")
     moment = parse_time_option(text, "STARTED_AT")
     if moment > app.clock() + timedelta(minutes=1):
-        raise InputError(f"STARTED_AT: {format_time(moment)} has not come yet")
+        raise InputError(f"STARTED_AT: {format_utc(moment)} has not come yet")
     if moment < app.clock() - LOOKBACK:
         raise InputError(
-            f"STARTED_AT: {format_time(moment)} is more than a day ago, so a run since then may be of"
+            f"STARTED_AT: {format_utc(moment)} is more than a day ago, so a run since then may be of"
             f" an earlier deployment: {_BEFORE_THE_DEPLOY}"
         )
     return moment
@@ -162,7 +162,7 @@ def _explain_failure(search: ProofSearch) -> Iterator[str]:
             f" {search.objection}"
         )
         return
-    yield f"not proven: no such run since {format_time(search.started_at)}"
+    yield f"not proven: no such run since {format_utc(search.started_at)}"
     yield _NEEDED
     try:
         health: Mapping[str, Any] = fetch_health(search, 0)
@@ -197,12 +197,10 @@ def _format_insufficient_runs(label: str, runs: tuple[WorkflowRun, ...]) -> str:
     """Return a line on runs of one kind, newest first, that are too few to prove it."""
     newest = runs[0]
     result = newest.conclusion or newest.status
-    newest_text = (
-        f"{format_time(newest.created_at)}, {redact_excerpt(result)}, {redact_excerpt(newest.title)}"
-    )
+    newest_text = f"{format_utc(newest.created_at)}, {redact_excerpt(result)}, {redact_excerpt(newest.title)}"
     return f"{format_count(len(runs), 'run')} {label}; newest {newest_text}"
 
 
 def _format_run(run: WorkflowRun) -> str:
     """Return the number and the time of a run."""
-    return f"run {run.number} of {format_time(run.created_at)}"
+    return f"run {run.number} of {format_utc(run.created_at)}"

@@ -16,12 +16,12 @@ from detector.domain.snapshot import Snapshot
 from detector.engine.snapshot_replay import Replay, ReplayedChange, ReplaySummary, compare_changes
 from detector.formats.errors import InputError
 from detector.formats.serialize import to_json
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_utc
 from detector.settings import DECLARED, Settings
 from detector.storage.artifact_file import read_recordings
 
 _PROGRESS_EVERY = 200
-_HEADER = f"{'time':<20}  {'alert':<17} {'severity':<8}  {'state':<9}  condition: summary"
+_HEADER = f"{'time':<23}  {'alert':<17} {'severity':<8}  {'state':<9}  condition: summary"
 
 
 @click.command(
@@ -119,7 +119,7 @@ def _format_change(change: ReplayedChange) -> str:
     """Return one transition as a line: time, reason of the notice, severity, new phase, sentence."""
     reason = change.reason or "-"
     return (
-        f"{format_time(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
+        f"{format_utc(change.at)}  {reason:<17} {change.severity:<8}  {change.to:<9}  "
         f"{change.signature}: {change.summary}"
     )
 

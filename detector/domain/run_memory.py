@@ -14,7 +14,7 @@ from detector.domain.condition import MAX_PLACES, Condition, Receipt
 from detector.domain.previous_run import NO_PREVIOUS_RUN, PreviousRun
 from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.domain.rule import RANK, STATE
-from detector.formats.times import NEVER, format_time
+from detector.formats.times import NEVER, format_utc
 
 CLOCK_TOLERANCE = timedelta(seconds=120)  # a clock may be off by this much
 _JUST_AFTER = timedelta(seconds=1)
@@ -73,10 +73,10 @@ def check_memory_time(memory: Memory, taken_at: datetime, now: datetime) -> Chec
     if memory.taken_at is None or memory.taken_at <= taken_at:
         return CheckedMemory(memory)
     if memory.taken_at > now + CLOCK_TOLERANCE:
-        message = f"The memory lies in the future ({format_time(memory.taken_at)}); its times count as now."
+        message = f"The memory lies in the future ({format_utc(memory.taken_at)}); its times count as now."
         return CheckedMemory(limit_memory_times(memory, taken_at), message=message)
     message = (
-        f"This snapshot ({format_time(taken_at)}) is older than the memory ({format_time(memory.taken_at)}); "
+        f"This snapshot ({format_utc(taken_at)}) is older than the memory ({format_utc(memory.taken_at)}); "
         "the memory is not advanced and nothing is written."
     )
     return CheckedMemory(memory, can_advance=False, message=message)

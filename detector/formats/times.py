@@ -92,19 +92,14 @@ def parse_file_time(seconds: float) -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """Return the time as RFC 3339 in UTC, whole seconds where it has no fraction."""
+    """Return the time for a program: RFC 3339 in UTC, whole seconds where it has no fraction."""
     moment = moment.astimezone(UTC)
     spec = "microseconds" if moment.microsecond else "seconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
 
 
-def format_to_second(moment: datetime) -> str:
-    """Return the time for a sentence: RFC 3339 in UTC, to the second."""
-    return format_time(moment.replace(microsecond=0))
-
-
 def format_utc(moment: datetime) -> str:
-    """Return the time in a summary, for people: `2026-06-02 14:58:30 UTC`."""
+    """Return the time as every sentence and table for people has it: `2026-06-02 14:58:30 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -14,7 +14,7 @@ from detector.formats.times import (
     format_duration,
     format_limit,
     format_over,
-    format_time,
+    format_utc,
 )
 from detector.gate.check import GateCheck, GateContext, GateDecision, list_starts
 from detector.gate.exposure import Change, find_unused, list_changes, list_lost
@@ -77,7 +77,7 @@ def decide_before(context: GateContext) -> GateDecision:
     before = context.before
     if before is None or before.exposure is None:
         return GateDecision(UNPROVEN, context.before_fault or "no artifact of `gate before` was given")
-    at = format_time(before.taken_at)
+    at = format_utc(before.taken_at)
     if before.taken_at >= context.facts.taken_at:
         return GateDecision(UNPROVEN, f"`gate before` at {at} is not older than this snapshot")
     if before.verdict != PASSED:
@@ -243,18 +243,16 @@ def decide_proof(context: GateContext) -> GateDecision:
     if history.proven_at is None:
         return GateDecision(UNPROVEN, "no proof of reconciliation was seen in the logs")
     if newest is not None and history.proven_at < newest:
-        return GateDecision(UNPROVEN, f"no proof followed the start or close at {format_time(newest)} yet")
+        return GateDecision(UNPROVEN, f"no proof followed the start or close at {format_utc(newest)} yet")
     if history.proof_due_since is not None:
-        return GateDecision(UNPROVEN, f"a proof is due since {format_time(history.proof_due_since)}")
-    return GateDecision(YES, f"reconciliation was proven at {format_time(history.proven_at)}")
+        return GateDecision(UNPROVEN, f"a proof is due since {format_utc(history.proof_due_since)}")
+    return GateDecision(YES, f"reconciliation was proven at {format_utc(history.proven_at)}")
 
 
 def decide_logs_quiet(context: GateContext) -> GateDecision:
     """The log lines that were seen name no conflict; the evidence says from when to when they were seen."""
     history = known(context.facts.logs)
-    return GateDecision(
-        YES, f"none in the logs from {format_time(history.since)} to {format_time(history.to)}"
-    )
+    return GateDecision(YES, f"none in the logs from {format_utc(history.since)} to {format_utc(history.to)}")
 
 
 def decide_link(context: GateContext) -> GateDecision:

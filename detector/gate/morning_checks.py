@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from detector.domain.facts import Facts, is_ok, known
 from detector.domain.gate_report import NO, UNPROVEN, YES
 from detector.formats.numbers import format_count, format_quantity
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_utc
 from detector.gate.check import GateContext, GateDecision, list_starts
 from detector.market.hours import MarketUnknown, Session, get_market_at, load_zone
 from detector.market.maintenance import QUIET_FOR, is_in_planned_restart
@@ -41,11 +41,11 @@ def decide_session(context: GateContext) -> GateDecision:
     if session is None:
         return GateDecision(UNPROVEN, facts.market.why_unknown or "no session is known within ten days")
     if session.opens - facts.taken_at > _SOON:
-        return GateDecision(NO, f"no session within 12 h: the next opens at {format_time(session.opens)}")
+        return GateDecision(NO, f"no session within 12 h: the next opens at {format_utc(session.opens)}")
     is_short = facts.closures.plan is US_EQUITY and session.closes - session.opens < _FULL_DAY
     label = "HALF DAY, it closes" if is_short else "it closes"
     return GateDecision(
-        YES, f"it opens at {format_time(session.opens)}; {label} at {format_time(session.closes)}"
+        YES, f"it opens at {format_utc(session.opens)}; {label} at {format_utc(session.closes)}"
     )
 
 
@@ -62,10 +62,10 @@ def decide_login(context: GateContext) -> GateDecision:
         return GateDecision(UNPROVEN, error.reason)
     restart = _find_restart(context, session.closes)
     if restart is not None:
-        return GateDecision(NO, f"the gateway restarts by plan at {format_time(restart)}, before the close")
+        return GateDecision(NO, f"the gateway restarts by plan at {format_utc(restart)}, before the close")
     if weekly <= session.closes:
-        return GateDecision(NO, f"IBKR ends the login at {format_time(weekly)}, before the close")
-    return GateDecision(YES, f"the link is up; IBKR ends logins at {format_time(weekly)}, after the close")
+        return GateDecision(NO, f"IBKR ends the login at {format_utc(weekly)}, before the close")
+    return GateDecision(YES, f"the link is up; IBKR ends logins at {format_utc(weekly)}, after the close")
 
 
 def _find_weekly_login(moment: datetime) -> datetime:
@@ -101,11 +101,11 @@ def decide_orders_allowed(context: GateContext) -> GateDecision:
     placed = [order.submitted_at for order in facts.broker_orders or ()]
     executed = [fill.at for fill in facts.broker_executions or ()]
     if any(at is not None and at >= start for at in (*placed, *executed)):
-        return GateDecision(YES, f"an order was taken since the start at {format_time(start)}")
+        return GateDecision(YES, f"an order was taken since the start at {format_utc(start)}")
     if history.since <= start:
-        return GateDecision(YES, f"no line since the start at {format_time(start)} says read-only")
+        return GateDecision(YES, f"no line since the start at {format_utc(start)} says read-only")
     return GateDecision(
-        UNPROVEN, f"the logs begin after the start at {format_time(start)}, and no order was taken"
+        UNPROVEN, f"the logs begin after the start at {format_utc(start)}, and no order was taken"
     )
 
 
@@ -157,7 +157,7 @@ def decide_expiry(context: GateContext) -> Iterator[GateDecision]:
         if row.is_vague:
             yield GateDecision(UNPROVEN, f"{row.instrument_name} is not named in full")
         elif get_expiry_state(row, session.closes) != LIVE:
-            yield GateDecision(NO, f"{row.instrument_name} expires by {format_time(session.closes)}")
+            yield GateDecision(NO, f"{row.instrument_name} expires by {format_utc(session.closes)}")
     yield GateDecision(YES, f"none of {format_count(len(held), 'holding')} expires by the close")
 
 

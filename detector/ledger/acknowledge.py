@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from detector.domain.acknowledgement import LONGEST, Acknowledgement, AckRequest
 from detector.domain.condition import Condition
 from detector.domain.rule import RANK
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.ledger.run_context import RunContext
 
 _MAX_ACKS = 8
@@ -57,7 +57,7 @@ def apply_acknowledgements(
         )
         owing = {name: since for name, since in condition.owing.items() if name not in later_channels}
         after[request.signature] = replace(condition, acks=(ack, *condition.acks)[:_MAX_ACKS], owing=owing)
-        notes.append(f"{request.signature} is acknowledged by {ack.by} until {format_time(ack.until)}.")
+        notes.append(f"{request.signature} is acknowledged by {ack.by} until {format_utc(ack.until)}.")
     return AppliedAcks(after, tuple(notes))
 
 

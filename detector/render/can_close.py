@@ -11,7 +11,7 @@ from msgspec import Struct
 from detector.domain.gate_report import TruthHeader
 from detector.domain.instrument import normalize
 from detector.formats.numbers import normalize_number
-from detector.formats.times import format_time, format_to_second
+from detector.formats.times import format_time, format_utc
 from detector.reconciliation.close_check.close_order import CloseOrder, CloseVerdict
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
@@ -89,7 +89,7 @@ def _describe_broker(verdict: CloseVerdict, request: CloseRequest) -> str:
         "position not reported" if verdict.position is None else f"position {describe_held(verdict.position)}"
     )
     when = describe_age(request.age.seconds, request.limit_sec)
-    return f"{position}, as of {format_to_second(request.age.as_of)}, {when}"
+    return f"{position}, as of {format_utc(request.age.as_of)}, {when}"
 
 
 def _describe_disagreements(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:

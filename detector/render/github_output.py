@@ -14,7 +14,7 @@ from detector.formats.numbers import format_count
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_to_second
+from detector.formats.times import format_utc
 from detector.render.lines import format_decision
 
 _MAX_ANNOTATION_CHARS = 2000
@@ -77,7 +77,7 @@ def escape_markdown(text: str) -> str:
 def _list_event_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for event in report.events:
         held = " (held)" if event.held else ""
-        yield event.severity + held, event.signature, format_to_second(event.since), event.summary
+        yield event.severity + held, event.signature, format_utc(event.since), event.summary
 
 
 def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
@@ -88,10 +88,8 @@ def _list_notice_rows(report: Report) -> Iterator[tuple[str, ...]]:
 def _list_channel_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for name, health in sorted(report.channels.items()):
         success, error = health.last_success, health.last_error
-        failure = (
-            f"{format_to_second(error.at)}: {error.said}" if error is not None and health.failures else ""
-        )
-        yield name, "never" if success is None else format_to_second(success), failure
+        failure = f"{format_utc(error.at)}: {error.said}" if error is not None and health.failures else ""
+        yield name, "never" if success is None else format_utc(success), failure
 
 
 def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from detector.domain.report import ChannelHealth, Report, SessionDay
 from detector.formats.numbers import format_count, format_first, normalize_number
 from detector.formats.serialize import to_json
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_duration, format_to_second
+from detector.formats.times import format_duration, format_utc
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -116,7 +116,7 @@ def build_header_document(header: TruthHeader) -> dict[str, Any]:
 def _describe_age(header: TruthHeader) -> str:
     if header.as_of is None or header.age_sec is None:
         return f"of no known age ({header.age_fault or 'it was not read'})"
-    return f"{format_duration(header.age_sec)} old, as of {format_to_second(header.as_of)}"
+    return f"{format_duration(header.age_sec)} old, as of {format_utc(header.as_of)}"
 
 
 _MAX_DAY_CONDITIONS = 8

@@ -10,7 +10,7 @@ from detector.domain.condition import Condition, Notice
 from detector.domain.report import ChannelHealth, Report, SessionDay, list_lasting_failures
 from detector.domain.rule import RANK
 from detector.formats.numbers import format_count
-from detector.formats.times import compute_seconds, format_to_second
+from detector.formats.times import compute_seconds, format_utc
 from detector.render.lines import format_signals_seen, render_days
 from detector.render.message import ENDED, EarlierMessage, Kind, Message, MessageItem, get_kind_without_items
 from detector.render.message_item import (
@@ -119,8 +119,8 @@ def _describe_unread(context: MessageContext, hidden: Sequence[Notice]) -> Itera
     count = sum(notice.condition.type != _LOST for notice in hidden)
     others = f"and {count} as before ({', '.join(names)}); " if names else ""
     last_read = timedelta(seconds=context.report.gap.seconds or 0)
-    since = format_to_second(context.report.taken_at - last_read)
-    yield f"{others}the memory cannot be read since {since[11:16]}Z: {context.unread}"
+    since = format_utc(context.report.taken_at - last_read)
+    yield f"{others}the memory has not been readable since {since}: {context.unread}"
 
 
 def _compute_delivery_id(

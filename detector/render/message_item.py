@@ -23,7 +23,7 @@ from detector.domain.report import Report
 from detector.domain.rule import OCCURRENCE, RANK
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 from detector.render.lines import format_in_zones
 from detector.render.message import ENDED, ORDER, Kind, MessageItem, cut
 
@@ -101,11 +101,11 @@ class MessageContext(Struct, frozen=True, dict=True):
 
     def format_moment(self, moment: datetime) -> str:
         """Return a time in the configured time zones; UTC where no zone is known."""
-        return format_in_zones(moment, self.zones) or format_time(moment)
+        return format_in_zones(moment, self.zones) or format_utc(moment)
 
     def format_briefly(self, moment: datetime) -> str:
         """Return a time in the first of the configured time zones; the message's own time has all of them."""
-        return format_in_zones(moment, self.zones[:1]) or format_time(moment)
+        return format_in_zones(moment, self.zones[:1]) or format_utc(moment)
 
 
 def build_notice_item(context: MessageContext, notice: Notice, channel: str) -> MessageItem:

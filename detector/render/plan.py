@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from detector.domain.gate_report import TruthHeader
 from detector.formats.numbers import format_count
-from detector.formats.times import format_duration, format_time, format_to_second
+from detector.formats.times import format_duration, format_time, format_utc
 from detector.reconciliation.freshness import DataAge
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.items import PlanItem, RowChange
@@ -82,7 +82,7 @@ def build_plan_document(plan: Plan) -> dict[str, Any]:
 def render_plan(plan: Plan) -> Iterator[str]:
     """Yield the plan as lines."""
     broker_age = _describe_broker_age(plan)
-    yield f"{plan.runtime} at {format_to_second(plan.at)}; {broker_age}. Nothing is changed by this."
+    yield f"{plan.runtime} at {format_utc(plan.at)}; {broker_age}. Nothing is changed by this."
     yield from render_header(plan.header)
     if plan.doubt is not None:
         yield (f"The broker's side is not used: {plan.doubt} A store alone decides nothing.")

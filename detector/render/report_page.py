@@ -23,7 +23,7 @@ from detector.domain.session_report import (
 )
 from detector.formats.numbers import format_count, normalize_number
 from detector.formats.patterns import build_pattern
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 from detector.render.lines import format_in_zones, render_header
 from detector.render.page_markup import (
     STYLE,
@@ -125,7 +125,7 @@ def _describe_newest_run(report: SessionReport) -> str:
     age = format_duration(abs((report.made_at - report.newest_run).total_seconds()))
     when = f"{age} {'after' if later else 'before'} this page was made"
     return (
-        f"Newest run: {format_time(report.newest_run)}, {when}; the market is"
+        f"Newest run: {format_utc(report.newest_run)}, {when}; the market is"
         f" {report.market} then. {format_count(report.runs, 'run')} of this session at hand."
     )
 
@@ -205,9 +205,9 @@ def _render_card(card: ConditionCard, report: SessionReport) -> Iterator[str]:
 def _describe_since(card: ConditionCard, report: SessionReport) -> str:
     if card.first_seen is None or report.newest_run is None:
         return card.since
-    since = f"First seen by a run at {format_time(card.first_seen)}"
+    since = f"First seen by a run at {format_utc(card.first_seen)}"
     if card.last_occurred is not None:
-        return f"{since}, last occurred {format_time(card.last_occurred)}"
+        return f"{since}, last occurred {format_utc(card.last_occurred)}"
     if card.first_seen >= report.newest_run:
         return f"{since}, the newest run"
     age = format_duration(compute_seconds(card.first_seen, report.newest_run))
@@ -258,7 +258,7 @@ def _render_numbers(report: SessionReport) -> Iterator[str]:
         return
     columns = ("run", *(f"{entry.title}{f', {entry.unit}' if entry.unit else ''}" for entry in report.series))
     rows = tuple(
-        (format_time(point.at), *(_format_value(entry.points[number].value) for entry in report.series))
+        (format_utc(point.at), *(_format_value(entry.points[number].value) for entry in report.series))
         for number, point in enumerate(report.series[0].points)
     )
     yield "<details><summary>The plots as a table</summary>"

@@ -15,7 +15,7 @@ from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import (
@@ -304,16 +304,16 @@ def choose_case(step: str, observed: object) -> str:
 
 def explain_condition(condition: Condition, moment: datetime) -> Iterator[str]:
     """Yield the lines of a condition's state at the time of its artifact."""
-    yield f"In the artifact of {format_time(moment)}:"
-    ended = f", ended {format_time(condition.ended_at)}" if condition.ended_at is not None else ""
-    yield f"  {condition.severity}, {condition.phase}, since {format_time(condition.first_seen)}{ended}"
+    yield f"In the artifact of {format_utc(moment)}:"
+    ended = f", ended {format_utc(condition.ended_at)}" if condition.ended_at is not None else ""
+    yield f"  {condition.severity}, {condition.phase}, since {format_utc(condition.first_seen)}{ended}"
     for name, receipt in sorted(condition.receipts.items()):
-        at = format_time(receipt.at) if receipt.at is not None else "at an unknown time"
+        at = format_utc(receipt.at) if receipt.at is not None else "at an unknown time"
         yield f"  notified: {name}, {receipt.content}, {at}"
     in_force = condition.get_acknowledgement(moment)
     for ack in condition.acks:
         state = "in force" if ack is in_force else "no longer in force"
-        times = f"at {format_time(ack.at)} until {format_time(ack.until)}"
+        times = f"at {format_utc(ack.at)} until {format_utc(ack.until)}"
         yield f"  acknowledged: by {ack.by} ({ack.via}) {times}, {state}"
     if in_force is None and condition.waiting_since is not None:
-        yield f"  nobody has acknowledged it since {format_time(condition.waiting_since)}"
+        yield f"  nobody has acknowledged it since {format_utc(condition.waiting_since)}"

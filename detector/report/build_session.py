@@ -24,7 +24,7 @@ from detector.domain.session_report import (
     SessionReport,
 )
 from detector.formats.numbers import format_count
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 from detector.market.hours import MarketUnknown, Session, find_begun_session, get_market_at, get_session_on
 from detector.market.session_plan import Closures
 from detector.reconciliation.freshness import DataAge, build_truth_header
@@ -195,7 +195,7 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
 
 
 def _iter_cards(run: RunRecord, given: SessionInput, blind: Sequence[Bar]) -> Iterator[ConditionCard]:
-    gaps = ", ".join(f"{format_time(bar.start)} to {format_time(bar.end)}" for bar in blind)
+    gaps = ", ".join(f"{format_utc(bar.start)} to {format_utc(bar.end)}" for bar in blind)
     steps, zones = given.steps, given.settings[DISPLAY_ZONES]
     conditions = run.report.conditions
     for event in run.report.events:
@@ -229,8 +229,8 @@ def _describe_acknowledgement(condition: Condition | None, at: datetime) -> str:
         return "by nobody"
     newest = condition.acks[0]
     if condition.get_acknowledgement(at) is None:
-        return f"by {newest.by} at {format_time(newest.at)}, no longer in force"
-    return f"by {newest.by} until {format_time(newest.until)}"
+        return f"by {newest.by} at {format_utc(newest.at)}, no longer in force"
+    return f"by {newest.by} until {format_utc(newest.until)}"
 
 
 def _describe_receipts(condition: Condition | None, event: Event, muted: Collection[str]) -> str:
@@ -239,7 +239,7 @@ def _describe_receipts(condition: Condition | None, event: Event, muted: Collect
         return f"not on its own: because of {event.because_of}"
     channels: dict[str, list[str]] = {}
     for channel, receipt in [] if condition is None else sorted(condition.receipts.items()):
-        moment = f"{format_time(receipt.at) if receipt.at else 'an unknown time'} ({receipt.content})"
+        moment = f"{format_utc(receipt.at) if receipt.at else 'an unknown time'} ({receipt.content})"
         channels.setdefault(moment, []).append("nobody, due" if channel == REPLAY else channel)
     received = "; ".join(f"{', '.join(names)} at {moment}" for moment, names in channels.items())
     mute = "; muted, so that nothing more is sent for now" if event.signature in muted else ""

@@ -10,7 +10,7 @@ from detector.domain.facts import RECONCILE_FLAGS, Facts
 from detector.domain.instrument import get_instrument_name
 from detector.domain.session_report import NOT_PROVEN, ReportTable
 from detector.formats.numbers import format_count, format_quantity, normalize_number
-from detector.formats.times import format_duration, format_time
+from detector.formats.times import format_duration, format_utc
 from detector.reconciliation.freshness import is_complete
 from detector.reconciliation.lots import iter_broker_lots, iter_internal_lots, iter_listed_lots
 from detector.reconciliation.position_pairs import Lot, describe_held, merge_by_instrument
@@ -76,7 +76,7 @@ def _list_service(facts: Facts, settings: Settings) -> Iterator[tuple[str, ...]]
         yield "tasks", NOT_PROVEN
     for task in facts.tasks or ():
         kind = "runtime task" if task.find_container(settings[TRADER_CONTAINER]) else "task"
-        started = "" if task.started_at is None else f", started {format_time(task.started_at)}"
+        started = "" if task.started_at is None else f", started {format_utc(task.started_at)}"
         states = [
             f"{part.name} {part.last_status} {part.health or ''}".strip() for part in task.containers or ()
         ]
@@ -109,9 +109,9 @@ def _list_reconciliation(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]
         yield name, _format_fact(getattr(facts, name))
     history = facts.logs
     proven = None if history is None else history.proven_at
-    yield "newest proof in the logs", _format_fact(None if proven is None else format_time(proven))
+    yield "newest proof in the logs", _format_fact(None if proven is None else format_utc(proven))
     if history is not None:
-        yield "logs were seen", f"from {format_time(history.since)} to {format_time(history.to)}"
+        yield "logs were seen", f"from {format_utc(history.since)} to {format_utc(history.to)}"
 
 
 def _list_market_data(facts: Facts, _: Settings) -> Iterator[tuple[str, ...]]:
@@ -172,7 +172,7 @@ def _find_seen(fact: str, facts: Facts, earlier: Sequence[Facts]) -> Facts | Non
 
 def _describe_as_of(seen: Facts, newest: Facts, fact: str) -> str:
     at = seen.broker_as_of if fact.startswith("broker_") else None
-    text = format_time(at or seen.taken_at)
+    text = format_utc(at or seen.taken_at)
     partial = "" if is_complete(fact, seen) or getattr(seen, fact) is None else ", in part"
     return f"{text}{partial}" if seen is newest else f"last seen {text}{partial}, not seen now"
 

@@ -12,7 +12,7 @@ from detector.domain.facts import Facts
 from detector.domain.report import Report
 from detector.domain.session_report import NOT_PROVEN, REPLAY, Bar, Mark, ReportTable, Series
 from detector.formats.numbers import format_count
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.report.fact_tables import MOST_ROWS, build_fact_tables
 from detector.report.run_record import RunRecord
 from detector.settings import Settings
@@ -64,7 +64,7 @@ def build_undelivered_table(run: RunRecord) -> ReportTable:
     """Return what is due and was not accepted: which condition, to which channel, since when and why."""
     columns, title = ("condition", "to", "due since", "why"), "Undelivered"
     rows = tuple(
-        (signature, channel, format_time(since), _describe_failure(run.report, channel))
+        (signature, channel, format_utc(since), _describe_failure(run.report, channel))
         for signature, condition in sorted(run.report.conditions.items())
         for channel, since in sorted(condition.owing.items())
     )
@@ -130,7 +130,7 @@ def describe_undelivered(condition: Condition | None, report: Report) -> str:
     entries = () if condition is None else sorted(condition.owing.items())
     return (
         "; ".join(
-            f"to {channel} since {format_time(since)}: {_describe_failure(report, channel)}"
+            f"to {channel} since {format_utc(since)}: {_describe_failure(report, channel)}"
             for channel, since in entries
         )
         or "nothing"
@@ -143,8 +143,8 @@ def build_condition_table(bars: Sequence[Bar]) -> ReportTable:
         (
             bar.label,
             bar.severity,
-            format_time(bar.start),
-            "–" if bar.is_open and bar.phase != "recovering" else format_time(bar.end),
+            format_utc(bar.start),
+            "–" if bar.is_open and bar.phase != "recovering" else format_utc(bar.end),
             bar.state,
         )
         for bar in bars
@@ -159,7 +159,7 @@ def _build_message_table(marks: Sequence[Mark]) -> ReportTable:
         channel = "nobody (due then)" if mark.channel == REPLAY else mark.channel
         channels.setdefault((mark.at, mark.label), []).append(channel)
     rows = tuple(
-        (format_time(at), label, ", ".join(names)) for (at, label), names in sorted(channels.items())
+        (format_utc(at), label, ", ".join(names)) for (at, label), names in sorted(channels.items())
     )[-MOST_ROWS:]
     missing = None if rows else "no receipt of a channel stands in these runs"
     return ReportTable(
@@ -174,8 +174,8 @@ def _build_acknowledgement_table(run: RunRecord) -> ReportTable:
             signature,
             ack.by,
             ack.via,
-            format_time(ack.at),
-            format_time(ack.until),
+            format_utc(ack.at),
+            format_utc(ack.until),
             "in force" if ack is condition.get_acknowledgement(run.at) else "no longer in force",
         )
         for signature, condition in sorted(run.report.conditions.items())
@@ -189,7 +189,7 @@ def _build_channel_table(report: Report) -> ReportTable:
     rows = tuple(
         (
             name,
-            "never" if health.last_success is None else format_time(health.last_success),
+            "never" if health.last_success is None else format_utc(health.last_success),
             f"{health.last_error.said} ({health.failures} in a row)"
             if health.last_error is not None and health.failures
             else "–",
@@ -205,7 +205,7 @@ def _build_source_table(report: Report) -> ReportTable:
         (
             name,
             source.state,
-            "–" if source.as_of is None else format_time(source.as_of),
+            "–" if source.as_of is None else format_utc(source.as_of),
             source.detail or source.reason or "–",
         )
         for name, source in sorted(report.sources.items())
@@ -255,4 +255,4 @@ def _count_subjects(runs: Sequence[RunRecord], figure: _Figure) -> str:
         for condition in run.report.conditions.values()
         if condition.type == figure.event
     }
-    return f"{len(subjects)} since {format_time(seen[0].at)}, seen by {len(seen)} of {len(runs)} runs"
+    return f"{len(subjects)} since {format_utc(seen[0].at)}, seen by {len(seen)} of {len(runs)} runs"

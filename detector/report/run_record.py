@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detector.domain.report import Report
 from detector.formats.numbers import format_count
-from detector.formats.times import compute_seconds, format_duration, format_time
+from detector.formats.times import compute_seconds, format_duration, format_utc
 
 _FEWEST_STEPS = 3  # between runs, before an interval is called usual
 
@@ -94,7 +94,7 @@ def describe_missing_snapshots(runs: Sequence[RunRecord]) -> list[str]:
     text = (
         f"snapshots seem to be missing in {format_count(len(stretches), 'stretch', 'stretches')}: one usually"
         f" came every {format_duration(usual)}, and none for {format_duration(longest)} from"
-        f" {format_time(since)} to {format_time(until)}"
+        f" {format_utc(since)} to {format_utc(until)}"
     )
     return [text]
 
@@ -108,7 +108,7 @@ def _describe_generations(runs: Sequence[RunRecord]) -> list[str]:
         if step > 1:
             missing += step - 1
         elif step < 1:
-            backwards.append(format_time(later.at))
+            backwards.append(format_utc(later.at))
     remarks = [f"{format_count(missing, 'run')} between these is not at hand"] if missing else []
     if backwards:
         remarks.append(f"the memory began again or was not carried on at {', '.join(backwards[:5])}")

@@ -13,7 +13,7 @@ from detector.domain.condition import Condition, Ending
 from detector.domain.facts import RECONCILE_FLAGS, Facts
 from detector.domain.rule import OCCURRENCE
 from detector.domain.session_report import Bar, Mark, Series, SeriesPoint
-from detector.formats.times import compute_seconds, format_time
+from detector.formats.times import compute_seconds, format_utc
 from detector.report.run_record import RunRecord
 from detector.settings import (
     EXPECTED_TASKS,
@@ -145,7 +145,7 @@ def _build_bar(condition: Condition, at: datetime, is_newest: bool, ends: dateti
         end = ends if is_newest else at
     state = describe_state(condition)
     if is_open and not is_newest:
-        is_open, state = False, f"last seen {format_time(at)}, not carried on"
+        is_open, state = False, f"last seen {format_utc(at)}, not carried on"
     return Bar(
         condition.signature, condition.peak, condition.first_seen, end, is_open, condition.phase, state
     )
@@ -161,12 +161,12 @@ def describe_state(condition: Condition) -> str:
     if condition.phase == "held":
         return f"held: not seen since {_format_optional(condition.held_since)}"
     if _has_happened(condition):
-        return f"happened, last at {format_time(condition.last_seen)}"
+        return f"happened, last at {format_utc(condition.last_seen)}"
     if condition.phase == "firing":
         return "holds" if condition.confirmed else "holds: seen once, alerted at the second observation"
     if condition.good_since is None:
         return f"was good, and not seen since {_format_optional(condition.held_since)}; not confirmed yet"
-    return f"good since {format_time(condition.good_since)}, not confirmed yet"
+    return f"good since {format_utc(condition.good_since)}, not confirmed yet"
 
 
 def _has_happened(condition: Condition) -> bool:
@@ -174,7 +174,7 @@ def _has_happened(condition: Condition) -> bool:
 
 
 def _format_optional(moment: datetime | None) -> str:
-    return "an unknown time" if moment is None else format_time(moment)
+    return "an unknown time" if moment is None else format_utc(moment)
 
 
 def list_blind_spans(

@@ -14,7 +14,7 @@ from detector.domain.run_windows import COMPLETED, UnreadSpan, WorkflowRun
 from detector.formats.errors import InputError
 from detector.formats.numbers import format_count
 from detector.formats.strict_json import redact_excerpt
-from detector.formats.times import NEVER, RUNS_UNTIL, format_time, parse_run_time
+from detector.formats.times import NEVER, RUNS_UNTIL, format_utc, parse_run_time
 
 MOST_LISTED: Final = 1000
 """GitHub lists at most this many runs under a filter, and may report no higher total."""
@@ -131,7 +131,7 @@ def _find_unread(items: list[Any], runs: tuple[WorkflowRun, ...], total: int | N
         why = "a bare list of runs that is empty, or not newest first, does not say what it lacks"
     else:
         why = (
-            f"a bare list does not say whether there are older runs than that of {format_time(complete_from)}"
+            f"a bare list does not say whether there are older runs than that of {format_utc(complete_from)}"
         )
     yield UnreadSpan(NEVER, complete_from, why)
 

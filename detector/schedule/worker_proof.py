@@ -22,7 +22,7 @@ from detector.domain.run_windows import (
 from detector.formats.errors import InputError
 from detector.formats.redaction import redact_text
 from detector.formats.strict_json import to_one_line
-from detector.formats.times import format_time, parse_run_time
+from detector.formats.times import format_utc, parse_run_time
 from detector.schedule.cron import CLOUDFLARE, read_cron
 from detector.schedule.schedule_files import WORKER_SOURCE
 
@@ -146,7 +146,7 @@ def _find_tick_objection(tick: object, started_at: datetime) -> str:
     fired = _parse_time(tick.get("fired_at"))
     if fired is None:
         return "its last tick has no time"
-    return f"its last tick was at {format_time(fired)}, before STARTED_AT" if fired <= started_at else ""
+    return f"its last tick was at {format_utc(fired)}, before STARTED_AT" if fired <= started_at else ""
 
 
 def _find_own_run_objection(own: object, run: WorkflowRun) -> str:
@@ -156,7 +156,7 @@ def _find_own_run_objection(own: object, run: WorkflowRun) -> str:
     if newest is None:
         return "the newest run that it knows as its own has no time"
     if newest < run.created_at:
-        return f"the newest run that it knows as its own is that of {format_time(newest)}"
+        return f"the newest run that it knows as its own is that of {format_utc(newest)}"
     return ""
 
 

@@ -38,18 +38,18 @@ def test_an_acknowledgement_by_the_command_is_read_by_the_next_run_and_stored(ni
     ran = night.ack("15:02", PENDING, "--for", "90m")
     assert (
         ran.out.decode()
-        == f"{PENDING}: acknowledged by ann until 2026-06-02T16:32:00Z (the next run reads it)\n"
+        == f"{PENDING}: acknowledged by ann until 2026-06-02 16:32:00 UTC (the next run reads it)\n"
     )
     night.run("15:10", THREE_ORDERS)
     (ack,) = night.condition()["acks"]
     assert (ack["by"], ack["until"], ack["via"]) == ("ann", "2026-06-02T16:32:00Z", "command")
     assert not list(night.folder.glob("ack-*")), "what is stored waits no longer"
-    assert f"{PENDING} is acknowledged by ann until 2026-06-02T16:32:00Z." in night.notes
+    assert f"{PENDING} is acknowledged by ann until 2026-06-02 16:32:00 UTC." in night.notes
     explained = answer(
         "explain", PENDING, "--artifact", str(max(night.folder.glob("memory-*.json")))
     ).out.decode()
     assert (
-        "acknowledged: by ann (command) at 2026-06-02T15:02:00Z until 2026-06-02T16:32:00Z, in force"
+        "acknowledged: by ann (command) at 2026-06-02 15:02:00 UTC until 2026-06-02 16:32:00 UTC, in force"
         in explained
     )
 
@@ -168,7 +168,7 @@ def test_what_the_command_sends_to_github_is_what_the_run_reads(night, tmp_path)
     assert (ran.code, asked.path) == (0, "/repos/owner/name/dispatches")
     assert (
         ran.out.decode()
-        == f"{PENDING}: acknowledged by ann until 2026-06-02T17:02:00Z (dispatched to owner/name)\n"
+        == f"{PENDING}: acknowledged by ann until 2026-06-02 17:02:00 UTC (dispatched to owner/name)\n"
     )
     assert len(asked.body["client_payload"]) <= 10, "GitHub takes no more"
     dispatch(night, tmp_path, event=asked.body["event_type"], **asked.body["client_payload"])

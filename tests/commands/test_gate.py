@@ -106,7 +106,7 @@ def test_it_says_that_a_pass_is_no_approval_and_prints_the_header_of_can_close_a
     text = gate("before", *STATED).out.decode()
     assert text.splitlines()[-1].startswith("Neither this nor a green test run is approval")
     header = [
-        "account: paper-1; broker truth: 0 s old, as of 2026-06-02T12:45:00Z",
+        "account: paper-1; broker truth: 0 s old, as of 2026-06-02 12:45:00 UTC",
         "not proven: nothing of it",
     ]
     now = ("--now", MORNING.isoformat())

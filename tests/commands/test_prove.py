@@ -63,7 +63,7 @@ def test_a_fresh_success_of_the_worker_is_the_proof(worker):
     assert found.out.decode().splitlines() == [
         "healthz: ok, mode absent",
         "  last tick: 2026-06-02T14:50:00Z: nothing to dispatch: a run succeeded",
-        f"proven: run 1000 of 2026-06-02T14:10:03Z, {FRESH['display_title']}",
+        f"proven: run 1000 of 2026-06-02 14:10:03 UTC, {FRESH['display_title']}",
     ]
     assert found.err == ""
     assert worker.requests[0].startswith(b"GET /healthz ")
@@ -132,7 +132,7 @@ def test_anything_less_is_said_and_is_not_enough(worker, fresh, said):
         line for line in lines if said and line.startswith(f"seen: {said}")
     ]
     assert (said is None) or any(line.startswith("seen: ") for line in lines)
-    assert f"not proven: no such run since {STARTED}" in lines
+    assert "not proven: no such run since 2026-06-02 14:00:00 UTC" in lines
     assert any("names cloudflare-cron:" in line for line in lines)
 
 
@@ -322,7 +322,7 @@ def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
         ),
         pytest.param(
             {**HEALTH, "last_tick": {**HEALTH["last_tick"], "fired_at": "2026-06-02T14:00:00Z"}},
-            "its last tick was at 2026-06-02T14:00:00Z, before STARTED_AT",
+            "its last tick was at 2026-06-02 14:00:00 UTC, before STARTED_AT",
             id="its last tick was before",
         ),
         pytest.param(
@@ -332,7 +332,7 @@ def test_a_worker_that_said_that_no_check_succeeded_is_proven_once_one_did():
         ),
         pytest.param(
             {**HEALTH, "newest_own_run": {"created_at": "2026-06-02T14:10:02Z"}},
-            "the newest run that it knows as its own is that of 2026-06-02T14:10:02Z",
+            "the newest run that it knows as its own is that of 2026-06-02 14:10:02 UTC",
             id="it knows an older run only",
         ),
         pytest.param(
@@ -350,7 +350,7 @@ def test_a_run_that_the_worker_itself_does_not_bear_out_proves_nothing(health, w
         found = prove(github, served)
     assert found.code == 1
     assert (
-        f"not proven: run 1000 of 2026-06-02T14:10:03Z is there, but /healthz does not bear it out: {why}"
+        f"not proven: run 1000 of 2026-06-02 14:10:03 UTC is there, but /healthz does not bear it out: {why}"
         in found.out.decode()
     )
 
@@ -477,11 +477,11 @@ def test_what_the_worker_says_is_shown_as_one_line_and_without_secrets():
         ),
         ({"STARTED_AT": "now"}, "STARTED_AT: 'now' is not an RFC 3339 time"),
         ({"STARTED_AT": "2026-06-02T14:00:00"}, "STARTED_AT: '2026-06-02T14:00:00' names no offset from UTC"),
-        ({"STARTED_AT": "2026-06-02T15:02:00Z"}, "STARTED_AT: 2026-06-02T15:02:00Z has not come yet"),
+        ({"STARTED_AT": "2026-06-02T15:02:00Z"}, "STARTED_AT: 2026-06-02 15:02:00 UTC has not come yet"),
         (
             {"STARTED_AT": "2026-06-01T14:59:59Z"},
             (
-                "STARTED_AT: 2026-06-01T14:59:59Z is more than a day ago,"
+                "STARTED_AT: 2026-06-01 14:59:59 UTC is more than a day ago,"
                 " so a run since then may be of an earlier deployment"
             ),
         ),

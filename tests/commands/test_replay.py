@@ -80,10 +80,10 @@ def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
     words = ("--compare", "--set", "AEGIS_PT_PENDING_ORDER_WARN=3", history(tmp_path))
     code, lines, _ = replayed(capsys, *words)
     assert code == 0
-    assert [line.split()[:4] for line in lines[1:4]] == [
-        ["only", "now", "2026-06-02T15:10:00Z", "new"],
-        ["only", "now", "2026-06-02T15:30:00Z", "escalated"],
-        ["only", "then", "2026-06-02T15:30:00Z", "new"],
+    assert [" ".join(line.split()[:6]) for line in lines[1:4]] == [
+        "only now 2026-06-02 15:10:00 UTC new",
+        "only now 2026-06-02 15:30:00 UTC escalated",
+        "only then 2026-06-02 15:30:00 UTC new",
     ]
     assert next(line for line in lines if line.startswith("alerts")).split() == ["alerts", "3", "2"]
 
@@ -91,7 +91,7 @@ def test_compare_lists_what_only_one_of_two_settings_reports(capsys, tmp_path):
 def test_text_for_people_ends_with_a_summary(capsys, tmp_path):
     _, lines, err = replayed(capsys, history(tmp_path))
     assert lines[0].split() == ["time", "alert", "severity", "state", "condition:", "summary"]
-    assert lines[1].startswith("2026-06-02T15:10:00Z  new ")
+    assert lines[1].startswith("2026-06-02 15:10:00 UTC  new ")
     assert lines[0].index("severity") == lines[1].index("warning")
     assert any(line.startswith("blind time in the session") for line in lines)
     assert err == ""

@@ -150,7 +150,9 @@ def test_settings_that_cannot_be_used_leave_the_old_ones():
 
 # --- one instance for each runtime ---------------------------------------------------------------------
 
-HOLDER = rf"'bot' is watched already: process {os.getpid()}, since 2026-06-02T15:00:00Z\. .*AEGIS_PT_RUNTIME"
+HOLDER = (
+    rf"'bot' is watched already: process {os.getpid()}, since 2026-06-02 15:00:00 UTC\. .*AEGIS_PT_RUNTIME"
+)
 
 
 def test_a_runtime_has_one_instance_and_the_second_one_says_who_has_it(tmp_path):

@@ -125,7 +125,7 @@ def deliver(report: Report, world: World, book: Ledger) -> tuple[Report, Counter
         accepted = [one for one in notices if result.accepted is None or one.delivery_id in result.accepted]
         if world.unread:  # "and n as before": no receipt is kept of it
             texts_in_all = "".join(texts)
-            assert "the memory cannot be read since" in texts_in_all
+            assert "the memory has not been readable since" in texts_in_all
             continue
         for notice in accepted:
             named = notice.condition.subject or notice.condition.type

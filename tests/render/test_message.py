@@ -457,7 +457,7 @@ def test_while_the_memory_cannot_be_read_the_message_is_short():
     made = unread({"pending_orders": 3, "stuck_exits": 1})
     assert {item.money for item in made.items} == {True}, "what is about money is always shown"
     assert made.notes == (
-        "and 1 as before (pending_orders_high); the memory cannot be read since 15:00Z: HTTP 503",
+        "and 1 as before (pending_orders_high); the memory has not been readable since 2026-06-02 15:00:00 UTC: HTTP 503",
     )
     assert "sent again" not in render_text(made)
 
@@ -471,7 +471,10 @@ def test_what_escalates_is_shown_first_while_the_memory_cannot_be_read():
 @pytest.mark.parametrize(
     ("orders", "headline"),
     [
-        (0, "🟡 NOTIFY aegis-pt-core (WARNING): the memory cannot be read since 15:00Z: HTTP 503"),
+        (
+            0,
+            "🟡 NOTIFY aegis-pt-core (WARNING): the memory has not been readable since 2026-06-02 15:00:00 UTC: HTTP 503",
+        ),
         (2, "🟡 NOTIFY aegis-pt-core (WARNING): and 1 as before (pending_orders_high); the memory"),
         (3, "🔴 NOTIFY aegis-pt-core (CRITICAL): and 1 as before (pending_orders_high); the memory"),
     ],
@@ -486,4 +489,4 @@ def test_a_message_of_nothing_new_is_as_bad_as_what_is_as_before(orders, headlin
 def test_since_when_it_cannot_be_read_is_the_time_of_the_newest_that_could_be():
     first = evaluated(healthy_at("2026-06-02T14:40:00Z"), channels={})
     made = unread({"pending_orders": 3}, remembered(first))
-    assert made.notes[0].endswith("the memory cannot be read since 14:40Z: HTTP 503")
+    assert made.notes[0].endswith("the memory has not been readable since 2026-06-02 14:40:00 UTC: HTTP 503")

@@ -139,7 +139,7 @@ def test_without_a_given_time_a_clock_may_be_off_and_the_page_says_after(tmp_pat
     taken = json.dumps({"taken_at": "2026-06-02T15:01:00Z", "status_v3": {"pending_orders": 0}})
     (tmp_path / "later.json").write_text(taken)
     page = answer("report", "--format", "html", str(tmp_path)).out.decode()
-    assert "2026-06-02T15:01:00Z, 60 s after this page was made" in page
+    assert "2026-06-02 15:01:00 UTC, 60 s after this page was made" in page
 
 
 # --- the final line --------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def write_snapshots(folder: Path, minutes: Iterable[float], **more: Any) -> Path
         pytest.param(
             [0, 10, 20, 60, 70, 80],
             "snapshots seem to be missing in 1 stretch: one usually came every 10 min, and none for 40 min"
-            " from 2026-06-02T13:50:00Z to 2026-06-02T14:30:00Z",
+            " from 2026-06-02 13:50:00 UTC to 2026-06-02 14:30:00 UTC",
             id="missing",
         ),
     ],
@@ -293,11 +293,11 @@ def test_who_acknowledged_a_condition_stands_with_it_and_in_a_table(tmp_path):
     )
     document = as_document(str(tmp_path), now=at + timedelta(minutes=1))
     (card,) = [card for card in document["conditions"] if card["signature"] == signature]
-    assert card["acknowledged"] == "by ann until 2026-06-02T16:00:00Z"
+    assert card["acknowledged"] == "by ann until 2026-06-02 16:00:00 UTC"
     (table,) = [table for table in document["tables"] if table["name"] == "acknowledgements"]
     assert [row[:3] + row[5:] for row in table["rows"]] == [[signature, "ann", "slack", "in force"]]
     page = report("--format", "html", str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
-    assert "Acknowledged: by ann until 2026-06-02T16:00:00Z" in page
+    assert "Acknowledged: by ann until 2026-06-02 16:00:00 UTC" in page
     assert "acknowledged: by ann" in report(str(tmp_path), now=at + timedelta(minutes=1)).out.decode()
 
 
@@ -357,17 +357,17 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
     environ = {"AEGIS_PT_PROFILE": "cortana"}
     document = as_document(*words, now="2026-05-06T19:45:00Z", environ=environ)
     assert document["open_positions"] == [
-        "SPY 727C: long 39, by the broker, last seen 2026-05-06T16:46:55Z, not seen now",
+        "SPY 727C: long 39, by the broker, last seen 2026-05-06 16:46:55 UTC, not seen now",
         *(
-            f"SPY 727C trade #162 (signal #238, position #301): long 39, by {speaker}, as of 2026-05-06T19:45:00Z"
+            f"SPY 727C trade #162 (signal #238, position #301): long 39, by {speaker}, as of 2026-05-06 19:45:00 UTC"
             for speaker in ("the runtime's status", "the runtime's store")
         ),
     ]
     orders = next(table for table in document["tables"] if table["name"] == "broker_orders")
     assert orders["missing"] == "the broker's orders are not seen now"
-    assert orders["rows"][0][-1] == "last seen 2026-05-06T16:46:55Z, not seen now"
+    assert orders["rows"][0][-1] == "last seen 2026-05-06 16:46:55 UTC, not seen now"
     assert document["working_orders"] == [
-        "#1 (SPY 727C) SELL 39 LMT Submitted, by the broker, last seen 2026-05-06T16:46:55Z, not seen now"
+        "#1 (SPY 727C) SELL 39 LMT Submitted, by the broker, last seen 2026-05-06 16:46:55 UTC, not seen now"
     ]
     for form in ("text", "markdown", "html"):
         shown = as_text("--format", form, *words, now="2026-05-06T19:45:00Z", environ=environ)
@@ -381,8 +381,8 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
         pytest.param(
             {"status_v3": {"open_positions": None, "open_position_count": 8}},
             [
-                "SPY in paper-1: long 100, by the broker, as of 2026-06-02T15:30:00Z",
-                "8 positions: counted, not named, by the runtime's status, as of 2026-06-02T15:30:00Z",
+                "SPY in paper-1: long 100, by the broker, as of 2026-06-02 15:30:00 UTC",
+                "8 positions: counted, not named, by the runtime's status, as of 2026-06-02 15:30:00 UTC",
             ],
             id="a count without names",
         ),
@@ -394,16 +394,16 @@ def test_what_is_not_seen_now_stands_as_it_was_last_seen(tmp_path):
         pytest.param(
             {"broker": {"positions": [], "open_orders": []}, "status_v3": {"open_positions": []}},
             [
-                "no position: flat, by the broker, as of 2026-06-02T15:30:00Z",
-                "no position: flat, by the runtime's status, as of 2026-06-02T15:30:00Z",
+                "no position: flat, by the broker, as of 2026-06-02 15:30:00 UTC",
+                "no position: flat, by the runtime's status, as of 2026-06-02 15:30:00 UTC",
             ],
             id="both are flat",
         ),
         pytest.param(
             {"status_v3": {"open_positions": [{"quantity": 3}]}, "broker": {"positions": [{"symbol": "X"}]}},
             [
-                "X in paper-1: NOT PROVEN, by the broker, as of 2026-06-02T15:30:00Z",
-                "1 row without an instrument: NOT PROVEN, by the runtime's status, as of 2026-06-02T15:30:00Z, in part",
+                "X in paper-1: NOT PROVEN, by the broker, as of 2026-06-02 15:30:00 UTC",
+                "1 row without an instrument: NOT PROVEN, by the runtime's status, as of 2026-06-02 15:30:00 UTC, in part",
             ],
             id="a row without its instrument or quantity",
         ),
@@ -421,10 +421,10 @@ def test_what_is_good_again_and_not_confirmed_never_holds_in_any_form():
     words = (str(HISTORIES / "2026-05-06-power-outage-remote.ndjson"),)
     environ, now = {"AEGIS_PT_PROFILE": "cortana"}, "2026-05-06T19:48:00Z"
     document = as_document(*words, now=now, environ=environ)
-    state = "good since 2026-05-06T19:48:00Z, not confirmed yet"
+    state = "good since 2026-05-06 19:48:00 UTC, not confirmed yet"
     bars = {bar["label"].split(":")[0]: bar for bar in document["bars"]}
     assert (bars["heartbeat_stale"]["state"], bars["heartbeat_stale"]["phase"]) == (state, "recovering")
-    assert bars["watch_gap"]["state"] == "happened, last at 2026-05-06T19:42:00Z"
+    assert bars["watch_gap"]["state"] == "happened, last at 2026-05-06 19:42:00 UTC"
     assert not bars["watch_gap"]["is_open"]
     assert f"heartbeat_stale:cortana-mk2: {state}" in document["recovering"]
     for form in ("text", "markdown", "html"):
@@ -474,11 +474,11 @@ def test_what_is_undelivered_names_condition_channel_since_when_and_why(form, tm
     health = {"slack": ChannelHealth(last_error=error, failures=2), "email": ChannelHealth(since=OPEN)}
     at = undelivered_run(tmp_path, channels=health)
     shown = as_text("--format", form, str(tmp_path), now=at + timedelta(minutes=1))
-    text = "to slack since 2026-06-02T14:00:00Z: no answer within 10 s (2 failures in a row)"
+    text = "to slack since 2026-06-02 14:00:00 UTC: no answer within 10 s (2 failures in a row)"
     assert f"stuck_exits:aegis-pt-core, {text}" in shown
     table = next(t for t in as_document(str(tmp_path))["tables"] if t["name"] == "undelivered")
     assert [row[1:] for row in table["rows"] if row[0].startswith("stuck_exits")] == [
-        ["slack", "2026-06-02T14:00:00Z", "no answer within 10 s (2 failures in a row)"]
+        ["slack", "2026-06-02 14:00:00 UTC", "no answer within 10 s (2 failures in a row)"]
     ]
 
 
@@ -500,7 +500,7 @@ def test_a_card_says_what_each_channel_received_last_and_that_it_is_muted(tmp_pa
     report = as_document(str(tmp_path))
     (card,) = [card for card in report["conditions"] if card["signature"] == event.signature]
     assert card["told"] == (
-        "email at 2026-06-02T14:00:00Z (its end); ntfy, slack at 2026-06-02T14:00:00Z (critical);"
+        "email at 2026-06-02 14:00:00 UTC (its end); ntfy, slack at 2026-06-02 14:00:00 UTC (critical);"
         " muted, so that nothing more is sent for now"
     )
     table = next(table for table in report["tables"] if table["name"] == "told")
@@ -541,12 +541,12 @@ def incident_page(name: str, now: str) -> str:
 
 def test_a_card_says_when_a_run_first_saw_it_and_a_gap_card_lists_every_gap_of_the_session():
     page = incident_page("2026-05-06-power-outage-remote", "2026-05-06T19:45:00Z")
-    assert "First seen by a run at 2026-05-06T19:44:00Z, 60 s before the newest run." in page
+    assert "First seen by a run at 2026-05-06 19:44:00 UTC, 60 s before the newest run." in page
     assert "Since 2026" not in page
     gaps = (
-        "2026-05-06T13:30:00Z to 2026-05-06T15:50:00Z",
-        "2026-05-06T15:55:54Z to 2026-05-06T16:47:00Z",
-        "2026-05-06T16:48:00Z to 2026-05-06T19:42:00Z",
+        "2026-05-06 13:30:00 UTC to 2026-05-06 15:50:00 UTC",
+        "2026-05-06 15:55:54 UTC to 2026-05-06 16:47:00 UTC",
+        "2026-05-06 16:48:00 UTC to 2026-05-06 19:42:00 UTC",
     )
     assert f"No run is at hand in this session from {', '.join(gaps)}." in page
     assert "2 h 54 min of it in the regular session (over 25 min), with 1 position open." in page
@@ -603,8 +603,8 @@ def test_the_figures_to_be_driven_down_count_each_trade_once_over_all_runs_at_ha
     )
     kpi = next(table for table in ran["tables"] if table["name"] == "kpi")
     unknown, imports = kpi["rows"]
-    assert unknown[3] == "3 since 2026-06-02T13:30:00Z, seen by 4 of 4 runs"
-    assert imports[3] == "0 since 2026-06-02T13:30:00Z, seen by 4 of 4 runs"
+    assert unknown[3] == "3 since 2026-06-02 13:30:00 UTC, seen by 4 of 4 runs"
+    assert imports[3] == "0 since 2026-06-02 13:30:00 UTC, seen by 4 of 4 runs"
     assert unknown[1:3] == (["1 of 1 closed", "2 at most"] if kept == "full" else ["NOT PROVEN"] * 2)
 
 

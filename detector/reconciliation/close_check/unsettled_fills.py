@@ -12,7 +12,7 @@ from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order, list_order_ids
 from detector.formats.grouping import group_pairs
 from detector.formats.numbers import to_exact_decimal
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.reconciliation.close_check.close_order import (
     CloseTarget,
     CloseVerdict,
@@ -37,7 +37,7 @@ def explain_later_execution(target: CloseTarget, facts: Facts) -> str | None:
     for execution in facts.broker_executions or ():
         if _is_of(execution, target) and not _is_before(execution, facts, _RESOLUTION):
             at = execution.at
-            when = "at a time that was not seen" if at is None else f"at {format_time(at)}"
+            when = "at a time that was not seen" if at is None else f"at {format_utc(at)}"
             return f"Execution {execution.title} {when} may have changed the position since it was read."
     return None
 

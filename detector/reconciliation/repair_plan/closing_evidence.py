@@ -15,7 +15,7 @@ from detector.domain.runtime_rows import Order
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_quantity, to_exact_decimal
-from detector.formats.times import format_time
+from detector.formats.times import format_utc
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.account_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.close_check.close_order import match_instrument
@@ -293,5 +293,5 @@ def _iter_fill_text(fill: Fill) -> Iterator[str]:
     price = _compute_fill_price(fill)
     if fill.quantity is not None and price is not None:
         side = "bought" if fill.quantity > 0 else "sold"
-        when = f" at {format_time(fill.at)}" if fill.at else ""
+        when = f" at {format_utc(fill.at)}" if fill.at else ""
         yield f"{side} {format_quantity(abs(fill.quantity or Decimal(0)))} at {price:g}{when}"
