@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from shlex import quote
 from textwrap import indent
 from typing import Any
 
@@ -15,15 +16,22 @@ from detector.domain.facts import Facts
 from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, Rule
 from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
+from detector.formats.redaction import redact_text
 from detector.formats.times import format_utc
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import (
+    AWS_PROFILE,
+    AWS_REGION,
     BOT_STATUS_URL,
     ECS_CLUSTER,
+    ECS_SERVICE,
+    GATEWAY_CONTAINER,
     LOG_GROUP,
     STANDBY_DOCKER_URL,
+    STANDBY_PATTERN,
     STATUS_URL,
+    TRADER_CONTAINER,
     Setting,
     Settings,
     has_any_source,
@@ -261,6 +269,42 @@ COMMAND_SETTINGS: Mapping[str, tuple[Setting[Any], ...]] = {
     "status": (STATUS_URL, BOT_STATUS_URL),
     "standby": (STANDBY_DOCKER_URL,),
 }
+
+
+# The runbook's names of the built-in runtime, and the places that its commands leave open.
+_NAMES: Mapping[str, Setting[str]] = {
+    "aegis-pt-core": ECS_SERVICE,
+    "lt-ibkr-trader": TRADER_CONTAINER,
+    "ibkr-gateway": GATEWAY_CONTAINER,
+}
+_PLACES: Mapping[str, Setting[str]] = {
+    '"$CLUSTER"': ECS_CLUSTER,
+    '"$PROFILE"': AWS_PROFILE,
+    '"$LOG_GROUP"': LOG_GROUP,
+    '"$STATUS_URL"': STATUS_URL,
+    '"ssh://$STANDBY"': STANDBY_DOCKER_URL,
+}
+
+
+def fill_commands(section: str, settings: Settings) -> str:
+    """Return a section with the names and places of this runtime, as far as the settings know them.
+
+    What would be hidden as a secret stays open, and so does a place that the command does not take.
+    """
+    for name, setting in _NAMES.items():
+        section = re.sub(rf"(?<![\w-]){name}(?![\w-])", lambda _, new=settings[setting]: new, section)
+    section = section.replace("name=aegis-lt-ibkr-", f"name={quote(_get_prefix(settings[STANDBY_PATTERN]))}")
+    for place, setting in _PLACES.items():
+        value = re.sub(r"^http://", "tcp://", settings[setting]) if "ssh" in place else settings[setting]
+        if value and redact_text(value) == value and not ("ssh" in place and value.startswith("https:")):
+            section = section.replace(place, quote(value))
+    if settings[AWS_REGION]:
+        section = section.replace(" --profile ", f" --region {quote(settings[AWS_REGION])} --profile ")
+    return section
+
+
+def _get_prefix(pattern: str) -> str:
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
 
 
 def drop_commands(section: str, settings: Settings) -> str:

@@ -105,6 +105,45 @@ def test_every_command_stays_where_its_source_or_none_at_all_is_configured():
     assert "aws logs " in told("explain", "heartbeat_stale").out
 
 
+OWN_PLACES = {
+    "AEGIS_PT_ECS_CLUSTER": "main",
+    "AEGIS_PT_ECS_SERVICE": "my-bot",
+    "AEGIS_PT_TRADER_CONTAINER": "my-trader",
+    "AEGIS_PT_GATEWAY_CONTAINER": "my-gateway",
+    "AEGIS_PT_AWS_PROFILE": "read only",
+    "AEGIS_PT_AWS_REGION": "eu-west-1",
+    "AEGIS_PT_LOG_GROUP": "/ecs/my-bot",
+    "AEGIS_PT_STATUS_URL": "https://dash.example/api?v=3&full=1",
+    "AEGIS_PT_STANDBY_PATTERN": "my-standby-*",
+    "AEGIS_PT_STANDBY_DOCKER_URL": "http://127.0.0.1:2375",
+}
+
+
+def test_the_commands_name_this_runtime_and_can_be_pasted_as_they_are():
+    shown = "".join(told("explain", rule.name, environ=OWN_PLACES).out for rule in load_rules())
+    commands = "\n".join(line for line in shown.splitlines() if line.startswith("    "))
+    assert not re.search(r"\$(?:CLUSTER|PROFILE|LOG_GROUP|STATUS_URL|STANDBY)|aegis-|lt-ibkr", commands)
+    assert not re.search(r"\baegis-pt-core\b|lt-ibkr-trader|\bibkr-gateway\b", shown)
+    for part in (
+        "aws ecs describe-services --region eu-west-1 --profile 'read only' --cluster main --services my-bot ",
+        "aws logs tail /ecs/my-bot --region eu-west-1 --profile 'read only' --since 30m",
+        "curl -fsS --max-time 10 'https://dash.example/api?v=3&full=1' | ",
+        "docker -H tcp://127.0.0.1:2375 ps --all --filter name=my-standby- ",
+    ):
+        assert f"    {part}" in shown
+
+
+def test_a_place_that_is_secret_or_that_the_command_does_not_take_stays_open():
+    url = "https://dash.example/api?token=abcdefghijklmnop0123456789"
+    environ = {
+        **OWN_PLACES,
+        "AEGIS_PT_STATUS_URL": url,
+        "AEGIS_PT_STANDBY_DOCKER_URL": "https://127.0.0.1:2376",
+    }
+    assert 'curl -fsS --max-time 10 "$STATUS_URL" ' in told("explain", "heartbeat_stale", environ=environ).out
+    assert 'docker -H "ssh://$STANDBY" ' in told("explain", "standby_running", environ=environ).out
+
+
 def test_every_heading_of_a_command_is_one_that_names_its_settings():
     headings = set(re.findall(r"^# ([a-z ]+)\n", (ROOT / "RUNBOOK.md").read_text("utf-8"), re.MULTILINE))
     assert headings - set(COMMAND_SETTINGS) == {"broker", "monitor"}
