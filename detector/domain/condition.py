@@ -263,7 +263,7 @@ def _summarize_condition(condition: Condition, reason: Reason | None) -> str:
     last = condition.summary.rstrip(".")
     if reason == "missed":
         began, ended = _format_time(condition.first_seen), _format_time(condition.ended_at)
-        return f"Missed: it began {began} and ended {ended} before any alert got through: {last}."
+        return f"Missed and over: {last}; it began {began} and ended {ended}, before any alert got through."
     if reason == "resolved" and condition.ended_at is not None:
         lasted = format_duration(compute_seconds(condition.first_seen, condition.ended_at))
         return (

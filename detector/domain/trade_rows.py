@@ -11,6 +11,7 @@ from typing import Any
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
 from detector.domain.instrument_names import apply_sign, normalize_label
+from detector.formats.times import format_utc
 
 _OPEN_STATUSES = frozenset(
     ["OPEN", "OPENED", "ACTIVE", "FILLED", "LIVE", "HELD", "ENTERED", "INPOSITION", "INTRADE", "HOLDING",
@@ -71,17 +72,10 @@ class Trade(Instrument, frozen=True):
     def title(self) -> str:
         """Return the trade for a person: its number, its other ids, and its instrument."""
         if not self.trade_id:
-            return (
-                self.identity if self.symbol else f"without id or symbol{self.identity.removeprefix('trade')}"
-            )
-        others = format_other_ids(self.signal_id, self.position_id)
-        if others:
-            return (
-                f"#{self.trade_id}{others} in {self.instrument_name}"
-                if self.symbol
-                else f"#{self.trade_id}{others}"
-            )
-        return f"#{self.trade_id} ({self.instrument_name})" if self.symbol else f"#{self.trade_id}"
+            closed = f" of {format_utc(self.closed_at)}" if self.closed_at else ""
+            return f"{self.instrument_name if self.symbol else 'without id or symbol'}{closed}"
+        number = f"#{self.trade_id}{format_other_ids(self.signal_id, self.position_id)}"
+        return f"{number} in {self.instrument_name}" if self.symbol else number
 
     @property
     def is_effectively_open(self) -> bool | None:

@@ -218,4 +218,4 @@ def _merge_findings(group: list[Finding]) -> Finding:
     worst = max(group, key=lambda finding: RANK[finding.severity])
     summaries = dict.fromkeys(finding.summary.rstrip(".") for finding in (worst, *group))
     observed = dict.fromkeys(str(finding.observed) for finding in (worst, *group))
-    return replace(worst, summary=f"{', and '.join(summaries)}.", observed=" and ".join(observed))
+    return replace(worst, summary=f"{'; '.join(summaries)}.", observed=" and ".join(observed))

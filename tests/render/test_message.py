@@ -126,8 +126,9 @@ def test_of_equals_a_cause_comes_first():
 def test_what_was_missed_says_how_bad_it_was():
     item = only_item(message(missed(condition())))
     assert item.label == "MISSED (critical)"
-    assert item.summary.startswith(
-        "Missed: it began 2026-06-02 14:00:00 UTC and ended 2026-06-02 15:00:00 UTC before any alert got through"
+    assert item.summary.startswith("Missed and over: No heartbeat for 15 min (over 5 min); ")
+    assert item.summary.endswith(
+        "; it began 2026-06-02 14:00:00 UTC and ended 2026-06-02 15:00:00 UTC, before any alert got through."
     )
 
 
