@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,14 @@ from detector.domain.gate_report import TruthHeader
 from detector.domain.instrument import normalize
 from detector.formats.numbers import normalize_number
 from detector.formats.times import format_time, format_utc
-from detector.reconciliation.close_check.close_order import CloseOrder, CloseVerdict
+from detector.reconciliation.close_check.close_order import (
+    ALLOW,
+    CANNOT_TELL,
+    REFUSE,
+    CloseDecision,
+    CloseOrder,
+    CloseVerdict,
+)
 from detector.reconciliation.freshness import DataAge, describe_age
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.repair_plan.trade_claims import TradeClaim
@@ -71,9 +79,20 @@ def build_verdict_document(verdict: CloseVerdict, request: CloseRequest) -> dict
     }
 
 
+_FIRST: Mapping[CloseDecision, str] = {
+    ALLOW: "send it once, and only before {until}; afterwards ask again.",
+    REFUSE: "do not send it, whatever the dashboard shows.",
+    CANNOT_TELL: "do not send it from here: look at the broker's own screen, with the account in view, and"
+    " decide there.",
+}
+
+
 def render_verdict(verdict: CloseVerdict, request: CloseRequest) -> Iterator[str]:
-    """Yield the verdict and its reason, then the evidence."""
+    """Yield the verdict and its reason, what to do first, then the evidence."""
     yield f"{verdict.decision.replace('_', ' ')}: {verdict.summary}"
+    as_of = request.age.as_of
+    until = "" if as_of is None else format_utc(as_of + timedelta(seconds=request.limit_sec))
+    yield f"{_INDENT}First: {_FIRST[verdict.decision].format(until=until)}"
     yield from (f"{_INDENT}{line}" for line in render_header(request.header))
     yield f"{_INDENT}broker: {_describe_broker(verdict, request)}"
     if request.trade is not None:

@@ -120,14 +120,14 @@ def test_a_list_that_ends_before_its_total_is_cut():
         github.fault = lambda asked: (200, short if asked.query["page"] == "1" else empty, {})
         found = read(github)
     assert len(found.runs) == 3
-    assert [one.why for one in found.unread] == ["GitHub listed 3 of 5 runs from 2026-06-01T00:00:00Z on"]
+    assert [one.why for one in found.unread] == ["GitHub listed 3 of 5 runs from 2026-06-01 00:00:00 UTC on"]
 
 
 def test_a_list_that_holds_more_than_its_total_is_not_believed():
     with github_on_loopback() as github:
         github.fault = lambda asked: (200, {"total_count": 0, "workflow_runs": listed(spread(3))}, {})
         found = read(github)
-    assert [one.why for one in found.unread] == ["GitHub listed 3 of 0 runs from 2026-06-01T00:00:00Z on"]
+    assert [one.why for one in found.unread] == ["GitHub listed 3 of 0 runs from 2026-06-01 00:00:00 UTC on"]
 
 
 def test_a_refusal_keeps_its_reason():

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from detector.app.context import AppContext
 from detector.cli import run
 from detector.commands import can_close
+from detector.formats.times import format_utc
 from tests.support.program import answer
 from tests.support.snapshots import NOW, ROOT
 
@@ -189,7 +190,7 @@ def test_the_side_that_closes_is_named():
         (
             [holding(39)],
             (),
-            "allow: SELL 39 closes, of long 39 SPY 2026-06-19 727C at the broker (multiplier 100).",
+            "allow: SELL 39 closes all of long 39 SPY 2026-06-19 727C at the broker (multiplier 100).",
         ),
     ],
     ids=["flat", "less", "other side", "allowed"],
@@ -589,7 +590,7 @@ def test_the_exit_that_works_is_named():
     document = seen(holding(39), orders=[EXIT])
     assert why(document) == (
         "refuse: 1 exit order (#7 (SPY 2026-06-19 727C)) for 39 of long 39 SPY 2026-06-19 727C already works:"
-        " with it, SELL 39 would open the other side; cancel #7, read again, then close."
+        " with it, SELL 39 would open the other side; whether #7 is cancelled first is decided at the broker."
     )
 
 
@@ -807,6 +808,17 @@ def test_an_age_above_its_limit_never_reads_like_the_limit(seconds, words):
     assert seconds == 60 or f"The broker's reading is {words}." in said[0]
 
 
+def test_each_answer_says_what_to_do_first():
+    """In the words of the runbook; a leave ends when the broker's reading gets too old."""
+    for document, code, first in (
+        (seen(holding(39)), 0, f"send it once, and only before {format_utc(NOW + timedelta(seconds=50))};"),
+        (seen(holding(0)), 1, "do not send it, whatever the dashboard shows."),
+        ({**seen(), "broker": None}, 3, "do not send it from here: look at the broker's own screen,"),
+    ):
+        ran = answer("can-close", *WORDS, "--quantity", "39", stdin=document)
+        assert (ran.code, ran.out.decode().splitlines()[1].startswith(f"  First: {first}")) == (code, True)
+
+
 def test_the_limit_is_a_setting():
     environ = {"AEGIS_PT_TRUTH_MAX_AGE_SEC": "5"}
     ran = answer("can-close", *WORDS, "--quantity", "39", stdin=seen(holding(39)), environ=environ)
@@ -879,7 +891,7 @@ def test_a_trade_is_named_once_with_its_other_ids_behind_and_what_each_place_say
         "can-close", *WORDS, "--quantity", "39", "--trade", "162", stdin=seen(holding(0), stores=STORES)
     )
     assert ran.code == 1
-    assert ran.out.decode().splitlines()[4:] == [
+    assert ran.out.decode().splitlines()[5:] == [
         (
             "  trade #162 (signal #238, position #301): position_state: open, long 39;"
             " trades: closed, exit 5.5, P&L 1,857.70 (TAKE_PROFIT)"
@@ -1068,7 +1080,7 @@ def test_a_combo_of_other_contracts_takes_nothing_off():
 
 def test_orders_of_two_clients_are_named_by_their_client():
     rows = [{**EXIT, "perm_id": None, "client_id": client, "quantity": 20} for client in (1, 2)]
-    assert "cancel #7 of client 1/#7 of client 2, read again, then close" in why(
+    assert "whether #7 of client 1/#7 of client 2 are cancelled first is decided at the broker" in why(
         seen(holding(39), orders=rows)
     )
 

@@ -135,14 +135,16 @@ def _decide_reading(
         text = (
             f"{count} ({', '.join(titles)}) for {format_quantity(exits.most)} of {held} already"
             f" {'works' if is_single else 'work'}: with {'it' if is_single else 'them'}, {order} would open"
-            f" the other side; cancel {numbers or ('it' if is_single else 'them')}, read again, then close"
+            f" the other side; whether {numbers or ('it' if is_single else 'they')}"
+            f" {'is' if is_single else 'are'} cancelled first is decided at the broker"
         )
         is_certain = exits.least + close.quantity > abs(position)
         text = text if is_certain else f"{exits.doubt} {text}"
         decision: CloseDecision = REFUSE if is_certain else CANNOT_TELL
         reason = "exit_working" if is_certain else "orders"
         return CloseVerdict(decision, reason, f"{text}.", side, position, exits.most, titles)
-    summary = f"{order} closes, of {held} at the broker{_describe_scope(target)}."
+    part = "all" if close.quantity == abs(position) else format_quantity(close.quantity)
+    summary = f"{order} closes {part} of {held} at the broker{_describe_scope(target)}."
     return CloseVerdict(ALLOW, "closes", summary, side, position, exits.most, titles)
 
 
