@@ -251,6 +251,17 @@ def test_a_summary_keeps_its_grammar_whatever_is_missing_or_another_number(one):
             assert faults == {}, event.summary
 
 
+PROSE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["RUNBOOK.md", "docs/events.md", "docs/channels.md"])
+def test_who_is_woken_reads_the_units_and_names_of_the_alert_in_the_documents_too(name):
+    text = PROSE.sub("", (ROOT / name).read_text("utf-8"))
+    kinds = ("more seconds than anybody counts", "more minutes than anybody counts")
+    assert {kind: found[0] for kind in kinds if (found := re.search(FAULTS[kind], text))} == {}
+    assert not re.search(r"\bcon_id\b(?!`)", text), "an alert has conid"
+
+
 # --- times ----------------------------------------------------------------------------------------------
 
 FOR_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")

@@ -17,7 +17,7 @@ from detector.domain.rule import OCCURRENCE, STATE, Declaration, Lasts, Limit, R
 from detector.formats.numbers import format_list
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import redact_text
-from detector.formats.times import format_utc
+from detector.formats.times import format_exactly, format_utc
 from detector.logs.codes import IBC_EXITS, CodeEntry
 from detector.render.settings import format_setting
 from detector.settings import (
@@ -156,8 +156,8 @@ def describe_lasts(need: Lasts | None, settings: Settings, with_setting: bool = 
 def describe_seconds(seconds: Setting[float] | float, settings: Settings, with_setting: bool = True) -> str:
     """Return a number of seconds as text; `with_setting` adds the name of its setting."""
     if not isinstance(seconds, Setting):
-        return f"{seconds:g} s"
-    return f"{format_setting(seconds, settings)} s{f' ({seconds.name})' if with_setting else ''}"
+        return format_exactly(seconds)
+    return f"{format_exactly(settings[seconds])}{f' ({seconds.name})' if with_setting else ''}"
 
 
 def explain_rule(rule: Rule, settings: Settings, lookback_sec: float) -> Iterator[str]:
@@ -229,11 +229,9 @@ def _describe_end(declared: Declaration, settings: Settings, lookback_sec: float
             "not seen is not good; the market's close ends nothing"
         )
     own = declared.lookback
-    longer = (
-        f", or {format_setting(own, settings)} s ({own.name}) where that is longer" if own is not None else ""
-    )
+    longer = f", or {describe_seconds(own, settings)} where that is longer" if own is not None else ""
     over = "; sooner when it was seen to be over" if declared.explicit_good else ""
-    leaves = f"it leaves the list {lookback_sec:g} s after its latest{longer}{over}"
+    leaves = f"it leaves the list {format_exactly(lookback_sec)} after its latest{longer}{over}"
     return f"it happened and never resolves; {leaves}"
 
 

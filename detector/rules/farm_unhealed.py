@@ -26,7 +26,7 @@ _HEALS_WITHIN = timedelta(seconds=300)  # EVENTS; Lean restarts its gateway afte
     signal="market_data",
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """A data farm broke and did not heal within 300 s, or a live stream died and does not resume."""
+    """A data farm broke and did not heal within 5 min, or a live stream died and does not resume."""
     history = known(facts.logs)
     farm_outages, stream_outages = find_farm_outages(history), find_dead_streams(history)
     farms: dict[str, list[LogIncident]] = {}

@@ -42,7 +42,7 @@ def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -
         return
     is_asked = newest.note == SECOND_FACTOR_ASKED
     if is_asked and facts.taken_at - newest.since <= _ANSWERED_WITHIN:
-        yield Undecided("a second factor was asked for less than 180 s ago")
+        yield Undecided("a second factor was asked for less than 3 min ago")
     elif any(failure.note not in (REFUSED, TIMED_OUT) for failure in findings["gateway_failure"]):
         # One that only did not answer says nothing of a login.
         yield Undecided("the gateway failed, and that says it already")

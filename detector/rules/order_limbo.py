@@ -32,7 +32,7 @@ _SENT, _CANCELLING = ("pendingsubmit", "apipending"), ("pendingcancel",)
 
 @rule(
     STATE,
-    "warning; critical for an exit after 300 s",
+    "warning; critical for an exit after 5 min",
     any_of=["orders", "broker_orders", "logs"],
     severity_inputs=PURPOSE_FACTS,
     reads_back=MAX_NEWS_AGE.total_seconds(),

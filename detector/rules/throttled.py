@@ -12,7 +12,7 @@ from detector.logs.events import MAX_NEWS_AGE
 
 @rule(OCCURRENCE, "warning", sees=["logs"], reads_back=MAX_NEWS_AGE.total_seconds())
 def check(facts: Facts, limits: Limits) -> RuleResults:
-    """IBKR answered three times within 600 s that requests come too fast (100, pacing, HTTP 429)."""
+    """IBKR answered three times within 10 min that requests come too fast (100, pacing, HTTP 429)."""
     history = known(facts.logs)
     oldest = facts.taken_at - MAX_NEWS_AGE
     for newest in [burst for burst in find_throttling(history) if history.is_news(burst.last, oldest)][-1:]:

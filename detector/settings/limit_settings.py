@@ -49,10 +49,10 @@ RECONCILE_PROOF_SEC = add_seconds(
     "A start, a reconnect or a close must be followed by a proof of reconciliation within this.",
 )
 ORDER_REJECT_CRITICAL = add_count(
-    "ORDER_REJECT_CRITICAL", 3, "Rejected orders within 3600 s that are critical; a rejected exit always is."
+    "ORDER_REJECT_CRITICAL", 3, "Rejected orders within 1 h that are critical; a rejected exit always is."
 )
 SEVERE_LOG_CRITICAL = add_count(
-    "SEVERE_LOG_CRITICAL", 5, "FATAL, CRITICAL or SEVERE log lines within 600 s that make a burst."
+    "SEVERE_LOG_CRITICAL", 5, "FATAL, CRITICAL or SEVERE log lines within 10 min that make a burst."
 )
 SOURCE_STALE_SEC = add_seconds(
     "SOURCE_STALE_SEC", 300, "A section whose as_of is older than this is not seen."

@@ -98,7 +98,7 @@ RESTART_AT = add_names(
     "RESTART_AT",
     "times",
     "When the gateway restarts by plan, by comma, at most four: 23:45 America/New_York. It is quiet for"
-    " 300 s then.",
+    " 5 min then.",
     parse_restarts,
 )
 GATEWAY_ZONE = add_text(

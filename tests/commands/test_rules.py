@@ -92,12 +92,12 @@ def test_json_has_the_declaration():
         pytest.param(lasts(90.0), "once it lasted 90 s", id="a number of seconds"),
         pytest.param(
             lasts(ESCALATE_AFTER_SEC, at=CRITICAL),
-            "once it lasted 480 s (AEGIS_PT_ESCALATE_AFTER_SEC), when critical",
+            "once it lasted 8 min (AEGIS_PT_ESCALATE_AFTER_SEC), when critical",
             id="a setting, at one severity",
         ),
         pytest.param(
             lasts(1800, observations=3),
-            "once it lasted 1800 s and at the third observation in a row",
+            "once it lasted 30 min and at the third observation in a row",
             id="both",
         ),
     ],

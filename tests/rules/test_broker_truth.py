@@ -390,7 +390,7 @@ def test_two_differences_under_one_name_are_told_in_one_sentence():
     held = [row(39, con_id=1), row(5, con_id=2)]
     event = first({"status_v3": internal(*held), "broker": broker(row(20, con_id=1))}, "open_positions_drift")
     assert event.observed == "quantity and phantom"
-    assert "the broker holds long 20, and " in event.summary
+    assert "the broker holds long 20; " in event.summary
     assert "the broker is flat: a close would open a new short position of 5." in event.summary
 
 
