@@ -169,8 +169,11 @@ def test_every_aws_query_is_one_that_aws_reads():
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_default_that_stands_in_prose_is_the_default(name):
-    for setting, number in re.findall(r"`(AEGIS_PT_\w+)`\s\((\d+(?:\.\d+)?)", TEXTS[name]):
-        assert float(DECLARED[setting].default) == float(number), setting
+    for setting, number, unit in re.findall(
+        r"`(AEGIS_PT_\w+)`\s\((\d+(?:\.\d+)?)(?:\s(min|h)\b)?", TEXTS[name]
+    ):
+        factor = {"": 1, "min": 60, "h": 3600}[unit]
+        assert float(DECLARED[setting].default) == factor * float(number), setting
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

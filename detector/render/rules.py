@@ -290,7 +290,8 @@ def fill_commands(section: str, settings: Settings) -> str:
     What would be hidden as a secret stays open, and so does a place that the command does not take.
     """
     for name, setting in _NAMES.items():
-        section = re.sub(rf"(?<![\w-]){name}(?![\w-])", lambda _, new=settings[setting]: new, section)
+        own = settings[setting].replace("\\", r"\\")
+        section = re.sub(rf"(?<![\w-]){name}(?![\w-])", own, section)
     section = section.replace("name=aegis-lt-ibkr-", f"name={quote(_get_prefix(settings[STANDBY_PATTERN]))}")
     for place, setting in _PLACES.items():
         value = re.sub(r"^http://", "tcp://", settings[setting]) if "ssh" in place else settings[setting]
