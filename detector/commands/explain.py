@@ -22,9 +22,9 @@ from detector.render.rules import (
     explain_code,
     explain_condition,
     explain_rule,
-    fill_commands,
     find_section,
     render_plain,
+    replace_places,
 )
 from detector.settings import Settings
 
@@ -87,4 +87,4 @@ def _explain_event(name: str, settings: Settings) -> Iterator[str]:
     section = find_section(read_runbook(), name)
     if section:
         yield ""
-        yield render_plain(fill_commands(drop_commands(section, settings), settings))
+        yield render_plain(replace_places(drop_commands(section, settings), settings))

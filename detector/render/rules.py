@@ -284,7 +284,7 @@ _PLACES: Mapping[str, Setting[str]] = {
 }
 
 
-def fill_commands(section: str, settings: Settings) -> str:
+def replace_places(section: str, settings: Settings) -> str:
     """Return a section with the names and places of this runtime, as far as the settings know them.
 
     What would be hidden as a secret stays open, and so does a place that the command does not take.
