@@ -280,7 +280,7 @@ READ_BY_PEOPLE = [
 
 @pytest.mark.parametrize("words", READ_BY_PEOPLE, ids=lambda words: words.replace(str(ROOT), ""))
 def test_a_time_for_people_is_written_as_people_read_it(words):
-    """RFC 3339 is for programs: on every page, table and line of text a time reads 2026-06-02 14:58:30 UTC."""
+    """RFC 3339 is for programs: a time for people reads 2026-06-02 14:58:30 UTC wherever it is printed."""
     snapshot = json.loads(
         (ROOT / "tests" / "fixtures" / "snapshots" / "regular-session.json").read_text("utf-8")
     )

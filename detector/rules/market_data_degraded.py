@@ -13,7 +13,7 @@ _BLIND_WITH_POSITIONS = lasts(3600)
 
 @rule(
     STATE,
-    "warning, listed once it lasted; critical with positions open, once it lasted 3600 s",
+    "warning, listed once it lasted; critical with positions open, once it lasted 1 h",
     sees=["market_data_status"],
     severity_inputs=EXPOSURE_FACTS,
     during=PAST_GRACE,
