@@ -35,7 +35,9 @@ SEVERE_LEVELS: Final = frozenset(
     {"FATAL", "FTL", "CRITICAL", "CRIT", "SEVERE", "EMERG", "EMERGENCY", "PANIC"}
 )
 INTRODUCING_LEVELS: Final = SEVERE_LEVELS | {"ERROR", "ERR", "WARN", "WARNING", "WRN", "ALERT"}
-_SENTENCE: Final = build_pattern(r"[A-Za-z]{2,}\s{1,3}[A-Za-z]{2,}")
+_SENTENCE: Final = build_pattern(
+    r"[A-Za-z]{2}\s{1,3}[A-Za-z]{2}"
+)  # two words: how long they are costs nothing
 _MAX_LAYERS: Final = 12
 _LONGEST_KEPT: Final = 512
 _QUOTES: Final = ('"', "'", "`")
