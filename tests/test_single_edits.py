@@ -217,7 +217,8 @@ def run_after(document: Document, runs: int) -> list[list[str]]:
         told.append(
             [f"{event.reason} {event.signature}" for event in (*report.new_events, *report.resolved_events)]
         )
-        memory = remembered(report)
+        if number < 2 + runs:
+            memory = remembered(report)
     return told
 
 

@@ -314,13 +314,19 @@ def _list_looks(text: str, looks: Sequence[str], name: str) -> Iterator[str]:
     yield "```"
 
 
-def files(root: Path) -> dict[str, str]:
-    """Return every generated file's text as it should be, by its path below `root`."""
+@cache
+def _build_whole_files() -> Mapping[str, str]:
     made = {f"schemas/{name}.schema.json": format_document(schema()) for name, schema in SCHEMAS.items()}
     for name in list_builtin_profiles():
         document = tomllib.loads(read_builtin_profile(name) or "")
         made[f"detector/profiles/{name}.json"] = format_document(document)
     made[".env.example"] = "".join(f"{line}\n" for line in render_env_example())
+    return made
+
+
+def files(root: Path) -> dict[str, str]:
+    """Return every generated file's text as it should be, by its path below `root`."""
+    made = dict(_build_whole_files())
     for name in DOCUMENTS:
         text = (root / name).read_text(encoding="utf-8")
         if _MARK.search(text):

@@ -43,10 +43,15 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+# Of the plugins that are installed here such a test needs none, and loading them is most of its start.
+BARE = "[pytest]\naddopts = -p no:randomly -p no:hypothesispytest -p no:timeout -p no:anyio\n"
+
+
 def one_test(checkout: Path, claim: str, more: str = "") -> None:
     """Give it a test of the scheduler, and the other files of its tests, empty."""
     for name in _TESTS:
         write(checkout / name / "test_x.py" if name == "tests/schedule" else checkout / name, "")
+    write(checkout / "pytest.ini", BARE)
     write(checkout / "tests" / "schedule" / "test_x.py", f"{more}\ndef test_x():\n    assert {claim}\n")
 
 
