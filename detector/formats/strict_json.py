@@ -82,6 +82,8 @@ def _load_plain(data: bytes) -> Any:
 
 
 def _decode(data: bytes) -> str:
+    if data[:2] == b"\x1f\x8b":
+        raise InputError("the document is compressed (gzip)")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         raise InputError("the document is not UTF-8 (it looks like UTF-16 or UTF-32)")
     try:

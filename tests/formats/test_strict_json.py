@@ -208,7 +208,7 @@ def test_what_is_no_object_is_refused_and_the_place_is_named(data, says):
         pytest.param("{}".encode("utf-16-be"), "it looks like UTF-16", id="UTF-16, big end first, no mark"),
         pytest.param("{}".encode("utf-32"), "it looks like UTF-16 or UTF-32", id="UTF-32 with a mark"),
         pytest.param("{}".encode("utf-32-be"), "it looks like UTF-16 or UTF-32", id="UTF-32 without"),
-        pytest.param(b"\x1f\x8b\x08\x00", "the document is not UTF-8", id="gzip"),
+        pytest.param(b"\x1f\x8b\x08\x00", "is compressed (gzip)", id="gzip"),
     ],
 )
 def test_what_is_not_utf_8_is_refused(data, says):
