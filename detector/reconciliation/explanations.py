@@ -69,7 +69,7 @@ def iter_pairs(
 
 def _is_gone(difference: Difference) -> bool:
     """Whether the broker holds none of it, or of an option fewer than the runtime."""
-    if difference.kind != "quantity" or difference.is_merged or not difference.instrument.is_option:
+    if difference.kind != "quantity" or difference.merged or not difference.instrument.is_option:
         return difference.kind == "phantom"
     return abs(difference.broker) < abs(difference.internal)
 

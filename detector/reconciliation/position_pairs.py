@@ -42,14 +42,9 @@ class Difference(Struct, frozen=True):
     is_either_way: bool = False
 
     @property
-    def is_merged(self) -> bool:
-        """Whether it is of several instruments."""
-        return bool(self.merged)
-
-    @property
     def is_vague(self) -> bool:
         """Whether a part of the instrument is unknown."""
-        return self.is_merged or self.instrument.is_vague
+        return bool(self.merged) or self.instrument.is_vague
 
 
 def describe_held(quantity: Decimal) -> str:

@@ -116,10 +116,10 @@ def _find_own_list_phantoms(
 
 
 def _describe_difference(difference: Difference, facts: Facts, namesakes: Iterable[Instrument] = ()) -> str:
-    name = describe_apart(difference.instrument, () if difference.is_merged else namesakes)
+    name = describe_apart(difference.instrument, () if difference.merged else namesakes)
     titles = f" as {format_list(difference.trade_titles)}" if difference.trade_titles else ""
     mine, theirs = f"{describe_held(difference.internal)} open{titles}", describe_held(difference.broker)
-    if difference.is_merged:
+    if difference.merged:
         return f"{name}: the rows that may be it add up to {mine} in the runtime and {theirs} at the broker"
     if difference.kind == "unmanaged":
         return f"{name}: the broker holds {theirs}, and nothing in the runtime manages it"

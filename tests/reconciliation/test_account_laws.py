@@ -86,7 +86,7 @@ def test_plan_corrects_only_what_the_comparison_shows_and_no_leave_is_given_wher
         _, facts = read(world.export, stores=stores)
         comparison = compare_with_broker(facts)
         assert comparison is not None
-        shown = {difference.name for difference in comparison.differences if not difference.is_merged}
+        shown = {difference.name for difference in comparison.differences if not difference.merged}
         for item in build_items(facts):
             if item.changes:
                 assert item.instrument in shown, (seed, item.instrument, shown)

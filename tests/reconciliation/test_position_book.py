@@ -231,7 +231,7 @@ def test_a_contract_beside_it_of_any_list_leaves_a_row_without_its_id_open(accou
     held = [of("DU1", 500, by_id), of("DU1", 200, dollar)]
     alone, beside = build_position_book(held, []), build_position_book(held, [of(account, 200, rival)])
     assert (len(alone.positions), len(alone.find(by_id, "DU1"))) == (1, 1)
-    assert [(row.internal, row.is_merged) for row in list_differences(beside)] == [(Decimal(700), True)]
+    assert [(row.internal, bool(row.merged)) for row in list_differences(beside)] == [(Decimal(700), True)]
 
 
 def test_a_class_is_missing_of_an_index_option_that_has_two():

@@ -36,8 +36,12 @@ from detector.reconciliation.close_check.held_rows import (
     find_rows,
     list_row_positions,
 )
-from detector.reconciliation.close_check.unsettled_fills import explain_later_execution, list_unsettled_fills
-from detector.reconciliation.close_check.working_exits import explain_unknown_orders, list_working_exits
+from detector.reconciliation.close_check.orders_beside import (
+    explain_later_execution,
+    explain_unknown_orders,
+    list_unsettled_fills,
+    list_working_exits,
+)
 from detector.reconciliation.expiry import EXPIRED, LIVE, get_expiry_state, is_last_day_missing
 from detector.reconciliation.instrument_aliases import get_days
 from detector.reconciliation.lots import can_be_ended
@@ -167,12 +171,8 @@ def _describe_scope(target: CloseTarget) -> str:
         parts += [f"class {named.trading_class}"] if named.trading_class else []
         parts += [f"multiplier {named.multiplier:g}"] if named.multiplier else []
         parts += [f"currency {named.currency}"] if named.currency else []
-    elif (
-        target.wanted.con_id is None
-        and target.wanted.currency is None
-        and named.currency not in (None, "USD")
-    ):
-        parts.append(f"currency {named.currency}")
+    elif (target.wanted.con_id, target.wanted.currency) == (None, None):
+        parts += [f"currency {named.currency}"] if named.currency not in (None, "USD") else []
     parts += [f"account {target.account}"] if target.account else []
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -183,9 +183,8 @@ def _explain_expiry(
     named = target.instrument
     state = get_expiry_state(named, facts.taken_at)
     if state == EXPIRED:
-        return CloseVerdict(
-            REFUSE, "expired", f"{close.name} has expired: nothing can be traded in it any more."
-        )
+        summary = f"{close.name} has expired: nothing can be traded in it any more."
+        return CloseVerdict(REFUSE, "expired", summary)
     is_undated = is_last_day_missing(named) and not get_days(named)
     if state == LIVE and is_undated and rows:
         text = f"{close.name} may have expired already: no list has its last day; add --expiry YYYY-MM-DD."
@@ -206,21 +205,14 @@ def _find_closing_side(close: CloseOrder, position: Decimal) -> str | CloseVerdi
         name = f"{close.name} (conid {con_id})" if con_id and close.instrument.symbol else close.name
         summary = f"The broker shows {name} flat: {order} would open {opens} of {quantity}."
         return CloseVerdict(REFUSE, "flat", summary)
-    side, held = (SELL, "long") if position > 0 else (BUY, "short")
+    side, held, other = (SELL, "long", "short") if position > 0 else (BUY, "short", "long")
     if close.side not in (None, side):
-        return CloseVerdict(
-            REFUSE,
-            "other_side",
-            f"The broker is {held} {format_quantity(abs(position))} {close.name}:"
-            f" {close.side} {quantity} would add to it.",
-        )
+        held = describe_held(position)
+        summary = f"The broker is {held} {close.name}: {close.side} {quantity} would add to it."
+        return CloseVerdict(REFUSE, "other_side", summary)
     if close.quantity > abs(position):
         excess = format_quantity(close.quantity - abs(position))
-        return CloseVerdict(
-            REFUSE,
-            "too_much",
-            f"The broker is {held} only {format_quantity(abs(position))} {close.name}:"
-            f" {side} {quantity} would go through flat"
-            f" and open a {'short' if position > 0 else 'long'} position of {excess}.",
-        )
+        opens = f"{side} {quantity} would go through flat and open a {other} position of {excess}"
+        summary = f"The broker is {held} only {format_quantity(abs(position))} {close.name}: {opens}."
+        return CloseVerdict(REFUSE, "too_much", summary)
     return side

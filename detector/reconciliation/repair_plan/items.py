@@ -99,16 +99,16 @@ def describe_broker(quantity: Decimal | None, account: str | None) -> str:
 class ReportedDifferences:
     """The comparison as `detect` makes it: what it reports is what a plan may correct.
 
-    `differences`: those that nothing newer than the broker explains. `origin`: the list that the internal
-    side was read from.
+    `origin`: the list that the internal side was read from.
     """
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self.differences = comparison.differences
         self.origin = POSITION_STATE if comparison.internal_fact == "store_positions" else RUNTIME_LIST
-        self._by_instrument = RowIndex((row.account, row.instrument, row) for row in self.differences)
-        self._by_title = group_pairs((title, row) for row in self.differences for title in row.trade_titles)
+        self._by_instrument = RowIndex((row.account, row.instrument, row) for row in comparison.differences)
+        self._by_title = group_pairs(
+            (title, row) for row in comparison.differences for title in row.trade_titles
+        )
         lots = (lot for position in comparison.book.positions for lot in position.lots[INTERNAL])
         self._titles = {lot.key: lot.trade_title for lot in lots if lot.key and lot.quantity}
         self._replaced, self._assigned = (
@@ -129,7 +129,7 @@ class ReportedDifferences:
             listed = self._by_instrument.find(named, account)
             rows = [row for row in listed if compare(row.instrument, named) == SAME]
         own = (row for row in rows if can_be_in_account(row.account, account))
-        return next((row for row in own if not row.is_merged), None)
+        return next((row for row in own if not row.merged), None)
 
     def explain_unclear(self, instrument: Instrument) -> str | None:
         """Return why what the broker holds of the instrument is unclear, None where it is clear."""
@@ -153,7 +153,7 @@ def _is_undecided(group: UnclearGroup) -> bool:
 def iter_instrument_items(rows: PlanRows, reported: ReportedDifferences) -> Iterator[PlanItem]:
     """Yield the differences by instrument, whether or not any row has a trade, then what is unclear."""
     comparison = reported.comparison
-    for difference in reported.differences:
+    for difference in comparison.differences:
         yield _build_item(rows, difference, reported.origin)
     for old, _ in (*comparison.replaced, *comparison.assigned):
         yield _build_unclear_item(old.instrument, reported, None)
@@ -205,7 +205,7 @@ def _build_question(
 ) -> str | None:
     """Return the question for a person where no single row is certainly wrong."""
     quantity = describe_held(difference.broker)
-    if difference.is_merged:
+    if difference.merged:
         internal = describe_held(difference.internal)
         return f"which of its rows are the same: the broker holds {quantity}, the runtime {internal}"
     if difference.kind == "unmanaged":
@@ -216,11 +216,16 @@ def _build_question(
     if get_expiry_state(difference.instrument, facts.taken_at) != LIVE:
         return EXPIRED_QUESTION
     if difference.kind == "side":
-        return f"how it came that the broker holds {quantity}: see its fills before any row is changed"
+        return explain_other_side(difference.broker)
     if waiting:
         return describe_waiting(waiting)
     count = f"{len(rows)}{' or more' if len(rows) == MOST_ROWS else ''}"
     return f"which of its {count} open rows is wrong" if len(rows) > 1 else None
+
+
+def explain_other_side(held: Decimal) -> str:
+    """Return what is open where the broker is on the other side."""
+    return f"how it came that the broker holds {describe_held(held)}: see its fills before any row is changed"
 
 
 def describe_waiting(orders: tuple[str, ...]) -> str:

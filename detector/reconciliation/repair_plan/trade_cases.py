@@ -33,6 +33,7 @@ from detector.reconciliation.repair_plan.items import (
     build_item_index,
     describe_broker,
     describe_waiting,
+    explain_other_side,
     iter_instrument_items,
 )
 from detector.reconciliation.repair_plan.trade_claims import (
@@ -133,15 +134,10 @@ class _TradeCase(Struct, frozen=True):
         pnl, price = evidence.realized_pnl, evidence.exit_price
         if pnl is not None and (claim.realized_pnl is None or not evidence.confirms_pnl):
             yield "realized_pnl", _format_money(claim.realized_pnl), _format_money(pnl)
-        if price is not None and (
-            claim.exit_price is None
-            or round(claim.exit_price, PRICE_DECIMALS) != round(price, PRICE_DECIMALS)
-        ):
-            yield (
-                "exit_price",
-                "nothing" if claim.exit_price is None else f"{claim.exit_price:g}",
-                f"{price:g}",
-            )
+        known = claim.exit_price
+        is_same = known is not None and round(known, PRICE_DECIMALS) == round(price or 0, PRICE_DECIMALS)
+        if price is not None and not is_same:
+            yield "exit_price", "nothing" if known is None else f"{known:g}", f"{price:g}"
 
     def _iter_questions(self, changes: Sequence[RowChange]) -> Iterator[str]:
         """Yield the questions that the snapshot cannot answer."""
@@ -155,10 +151,7 @@ class _TradeCase(Struct, frozen=True):
         elif held == 0:
             yield from self._iter_exit_questions(changes)
         elif any(self._is_other_side(claim) for claim in self._store_claims):
-            yield (
-                f"how it came that the broker holds {describe_held(held)}:"
-                " see its fills before any row is changed"
-            )
+            yield explain_other_side(held)
         elif states == {True, False} or (True in states and not self.is_alone and self.is_disputed):
             yield f"how much of {describe_held(held)} at the broker is this trade's"
 
