@@ -157,7 +157,7 @@ def _has_sum(fill: Execution, rows: Sequence[Execution]) -> bool:
     whole = Fill(tuple(rows))
     if not whole.quantity or whole.quantity != fill.signed_quantity:
         return False
-    average = whole.compute_price()
+    average = whole.compute_average()
     return average is not None and math.isclose(average, fill.price, rel_tol=_PRICE_TOLERANCE)
 
 

@@ -18,10 +18,13 @@ from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import list_order_ids
 from detector.domain.trade_rows import Trade
-from detector.formats.numbers import to_exact_decimal
+from detector.formats.numbers import format_quantity, to_exact_decimal
+from detector.formats.times import format_utc
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, compare, is_combo
 from detector.reconciliation.instrument_aliases import is_nameless
 
+PRICE_DECIMALS = 4
+"""Decimals of a computed price."""
 MATCH_TOLERANCE = timedelta(seconds=60)
 SETTLING = timedelta(seconds=60)
 """An execution so shortly before the broker's positions may or may not be in them."""
@@ -65,7 +68,25 @@ class Fill(Struct, frozen=True, dict=True):
         known = [row.realized_pnl for row in self.executions if row.realized_pnl is not None]
         return sum(known) if len(known) == len(self.executions) else None
 
-    def compute_price(self) -> Decimal | None:
+    @cached_property
+    def price(self) -> float | None:
+        """The average price, rounded where there are several; None where a price or quantity is unknown."""
+        average, has_several = self.compute_average(), len({row.price for row in self.executions}) > 1
+        number = None if average is None else float(average)
+        return number if number is None or not has_several else round(number, PRICE_DECIMALS)
+
+    @cached_property
+    def text(self) -> str:
+        """What was filled, for a person: `sold 39 at 1.25 at …`; empty where it is not known in full."""
+        if self.quantity is None or self.price is None:
+            return ""
+        side, when = (
+            "bought" if self.quantity > 0 else "sold",
+            f" at {format_utc(self.at)}" if self.at else "",
+        )
+        return f"{side} {format_quantity(abs(self.quantity))} at {self.price:g}{when}"
+
+    def compute_average(self) -> Decimal | None:
         """Return the average price weighted by quantity; None where a price or quantity is unknown."""
         parts = [(to_exact_decimal(row.quantity), to_exact_decimal(row.price)) for row in self.executions]
         priced = [(abs(q), price) for q, price in parts if q is not None and price is not None]

@@ -26,21 +26,15 @@ from detector.formats.grouping import group_pairs
 from detector.readers.broker.row_columns import build_row_shape
 from detector.readers.broker.rows import read_account_value, read_execution, read_order, read_position
 from detector.readers.broker.sections import KINDS, LISTS, OF_CLIENT, normalize_section
-from detector.readers.broker.statement import (
-    filter_executions,
-    filter_held_now,
-    read_statement,
-    read_table,
-)
+from detector.readers.broker.statement import filter_executions, filter_held_now, read_statement, read_table
 
 SECTIONS = ("broker", STATEMENT)
-_NAMES = {
-    "connected": "broker_link",
-    "account": "broker_account",
-    "mode": "broker_mode",
-    "port": "broker_port",
+_VALUES = {
+    "connected": ("broker_link", "flag"),
+    "account": ("broker_account", "id"),
+    "mode": ("broker_mode", MODE),
+    "port": ("broker_port", "count"),
 }
-_KINDS = {"connected": "flag", "account": "id", "mode": MODE, "port": "count"}
 # What a list may be of: one client's rows of those of all, or a cache of unknown age.
 _SCOPES = {
     "positions_scope": "broker_positions",
@@ -53,7 +47,7 @@ Rows = list[Mapping[str, Any]]
 _ROW_SHAPES = {fact: build_row_shape(kind) for fact, kind in KINDS.items()}
 _SHAPE = Shape(
     {
-        **{key: Key(kind) for key, kind in _KINDS.items()},
+        **{key: Key(kind) for key, (_, kind) in _VALUES.items()},
         **{
             name: Key(LIST, fact, inner=_ROW_SHAPES[fact], fact=fact)
             for fact, names in LISTS.items()
@@ -67,10 +61,7 @@ _SHAPE = Shape(
     },
     BROKER_ENVELOPE_KEYS,
     envelope=True,
-    needs=(
-        Need(("connected",), "flag"),
-        Need(("mode",), MODE),
-    ),
+    needs=(Need(("connected",), "flag"), Need(("mode",), MODE)),
 )
 
 _STATEMENT_SHAPE = Shape(
@@ -103,8 +94,8 @@ def read(raw: Mapping[str, Any], reading: Reading, context: ReadContext) -> None
     dated = reading.has_valid_as_of(raw)
     if dated:
         values["broker_as_of"] = reading.as_of
-    for key, fact in _NAMES.items():
-        value = reading.read_value(_KINDS[key], f"broker.{key}", raw.get(key))
+    for key, (fact, kind) in _VALUES.items():
+        value = reading.read_value(kind, f"broker.{key}", raw.get(key))
         if value is not None:
             values[fact] = value
     if _has_answer(raw, reading) and dated:

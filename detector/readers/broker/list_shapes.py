@@ -152,12 +152,8 @@ def _find_answer(raw: Row, shape: RowShape, normalized: NormalizedList) -> Seque
         return None
     rows = next((raw[key] for key in ANSWER_ROWS if isinstance(raw.get(key), list)), None)
     if raw.get("snapshot") is False and not rows:
-        normalized.problems.append(
-            (
-                "",
-                "is a first answer of the Client Portal (snapshot false): not known yet, ask again",
-            )
-        )
+        problem = "is a first answer of the Client Portal (snapshot false): not known yet, ask again"
+        normalized.problems.append(("", problem))
         return None
     return rows
 

@@ -72,11 +72,8 @@ def _is_left_open(item: Mapping[str, Any], quantity: object) -> bool:
 
 def _find_contradiction(flat: Mapping[str, Any]) -> str | None:
     """Return how a position's columns contradict each other (two quantities, side and sign), or None."""
-    numbers = [
-        number
-        for key in COLUMNS[POSITION]["quantity"]
-        if (number := _parse_number(flat.get(key))) is not None
-    ]
+    parsed = (_parse_number(flat.get(key)) for key in COLUMNS[POSITION]["quantity"])
+    numbers = [number for number in parsed if number is not None]
     if len(set(numbers)) > 1:
         return f"is {format_quantity(numbers[0])} and {format_quantity(numbers[1])} in one row"
     _, side = find_side(flat) or ("", "")
@@ -210,13 +207,10 @@ def _convert_plain(item: Mapping[str, Any], kind: str, reading: Reading) -> dict
     row = {column: _find_first(flat, keys) for column, keys in COLUMNS[kind].items()}
     if row["account"] is None:
         row["account"] = reading.values.get("broker_account")
-    elif row["account"] == flat.get("accountorgroup") and not _is_account(str(row["account"])):
-        row["account"] = ALL_ACCOUNTS  # of a group it is the sum of some
+    elif (name := str(row["account"])) == str(flat.get("accountorgroup")):
+        is_account = get_account_kind(name) is not None or ACCOUNT.fullmatch(name) is not None
+        row["account"] = row["account"] if is_account else ALL_ACCOUNTS  # of a group it is the sum of some
     return row
-
-
-def _is_account(text: str) -> bool:
-    return get_account_kind(text) is not None or ACCOUNT.fullmatch(text) is not None
 
 
 def _find_first(flat: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -36,10 +36,8 @@ KINDS = {
     "broker_executions": EXECUTION,
     "account_values": ACCOUNT_VALUE,
 }
-_HELD, _VALUES = (
-    ("position", "positionMulti", "updatePortfolio"),
-    ("updateAccountValue", "accountUpdateMulti"),
-)
+_HELD = ("position", "positionMulti", "updatePortfolio")
+_VALUES = ("updateAccountValue", "accountUpdateMulti")
 LISTS: Mapping[str, tuple[str, ...]] = {
     "broker_positions": ("positions", "portfolio", "portfolioItems", *_HELD),
     "broker_orders": (

@@ -137,13 +137,12 @@ def list_row_positions(close: CloseOrder, rows: Sequence[BrokerPosition]) -> lis
 
     Several rows of one contract in one account are lots, or one row that was written again.
     """
-    quantities = [to_exact_decimal(row.quantity) for row in rows]
-    known_quantities = [quantity for quantity in quantities if quantity is not None]
-    if len(known_quantities) < len(quantities):
+    quantities = [quantity for row in rows if (quantity := to_exact_decimal(row.quantity)) is not None]
+    if len(quantities) < len(rows):
         summary = f"How much of {close.name} the broker holds could not be read."
         return build_unknown_verdict("unread", summary)
-    if len({(quantity > 0) - (quantity < 0) for quantity in known_quantities}) > 1:
-        text = ", ".join(describe_held(quantity) for quantity in known_quantities)
+    if len({(quantity > 0) - (quantity < 0) for quantity in quantities}) > 1:
+        text = ", ".join(describe_held(quantity) for quantity in quantities)
         summary = f"The broker's rows of {close.name} contradict each other: {text}."
         return build_unknown_verdict("contradiction", summary)
-    return [sum(known_quantities, Decimal(0)), *(known_quantities if len(known_quantities) > 1 else ())]
+    return [sum(quantities, Decimal(0)), *(quantities if len(quantities) > 1 else ())]

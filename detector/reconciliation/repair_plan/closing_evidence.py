@@ -14,13 +14,12 @@ from detector.domain.instrument import Instrument, normalize
 from detector.domain.runtime_rows import Order
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.formats.grouping import group_pairs
-from detector.formats.numbers import format_quantity, to_exact_decimal
-from detector.formats.times import format_utc
+from detector.formats.numbers import to_exact_decimal
 from detector.market.hours import MarketUnknown, to_new_york_day
 from detector.reconciliation.account_index import MOST_ROWS, ComboIndex, RowIndex
 from detector.reconciliation.close_check.close_order import match_instrument
 from detector.reconciliation.fill_matching import ClosingFills
-from detector.reconciliation.fills import Fill, iter_legs, list_fills, list_trades, match_leg
+from detector.reconciliation.fills import PRICE_DECIMALS, Fill, iter_legs, list_fills, list_trades, match_leg
 from detector.reconciliation.identity import (
     DIFFERENT,
     OPTION_MULTIPLIER,
@@ -37,8 +36,6 @@ from detector.reconciliation.repair_plan.trade_claims import TradeClaim, TradeRo
 from detector.reconciliation.working_orders import get_account
 
 _OF_ANY_NAME, _BARE_OPTION = "", "an option without a local symbol"
-PRICE_DECIMALS = 4
-"""Decimals of a computed price."""
 
 
 class PlanRows:
@@ -77,7 +74,6 @@ class PlanRows:
         )
         self._by_name = group_pairs((name, order) for order in self._working for name in _list_names(order))
         self._in_flight: dict[tuple[Instrument, bool, str | None], tuple[str, ...]] = {}
-        self._fill_texts: dict[int, tuple[str, ...]] = {}
 
     def find_quantity(self, instrument: Instrument, account: str | None) -> Decimal | None:
         """Return the broker's signed quantity in that account; None if unknown or perhaps another's."""
@@ -94,12 +90,6 @@ class PlanRows:
             titles = (order.title for order in self._iter_orders_of(instrument, account))
             self._in_flight[key] = tuple(islice(dict.fromkeys(titles), MOST_ROWS))
         return self._in_flight[key]
-
-    def list_fill_texts(self, fill: Fill) -> tuple[str, ...]:
-        """Return the text of one of `fills`: a row that may be anything has many, and others the same."""
-        if id(fill) not in self._fill_texts:
-            self._fill_texts[id(fill)] = tuple(_iter_fill_text(fill))
-        return self._fill_texts[id(fill)]
 
     def _iter_orders_of(self, instrument: Instrument, account: str | None) -> Iterator[Order]:
         """Yield the orders that are or may be in the instrument; some perhaps twice."""
@@ -199,14 +189,6 @@ def _can_follow(fill: Fill, trade: Trade, competing: CompetingTrades) -> bool:
     return fill.at >= trade.opened_at
 
 
-def _compute_fill_price(fill: Fill) -> float | None:
-    """Return the average price of a fill, rounded where it has several; None where one is unknown."""
-    average, is_single = fill.compute_price(), len({execution.price for execution in fill.executions}) == 1
-    if average is None:
-        return None
-    return float(average) if is_single else round(float(average), PRICE_DECIMALS)
-
-
 def _is_day_sum_of(trade: Trade | None, competing: CompetingTrades, now: datetime) -> bool:
     """Whether the broker's realized P&L of today in the instrument can only be this trade's."""
     is_open = competing.are_many or bool(competing.positions)
@@ -279,19 +261,11 @@ def collect_evidence(
     own_fills = rows.fills.find(instrument, account)
     competing = CompetingTrades.collect(rows, instrument, trade_id, account)
     closing_fill = None if trade is None else _find_closing_fill(rows, own_fills, trade, competing)
-    fill_texts = tuple(text for fill in own_fills for text in rows.list_fill_texts(fill))
+    fill_texts = tuple(fill.text for fill in own_fills if fill.text)
     if closing_fill is not None:
-        return Evidence(fill_texts, _compute_fill_price(closing_fill), closing_fill.realized_pnl, trade)
+        return Evidence(fill_texts, closing_fill.price, closing_fill.realized_pnl, trade)
     held = rows.held.find(instrument, account)
     realized = held[0].realized_pnl if len(held) == 1 and held[0].quantity == 0 else None
     if trade_id is not None and not _is_day_sum_of(trade, competing, rows.facts.taken_at):
         return Evidence(fill_texts, None, None, trade, realized)
     return Evidence(fill_texts, None, realized, trade)
-
-
-def _iter_fill_text(fill: Fill) -> Iterator[str]:
-    price = _compute_fill_price(fill)
-    if fill.quantity is not None and price is not None:
-        side = "bought" if fill.quantity > 0 else "sold"
-        when = f" at {format_utc(fill.at)}" if fill.at else ""
-        yield f"{side} {format_quantity(abs(fill.quantity or Decimal(0)))} at {price:g}{when}"

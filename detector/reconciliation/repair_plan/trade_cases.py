@@ -17,14 +17,11 @@ from detector.domain.profile import POSITION_STATE, TRADES
 from detector.formats.numbers import format_list
 from detector.reconciliation.account_index import RowIndex
 from detector.reconciliation.expiry import LIVE, get_expiry_state
+from detector.reconciliation.fills import PRICE_DECIMALS
 from detector.reconciliation.identity import DIFFERENT, compare
 from detector.reconciliation.position_comparison import NOTHING_COMPARED, compare_with_broker
 from detector.reconciliation.position_pairs import describe_held
-from detector.reconciliation.repair_plan.closing_evidence import (
-    PRICE_DECIMALS,
-    PlanRows,
-    collect_evidence,
-)
+from detector.reconciliation.repair_plan.closing_evidence import PlanRows, collect_evidence
 from detector.reconciliation.repair_plan.items import (
     EXPIRED_QUESTION,
     PlanItem,
@@ -36,11 +33,7 @@ from detector.reconciliation.repair_plan.items import (
     explain_other_side,
     iter_instrument_items,
 )
-from detector.reconciliation.repair_plan.trade_claims import (
-    RUNTIME_LIST,
-    Column,
-    TradeClaim,
-)
+from detector.reconciliation.repair_plan.trade_claims import RUNTIME_LIST, Column, TradeClaim
 
 _STORES = (POSITION_STATE, TRADES)
 
