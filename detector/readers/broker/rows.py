@@ -52,8 +52,8 @@ _ID_NAMES = ("orderid", "permid", "parentid", "conid")
 
 def read_position(item: Mapping[str, Any], reading: Reading) -> BrokerPosition:
     """Return one position of the broker; its quantity is None where the row contradicts itself."""
-    row = _convert_columns(item, POSITION, reading)
-    problem = _find_contradiction(merge_nested(item))
+    flat = merge_nested(item)
+    row, problem = _convert_columns(flat, POSITION, reading), _find_contradiction(flat)
     if problem:
         row["quantity"] = None
     elif _is_left_open(item, row["quantity"]):
@@ -92,12 +92,12 @@ def _parse_number(raw: Any) -> Decimal | None:
 
 def read_order(item: Mapping[str, Any], reading: Reading) -> BrokerOrder:
     """Return one working order of the broker."""
-    row = _convert_columns(item, ORDER, reading)
+    flat = merge_nested(item)
+    row = _convert_columns(flat, ORDER, reading)
     row |= {name: row[name] or value for name, value in _read_log(item, row["status"]).items()}
     if _parse_number(row["filled"]) == _parse_number(row["remaining"]) == 0 and row["quantity"]:
         row["remaining"] = None  # of an order that the broker has not answered yet, ib_async knows neither
-    flat, part = merge_nested(item), item.get("orderStatus")
-    statuses = (row["status"], merge_nested(part).get("status"))
+    statuses = (row["status"], merge_nested(item.get("orderStatus")).get("status"))
     sides = [flat.get(name) for name in COLUMNS[ORDER]["side"]]
     for column, values, get_kind in (("status", statuses, is_done), ("side", sides, get_sign)):
         given = {get_kind(str(value)): redact_excerpt(str(value)) for value in values if value}
@@ -126,7 +126,7 @@ def _read_log(item: Mapping[str, Any], status: object) -> dict[str, Any]:
 
 def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
     """Return one execution; Flex writes the quantity of a sale with a minus."""
-    row = _convert_columns(item, EXECUTION, reading)
+    row = _convert_columns(merge_nested(item), EXECUTION, reading)
     if row["at"] == 0:  # none in other rows; a fill without its time is compared with nothing
         reading.add_fault("broker.executions.at", "is not given")
     return reading.read_row("broker.executions", row, Execution, _get_column)
@@ -134,7 +134,7 @@ def read_execution(item: Mapping[str, Any], reading: Reading) -> Execution:
 
 def read_account_value(item: Mapping[str, Any], reading: Reading) -> AccountValue | None:
     """Return a value of the account that is a number; None for the others, and for what is of no rule."""
-    row = _convert_plain(item, ACCOUNT_VALUE, reading)
+    row = _convert_plain(merge_nested(item), ACCOUNT_VALUE, reading)
     if row["tag"] is not None and normalize_key(str(row["tag"])) not in ACCOUNT_TAGS:
         return None
     return reading.read_row("broker.account_values", row, AccountValue, _get_column)
@@ -144,9 +144,8 @@ def _get_column(item: Mapping[str, Any], column: str) -> object:
     return item.get(column)
 
 
-def _convert_columns(item: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
-    """Return the row under our names; its own keys come before those of nested objects."""
-    flat = merge_nested(item)
+def _convert_columns(flat: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
+    """Return the cells of a row, as `merge_nested` gives them, under our names and in our forms."""
     row = _convert_plain(flat, kind, reading)
     for column in _ZERO_IS_NONE:
         if row.get(column) in (0, *_ZEROS):
@@ -201,9 +200,8 @@ def merge_nested(item: Any) -> dict[str, Any]:
     return flat
 
 
-def _convert_plain(item: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
-    """Return a flat row under our names; its account is the section's where it names none."""
-    flat = {normalize_key(key): value for key, value in item.items() if value is not None}
+def _convert_plain(flat: Mapping[str, Any], kind: str, reading: Reading) -> dict[str, Any]:
+    """Return the cells of a row under our names; its account is the section's where it names none."""
     row = {column: _find_first(flat, keys) for column, keys in COLUMNS[kind].items()}
     if row["account"] is None:
         row["account"] = reading.values.get("broker_account")
