@@ -6,7 +6,7 @@ nor the splitting of a position into lots changes the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import chain
@@ -50,7 +50,7 @@ class ContractNames:
     def __init__(self, held: Iterable[Instrument], others: Iterable[Instrument] = ()) -> None:
         self._held = _merge_by_id(held)
         self._known = _merge_by_id([*held, *others])
-        rows = dict.fromkeys(row for row in (*held, *others) if row.con_id is None)
+        rows = dict.fromkeys(row for row in (*held, *others) if row.con_id not in self._known)
         self.rows = (*self._known.values(), *rows)
 
     @cached_property
@@ -93,7 +93,6 @@ class PositionBook(Struct, dict=True):
     _indexes: AccountIndex[PositionPair] = field(default_factory=AccountIndex)
     _lookups: dict[tuple[Instrument, str | None], _Lookup] = field(default_factory=dict)
     _found: dict[tuple[object, str | None], list[PositionPair]] = field(default_factory=dict)
-    _listed: AccountIndex[Instrument] = field(default_factory=AccountIndex)
 
     @cached_property
     def _accounts(self) -> dict[str, list[str]]:
@@ -161,10 +160,6 @@ class PositionBook(Struct, dict=True):
         """Whether the runtime holds a combo of which it may be a leg."""
         return any(lot.quantity != FLAT for lot in self.combos.iter_all(instrument))
 
-    def add_listed(self, instrument: Instrument, account: str | None) -> None:
-        """Note an instrument that either side lists, before any lot is added."""
-        self._listed.add(account, instrument, instrument)
-
     def add_lots(self, lots: Sequence[Lot], side: Side) -> None:
         """Add lots of one instrument and account to the position that they are of, else to a new one."""
         first = lots[0]
@@ -198,15 +193,9 @@ class PositionBook(Struct, dict=True):
             compare(rival, other) == DIFFERENT
             for row in rows
             for this, other in ((row, lot.instrument), (lot.instrument, row))
-            for rival, answer in self._find_rivals(this, lot.account)
+            for rival, answer in self.names.index.find_named(this)
             if answer == SAME or can_lack_class(this, rival)
         )
-
-    def _find_rivals(self, row: Instrument, account: str | None) -> Iterator[tuple[Instrument, Answer]]:
-        """Yield what is named alike: listed in an account that may be the same, or in any other list."""
-        yield from self.names.index.find_named(row)
-        for _, index in self._listed.iter_indexes(account, row):
-            yield from index.find_named(row)
 
     def add_open_names(self) -> None:
         """List a position that does not fit under its rows without its id too: these may be of another."""
@@ -361,8 +350,6 @@ def build_position_book(
             if account is None or can_be_in_account(owner, account):
                 own_lot = replace(lot, account=owner, instrument=names.add_to(lot.instrument))
                 groups.setdefault((own_lot.instrument, owner, side), []).append(own_lot)
-    for instrument, owner, _ in groups:
-        book.add_listed(instrument, owner)
     for (_, _, side), group in sorted(groups.items(), key=lambda pair: (_get_rank(pair[1][0]), pair[0][2])):
         book.add_lots(group, side)
     book.add_open_names()
