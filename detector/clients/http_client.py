@@ -32,6 +32,7 @@ _REASONS = {
     410: errors.MISSING,
     _TOO_MANY: errors.THROTTLED,
 }
+_PING_IGNORED = b"OK ("
 _MAX_PING_BYTES = 10_000  # what healthchecks.io keeps of a ping's body
 
 Origin = tuple[str, str, int | None]
@@ -196,7 +197,8 @@ def send_request(
 def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -> None:
     """POST the result of a run to the dead-man's switch at `url` (healthchecks.io); raises ExternalError.
 
-    A failed run goes to the path `/fail`; the switch stores `message`.
+    A failed run goes to the path `/fail`; the switch stores `message`. For a check that it does not know, and
+    beyond its rate, it answers 200 with the reason: `OK (not found)`, `OK (rate limited)`.
     """
     address = httpx.URL(url)
     if not succeeded:
@@ -213,6 +215,9 @@ def send_ping(network: NetworkPolicy, url: str, succeeded: bool, message: str) -
     page = send_request(network, request, methods=("POST",))
     if not page.is_success:
         raise ExternalError(f"it answered {page.status}", reason=errors.HTTP_STATUS)
+    if page.body.strip().startswith(_PING_IGNORED):
+        answer = redact_excerpt(page.body.decode("utf-8", "replace"))
+        raise ExternalError(f"it answered {answer}, so that it will miss no run", reason=errors.REJECTED)
 
 
 def _convert_protocol_error(error: Exception) -> ExternalError:

@@ -36,6 +36,12 @@ def test_anything_but_a_yes_is_an_error(status):
         send_ping(reach(), f"{switch.url}/u", True, "")
 
 
+@pytest.mark.parametrize("answer", [b"OK (not found)", b"OK (rate limited)\n"])
+def test_a_ping_that_was_ignored_is_an_error_although_it_was_answered(answer):
+    with serving(says(answer)) as switch, pytest.raises(ExternalError, match=r"OK \(.*\)"):
+        send_ping(reach(), f"{switch.url}/u", True, "")
+
+
 def test_it_follows_to_no_other_place():
     with serving(says(b"OK")) as other, serving(redirects(other.url)) as switch:
         with pytest.raises(ExternalError):
