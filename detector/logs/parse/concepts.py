@@ -29,6 +29,7 @@ _SUPPOSED: Final = build_pattern(
     r"|ed|ing)?|dry[- ]run"
     r"|reminder|tips?|hint|imagine|suppose|alert rules?"
     r"|(?:watch|look|scan|check|test|alert|page)(?:s|es|ed|ing)? (?:for|on|if))\b(?![-_/.]\w)|\bon\s?$"
+    r"|如果|若(?!干)|万一|もし|만약"
 )
 _SUPPOSED_NEAR: Final = build_pattern(
     r"\b(?:will|should|would|might|(?:could|may|can)(?! not)|once|expect(?:s|ed|ing)?|handl(?:e|es|ing"

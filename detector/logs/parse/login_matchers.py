@@ -107,8 +107,29 @@ _AUTH: Final = build_pattern(
     r"|authenticator|(?:re)?start token|weekly token|brokerage session"
     r"|(?:ibkr|ib|gateway|cpapi|client portal|portal|tws) session)\b"
 )
-# German, French, Spanish, Italian, Portuguese.
+_GATEWAYS: Final = build_pattern(
+    r"\b(?:ibkr?|tws|ibc|passerelle|pasarela)\b|gateway|盈透|网关|ゲートウェイ|게이트웨이"
+)
+# German, French, Spanish, Italian, Portuguese; Chinese, Japanese, Korean.
 _FOREIGN: Final = (
+    Concept(events.GATEWAY_FAILED, "login", "login failed", build_pattern(
+        r"\b(?:anmeldung|anmelden|login|einloggen)(?: (?:ist|wurde))? (?:fehlgeschlagen|abgelehnt|verweigert)"
+        r"|\bzu viele anmeldeversuche|\b(?:falsches|ungültiges) passwort"
+        r"|\béchec d(?:e l)?['\u2019]authentification|\bauthentification (?:a )?échouée?|\bmot de passe"
+        r" (?:incorrect|invalide|erroné)|\b(?:error|fallo) (?:de|en el|al) (?:inicio de sesión|iniciar sesión"
+        r"|autenticación)|\b(?:inicio de sesión|autenticación) (?:fallid[oa]|rechazad[oa])"
+        r"|\bcontraseña incorrecta|\b(?:accesso|autenticazione) (?:non riuscit[oa]|fallit[oa])"
+        r"|\bpassword errata"
+        r"|(?:登录|登錄|登入|认证|認證|身份验证)(?:失败|失敗|被拒)|密码(?:错误|不正确)|(?:ログイン|認証)(?:に|が)?失敗"
+        r"|(?:로그인|인증)(?:에|이)?\s?실패"
+    ), _GATEWAYS, _OTHER_SERVICE),
+    Concept(events.LOGIN_DUE, "second factor", "the second factor was not completed", build_pattern(
+        r"(?:二次验证|二次認證|两步验证|双重验证|双因素|雙重驗證|二要素認証|二段階認証|2段階認証|2단계 인증|이중 인증)"
+        r"[^\uff0c\u3002;\n]{0,8}(?:超时|逾時|未完成|未确认|未通过|失败|タイムアウト|未完了|完了していま|시간 초과|미완료|실패)"
+    ), build_pattern(r"验证|認證|驗證|双因素|認証|인증"), _OTHER_SERVICE),
+    Concept(events.LOGIN_DUE, "re-login", "a person must log in", build_pattern(
+        r"(?:需要?|请|必须)(?:人工|手动)?重新(?:登录|登錄|登入)|再ログインが?(?:必要|してください)|재로그인이?\s?필요"
+    ), _GATEWAYS, _OTHER_SERVICE),
     Concept(events.LOGIN_DUE, "second factor", "the second factor was not completed", build_pattern(
         r"\bnicht (?:\w+ )?(?:bestätigt|freigegeben|abgeschlossen|beantwortet)|\bunbestätigt|\bunbeantwortet"
         r"|\bkeine (?:bestätigung|freigabe|antwort)\b|\bwartet (?:noch |seit )"
@@ -235,6 +256,17 @@ _DISPLACED: Final = Concept(events.SESSION_CONFLICT, "session", "another session
     _OTHER_SERVICE.pattern + r"|\b(?:browser|chrome|firefox|tmux|cookies?|pid|thread|no|market"
     r"|trading session|rth|dev(?:eloper)?|client portal session (?:ok|fine)|reused)\b"
 ))  # fmt: skip
+_DISPLACED_ABROAD: Final = Concept(
+    events.SESSION_CONFLICT, "session", "another session took over", build_pattern(
+        r"(?:会话|會話|账号|帐号|帳號|用户)[^\uff0c\u3002;\n]{0,8}(?:被|在)(?:其他|其它|别的|另一|别处)"
+        r"[^\uff0c\u3002;\n]{0,8}(?:登录|登入|占用|踢)"
+        r"|检测到(?:已?存在|现有|其他|另一个)(?:的)?会话|(?:別の|他の)(?:端末|セッション|場所|デバイス)[^\u3002;\n]{0,8}"
+        r"(?:ログイン|接続|検出)|다른\s?(?:기기|세션|장소)[^.;\n]{0,8}(?:로그인|접속|감지)"
+        r"|\b(?:bestehende|andere|konkurrierende) sitzung (?:wurde )?(?:erkannt|gefunden|aktiv)"
+        r"|\b(?:autre|session existante|session concurrente)(?: session)? (?:a été )?(?:détectée|active)"
+        r"|\b(?:otra sesión|sesión existente) (?:fue )?(?:detectada|activa)"
+        r"|\b(?:altra sessione|sessione esistente) (?:rilevata|attiva)"
+    ), _GATEWAYS, _OTHER_SERVICE)  # fmt: skip
 _LOGGED_IN: Final = build_pattern(
     r"\blogin has completed\b(?!: exiting)|\b(?:gateway|session) (?:is )?running and authenticated\b"
     r"|(?<!someone )(?<!somebody )(?<!else )(?<!user )(?<!session )"
@@ -244,6 +276,11 @@ _LOGGED_IN: Final = build_pattern(
 _SUCCESS = r"(?:succe(?:ss(?:ful(?:ly)?)?|eded)|completed?|confirmed|approved|accepted|granted|passed|ok)\b"
 _WAS = r"\s?[:=]?(?: (?:has|have|was|were|is|been|now|successfully)){0,3}[:=]? "
 _GIVEN: Final = (
+    Concept(events.LOGGED_IN, "", "", build_pattern(
+        r"\b(?:anmeldung (?:war )?erfolgreich|erfolgreich angemeldet|authentification réussie"
+        r"|inicio de sesión (?:correcto|exitoso)|autenticazione riuscita)"
+        r"|(?:登录|登錄|登入|认证)成功|(?:ログイン|認証)(?:に|が)?成功|(?:로그인|인증)(?:에|이)?\s?성공"
+    ), _GATEWAYS, _OTHER_SERVICE),
     Concept(events.LOGGED_IN, "", "", build_pattern(
         rf"{_FACTOR}(?: (?:auth(?:entication)?|confirmation|request|prompt|challenge|push|code|notification"
         rf"|approval|login)){{0,2}}{_WAS}{_SUCCESS}"
@@ -314,7 +351,7 @@ def match_session_status(line: ParsedLine) -> Iterator[LineMatch]:
     """Yield what a status of the Client Portal's session, or of ibeam, shows."""
     body = line.body
     conflicts = list(match_phrases((_CONFLICT,), body))
-    yield from conflicts or (match for match, _, _ in match_concepts((_DISPLACED,), body))
+    yield from conflicts or (match for match, _, _ in match_concepts((_DISPLACED, _DISPLACED_ABROAD), body))
     competing, authenticated = _COMPETING.search(body), _AUTHENTICATED.search(body)
     if authenticated is None and _STATUS.search(body) is None:
         return
@@ -384,6 +421,21 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "autenticaz",
             "fator",
             "accesso",
+            "anmelde",
+            "passwort",
+            "mot de passe",
+            "contraseña",
+            "autenticac",
+            "登",
+            "认证",
+            "認",
+            "验证",
+            "驗證",
+            "密码",
+            "因素",
+            "ログイン",
+            "로그인",
+            "인증",
         ),
         match_login,
     ),
@@ -405,6 +457,17 @@ MATCHERS: Final[tuple[tuple[tuple[str, ...], Callable[[ParsedLine], Iterator[Lin
             "displaced",
             "same user",
             "session",
+            "sitzung",
+            "sesión",
+            "sessione",
+            "会话",
+            "會話",
+            "号",
+            "號",
+            "用户",
+            "ログイン",
+            "セッション",
+            "다른",
         ),
         match_session_status,
     ),

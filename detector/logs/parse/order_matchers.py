@@ -313,7 +313,7 @@ UNUSUAL: Final = (
     "un", "no ", " no", "non-", "not", "n't", "none", "never", "nobody", "nowhere", "neither", "without",
     "w/o", "lack", "fail", "lost", "miss", "absent", "doubt", "guess", "myster", "ambig", "indeterm",
     "impossib", "limbo", "whether", "assum", "mark", "consider", "flag", "left", "treat", ">", "→", "pending",
-    "timed out", "timeout", "time out", "time-out", "deadline", "expired", "learn", "find out", "query",
+    "timed out", "timedout", "timeout", "time out", "time-out", "deadline", "expired", "learn", "find out", "query",
     "work out", "mid", "may ", "might", "could", "possibl", "maybe", "perhaps", "probabl", "track", "sight",
     "heard", "swallow", "eof", "broke", "econn", "epipe", "disconn", "reset", "close", "drop", "hung",
     "vanish", "disappear", "went", "stop", "gave", "giving", "cut", "kill", "overdue", "outstanding", "die",
