@@ -191,6 +191,16 @@ def test_a_key_in_the_words_of_a_missing_fact_is_told_in_a_payload_of_any_size(k
     assert meant in told[0].summary
 
 
+def test_a_number_with_a_unit_is_no_missing_count_and_another_number_may_be():
+    def list_told(**more: Any) -> list[str]:
+        gateway = {"port": 4002, "listening": True, "handshake": "ok", **more}
+        document = {"taken_at": FULL["taken_at"], "gateway": gateway}
+        return [event.subject for event in evaluated(document).events if event.subject]
+
+    assert list_told(latency_ms=41, uptime_sec=900) == []
+    assert list_told(zorp=4) == ["gateway.close_wait"]
+
+
 BEFORE: Document = {"heartbeat_age_sec": 5, "open_positions": []}
 TROUBLED: list[tuple[str, Any, Any, str]] = [
     ("exits", {"stuck": 2}, {"stuck": 0}, "stuck_exits"), ("has_stuck_exits", True, False, "stuck_exits"),

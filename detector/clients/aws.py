@@ -345,8 +345,10 @@ def _convert_errors(operation: str) -> Iterator[None]:
         for kinds, reason, message in _ERROR_KINDS:
             if isinstance(error, kinds):
                 raise ExternalError(message, reason=reason) from None
+        is_shape = isinstance(error, AttributeError | TypeError)
+        message = f"what answered {operation} is not AWS: its answer has another shape"
         raise ExternalError(
-            f"{operation} failed ({type(error).__name__})", reason=errors.UNREADABLE
+            message if is_shape else f"{operation} failed ({type(error).__name__})", reason=errors.UNREADABLE
         ) from None
 
 

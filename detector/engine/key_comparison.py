@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detector.domain.columns import VOCABULARIES, is_sign_of
+from detector.domain.columns import COUNT, VOCABULARIES, is_sign_of
 from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
 from detector.domain.lane_memory import SectionKeys
 from detector.domain.provenance import Fault
@@ -24,6 +24,7 @@ from detector.formats.similar_names import (
     is_mistyped,
     is_nearly,
     is_wrapped,
+    split_parts,
 )
 from detector.formats.strict_json import redact_excerpt
 
@@ -36,6 +37,25 @@ _MOST_CANDIDATES = 3  # keys that may be a missing one, by name
 _SHORTEST_SIDE = 3  # letters: B and S are many things
 _TEXTS = ("text", "id")  # any value fits: `account_type` is no account
 _MODES = ("paper", "live")
+# Of a key that holds a whole number and is no count.
+_NO_COUNT = frozenset(
+    [
+        "ms",
+        "us",
+        "ns",
+        "sec",
+        "secs",
+        "seconds",
+        "latency",
+        "rtt",
+        "age",
+        "uptime",
+        "id",
+        "version",
+        "bytes",
+        "mb",
+    ]
+)
 _DELIMITERS, _STARTS, _LONGEST_LINES = (",", ";", "\t", "|"), ("<?xml", "<Flex", "[{", "[["), 4_000
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]
@@ -197,7 +217,8 @@ class KeyComparison(Struct):
 
     def _list_candidates(self, need: Need, strange: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
         """Return the names of strange keys whose value could be what is missing."""
-        return tuple(place.rpartition(".")[2] for place, value in strange if self.can_be(need, value))
+        names = tuple(place.rpartition(".")[2] for place, value in strange if self.can_be(need, value))
+        return tuple(name for name in names if need.kind != COUNT or _NO_COUNT.isdisjoint(split_parts(name)))
 
     def _list_parts(
         self, path: str, item: Mapping[str, Any], shape: Shape

@@ -68,6 +68,9 @@ def _read_container(item: Mapping[str, Any], reading: Reading) -> Container | No
         reading.partial.add("containers")
         return None
     state = _read_state(item, reading)
+    if not names and state and not is_at_rest(state):
+        reading.add_fault("containers.Names", f"names no container, and {name} is not at rest")
+        reading.partial.add("containers")
     if is_at_rest(state) and _is_called_running(item):
         reading.add_fault("containers.State", f"is {state} and yet running")
         state = None

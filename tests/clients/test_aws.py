@@ -6,6 +6,7 @@ The fence around every operation, whose credentials, and whose fault it is.
 from __future__ import annotations
 
 import json
+import re
 import time
 from getpass import getpass
 
@@ -13,7 +14,7 @@ import pytest
 from botocore import xform_name
 from botocore.credentials import AssumeRoleProvider
 
-from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity
+from detector.clients.aws import CREDENTIAL_OPERATIONS, READ_OPERATIONS, Aws, AwsIdentity, _convert_errors
 from detector.clients.connection import Deadline, NetworkPolicy
 from detector.formats import errors
 from detector.formats.errors import ExternalError
@@ -393,3 +394,13 @@ def test_an_endpoint_that_is_down(machine):
 def test_a_configuration_that_cannot_be_read(machine, tmp_path):
     machine("http://127.0.0.1:1", "[[[")
     assert failing().reason == errors.CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(TypeError("x"), "ecs:ListTasks is not AWS"), (AttributeError("x"), "ecs:ListTasks is not AWS"),
+     (ValueError("x"), "ecs:ListTasks failed (ValueError)")],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_said_to_be_anothers_and_no_other_failure_is(error, said):
+    with pytest.raises(ExternalError, match=re.escape(said)), _convert_errors("ecs:ListTasks"):
+        raise error

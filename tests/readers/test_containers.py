@@ -102,6 +102,15 @@ def test_a_container_without_a_name_may_be_any_of_them(item, said):
     assert one.partial == {"containers"}
 
 
+@pytest.mark.parametrize("names", [{}, {"Names": None}, {"Names": []}], ids=["none", "null", "empty"])
+def test_a_container_that_runs_and_has_an_id_alone_may_be_the_standby(names):
+    item = {"Id": "9f2c11d0aa", "Image": "trader:1", **names}
+    one = reading([{**item, "State": "running", "Status": "Up 2 hours"}])
+    assert faults(one) == ["containers.Names names no container, and 9f2c11d0aa is not at rest"]
+    assert one.partial == {"containers"}
+    assert faults(reading([{**item, "State": "exited"}])) == []
+
+
 @pytest.mark.parametrize("state", [3, True, []], ids=repr)
 def test_a_state_that_cannot_be_read_is_not_seen(state):
     one = reading([{"Names": ["/a"], "State": state}])
