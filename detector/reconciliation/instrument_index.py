@@ -26,10 +26,11 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 N = TypeVar("N", bound=Hashable)
 _Matches = dict[int, tuple[T, Answer]]
+_Key = tuple[str | None, float | str | None]
 Kind = tuple[bool, frozenset[str], frozenset[str], Instrument]
 """What decides which rows of other names one may be: has it an id, its kinds of name, its days, its parts."""
 _EVERY, _NAMELESS, _BOND = "every", "nameless", "bond"  # beside the names, which are capitals
-_ANY = "any"
+_ANY, _BOTH = "any", (False, True)
 _FEW = 8
 
 
@@ -41,7 +42,7 @@ class _Shelf(Generic[K]):
 
     def __init__(self) -> None:
         self._items: dict[K, Instrument] = {}
-        self._by_key: dict[tuple[str | None, float | str | None], dict[K, None]] = {}
+        self._by_key: dict[_Key, dict[K, None]] = {}
 
     def add(self, item: K, instrument: Instrument) -> None:
         """Add an item that is of an instrument."""
@@ -56,9 +57,9 @@ class _Shelf(Generic[K]):
         if not self._by_key:
             for item, own in self._items.items():
                 self._add_keys(item, own)
-        strikes = (_ANY,) if instrument.strike is None else (instrument.strike, None)
-        keys = product(_list_days_beside(get_days(instrument)), strikes)
-        return dict.fromkeys(chain.from_iterable(self._by_key.get(key, ()) for key in keys))
+        keys = _list_keys_beside(get_days(instrument), instrument.strike)
+        near = [self._by_key[key] for key in keys if key in self._by_key]
+        return near[0] if len(near) == 1 else dict.fromkeys(chain.from_iterable(near))
 
     def _add_keys(self, item: K, instrument: Instrument) -> None:
         days = get_days(instrument)
@@ -135,7 +136,7 @@ class InstrumentIndex(Generic[T]):
 
         An entry that is listed under several instruments may come again.
         """
-        for row in dict.fromkeys(self._iter_candidates(instrument)):
+        for row in self._find_candidates(instrument):
             if compare(row, instrument) != DIFFERENT:
                 yield from self._entries[row].values()
         if is_nameless(instrument):
@@ -149,8 +150,7 @@ class InstrumentIndex(Generic[T]):
 
     def find_named(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries of the same id, and those with a name that are or may be the instrument."""
-        candidates = dict.fromkeys(self._iter_candidates(instrument))
-        return self._collect((candidate, compare(candidate, instrument)) for candidate in candidates).values()
+        return self._collect(self._find_candidates(instrument), instrument).values()
 
     def find_of_kind(self, instrument: Instrument) -> Collection[tuple[T, Answer]]:
         """Return the entries that it may be without a name and by no id: the same for all of its kind."""
@@ -159,9 +159,7 @@ class InstrumentIndex(Generic[T]):
             for row in () if self._every else self._entries:
                 self._every[_EVERY, row.con_id is not None].add(row, row)
             rows = self._iter_near(self._every, _EVERY, kind, has_id=has_id)
-            self._of_any[key] = self._collect(
-                (row, compare(row, kind)) for row in rows if not codes & list_codes(row)
-            )
+            self._of_any[key] = self._collect((row for row in rows if not codes & list_codes(row)), kind)
         return self._of_any[key].values()
 
     def list_lookups(
@@ -194,9 +192,11 @@ class InstrumentIndex(Generic[T]):
         """Whether any entry is or may be the instrument."""
         return next(self.iter_matches(instrument), None) is not None
 
-    def _collect(self, matches: Iterable[tuple[Instrument, Answer]]) -> _Matches[T]:
+    def _collect(self, rows: Iterable[Instrument], wanted: Instrument | None) -> _Matches[T]:
+        """Return the entries of rows that are or may be the wanted instrument; without it all may be."""
         entries: dict[int, tuple[T, Answer]] = {}
-        for row, answer in matches:
+        for row in rows:
+            answer = UNCLEAR if wanted is None else compare(row, wanted)
             if answer == DIFFERENT:
                 continue
             for key, entry in self._entries[row].items():
@@ -206,7 +206,7 @@ class InstrumentIndex(Generic[T]):
 
     def _collect_two(self, kinds: Iterable[Kind]) -> _Matches[T]:
         """Return two of each kind that may be an instrument: they stand for all."""
-        return self._collect((row, UNCLEAR) for kind in kinds for row in islice(self._of_kind[kind], 2))
+        return self._collect((row for kind in kinds for row in islice(self._of_kind[kind], 2)), None)
 
     def _iter_kinds(self, group: str, own_names: frozenset[str], instrument: Instrument) -> Iterator[Kind]:
         """Yield the kinds of a group that it may be of, and that have no kind of name in common with it."""
@@ -218,17 +218,21 @@ class InstrumentIndex(Generic[T]):
                     if compare(row, instrument) != DIFFERENT:
                         yield kind
 
-    def _iter_candidates(self, instrument: Instrument) -> Iterator[Instrument]:
-        yield from self._by_id.get(instrument.con_id or "", ())
+    def _find_candidates(self, instrument: Instrument) -> Mapping[Instrument, None]:
+        """Return what bears its id, and what bears a name of it and may be of its days and its strike."""
+        candidates = dict.fromkeys(self._by_id.get(instrument.con_id or "", ()))
         for root in sorted(get_roots(instrument)):
-            yield from self._iter_near(self._shelves, root, instrument, has_id=instrument.con_id is not None)
+            for with_id in _BOTH if instrument.con_id is None else (False,):
+                if shelf := self._shelves.get((root, with_id)):
+                    candidates.update(dict.fromkeys(shelf.find_near(instrument)))
+        return candidates
 
     @staticmethod
     def _iter_near(
         shelves: Mapping[tuple[N, bool], _Shelf[K]], name: N, instrument: Instrument, *, has_id: bool
     ) -> Iterator[K]:
         """Yield what may be the instrument by name, days and strike; two ids are compared by id alone."""
-        for with_id in (False,) if has_id else (False, True):
+        for with_id in (False,) if has_id else _BOTH:
             if shelf := shelves.get((name, with_id)):
                 yield from shelf.find_near(instrument)
 
@@ -252,9 +256,15 @@ def get_bond_kind(instrument: Instrument) -> Kind | None:
     return instrument.con_id is not None, frozenset(names), get_days(instrument), parts
 
 
+@lru_cache(maxsize=16384)
+def _list_keys_beside(days: frozenset[str], strike: float | None) -> Sequence[_Key]:
+    """Return the keys of a shelf under which what has these days and this strike, or may have, is listed."""
+    return tuple(product(_list_days_beside(days), (_ANY,) if strike is None else (strike, None)))
+
+
 @lru_cache(maxsize=4096)
 def _list_days_beside(days: frozenset[str]) -> Collection[str | None]:
-    """Return the keys under which what has these days, or may have, is listed: the days themselves first.
+    """Return these days first, then what the same is listed under where it is written with other days.
 
     Beside a day are its neighbours (an Asian zone), the months that it may be of, and None; beside a month
     the days of it and of the month before.
