@@ -236,13 +236,13 @@ def _compare_types(first: Instrument, second: Instrument) -> Answer:
 
 def _compare_days(first: Instrument, second: Instrument) -> Answer:
     mine, theirs = get_days(first), get_days(second)
+    if any(len(day) == _DAY_LENGTH for day in mine & theirs):
+        return SAME
     if not mine and not theirs:
         return UNCLEAR if first.expiry or second.expiry or first.is_option else SAME
     if not mine or not theirs:
         return UNCLEAR
     days = [{day for day in given if len(day) == _DAY_LENGTH} for given in (mine, theirs)]
-    if days[0] & days[1]:
-        return SAME
     is_early = bool(_EARLY_EXPIRY & get_names(first) and _EARLY_EXPIRY & get_names(second))
     is_near = any(_is_near(one_day, other, is_early=is_early) for one_day in mine for other in theirs)
     if all(days) and not is_near:

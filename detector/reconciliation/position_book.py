@@ -40,6 +40,8 @@ from detector.reconciliation.position_pairs import (
     merge_instruments,
 )
 
+_Lookup = tuple[list[PositionPair], Decimal | None]
+
 
 class ContractNames:
     """Contracts by their id, with all the names that the rows of any account give them.
@@ -221,9 +223,6 @@ class PositionBook(Struct, dict=True):
                 joined.add((owner, kind))
         joint = group_pairs((id(groups[id(position)]), position) for position in self.positions)
         return list(joint.values())
-
-
-_Lookup = tuple[list[PositionPair], Decimal | None]
 
 
 def _list_open_names(position: PositionPair) -> Iterable[Instrument]:
