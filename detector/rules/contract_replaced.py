@@ -44,11 +44,12 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             reason = f"whether {position.name} is one contract in both places is not proven"
             yield Undecided(reason, [position.name])
     for old, new in comparison.replaced:
+        is_named = new.name in (old.name, f"conid {new.instrument.con_id}")
         yield Finding(
             CRITICAL,
             f"{old.name}: the runtime has {describe_held(old.internal)} of conid {old.instrument.con_id},"
             f" and the broker holds {describe_held(new.broker)} of conid {new.instrument.con_id}"
-            f" ({new.name}): the contract was replaced, and an order in the old one closes nothing.",
+            f"{'' if is_named else f' ({new.name})'}: the contract was replaced, and an order in the old one closes nothing.",
             subject=comparison.book.get_subject(old.name, old.account),
             observed=new.instrument.con_id,
             facts=comparison.facts,

@@ -107,6 +107,8 @@ def _build_finding(holding: _Holding, name: str, sessions: int, is_late: bool) -
     quantity = "an unknown quantity of" if holding.quantity is None else describe_held(holding.quantity)
     when = "today" if sessions == 1 else f"in {sessions} sessions"
     result = "assignment" if holding.is_short else "delivery"
+    if holding.quantity is None:
+        result = "assignment or delivery"
     if is_cash_settled(holding.instrument):
         result = "cash settlement"
     return Finding(

@@ -642,6 +642,7 @@ def test_an_expiry_is_critical_from_15_00_and_in_the_last_hour_of_a_short_day(mo
 def test_an_expiring_position_of_unknown_quantity_shows_no_number():
     due = finding("expiry_due", {"status_v3": held({**TODAY, "quantity": None}, open_position_count=None)})
     assert due.summary.startswith("An unknown quantity of SPY 2026-06-02 727C is still open in the runtime")
+    assert due.summary.endswith("what is left goes to assignment or delivery.")
     assert (due.severity, due.observed) == (WARNING, None)
     due = finding("expiry_due", {"broker": broker({**TODAY, "quantity": -2})})
     assert (due.summary.partition(" is")[0], due.observed) == ("Short 2 SPY 2026-06-02 727C", "-2")
