@@ -179,7 +179,9 @@ def _describe_error(error: click.ClickException) -> str:
         path = "detector" if error.ctx is None else error.ctx.command_path
         hint = f"Did you mean {nearest!r}?" if nearest else f"`{path} --help` lists them."
         return f"No such option {redact_excerpt(error.option_name)!r}. {hint}"
-    message = error.format_message()
+    message = " ".join(error.format_message().split())  # it lists choices in lines of their own
+    if isinstance(error, click.MissingParameter) and not message.endswith("."):
+        message += "."
     for theirs, plain in (("a valid float", "a number"), ("a valid integer", "a whole number")):
         message = message.replace(f" is not {theirs}.", f" is not {plain}.")
     return message

@@ -63,14 +63,14 @@ def build_run_link(app: AppContext) -> str | None:
     return None if None in parts or "" in parts else "{}/{}/actions/runs/{}".format(*parts)
 
 
-def find_repository(app: AppContext, repo: str | None) -> str:
+def find_repository(app: AppContext, repo: str | None, missing: str = "") -> str:
     """Return OWNER/NAME: of `repo`, of GITHUB_REPOSITORY, or of this checkout's git remote `origin`.
 
-    Raises InputError where none of them names a repository, or the name is invalid.
+    Raises InputError where none of them names a repository (`missing` words it), or the name is invalid.
     """
     name = repo or app.environ.get("GITHUB_REPOSITORY") or _read_remote(app)
     if not name:
-        raise InputError("name the repository: --repo OWNER/NAME")
+        raise InputError(missing or "name the repository: --repo OWNER/NAME")
     if not _REPOSITORY.fullmatch(name):
         raise InputError(f"--repo: {redact_excerpt(name)!r} is not OWNER/NAME")
     return name

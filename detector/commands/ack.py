@@ -124,7 +124,9 @@ def _check_signature(folder: Path, document: AckDocument) -> None:
 def _send_dispatch(
     app: AppContext, settings: Settings, repo: str | None, document: AckDocument, dry_run: bool
 ) -> int:
-    repository = find_repository(app, repo)
+    repository = find_repository(
+        app, repo, "name the folder of `run --state` (--state DIR), or the repository (--repo OWNER/NAME)"
+    )
     payload = {**to_json(document), "source": "ack"}  # the run's title names its source
     if dry_run:
         body = {"event_type": EVENT_TYPE, "client_payload": payload}
