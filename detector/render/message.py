@@ -122,6 +122,7 @@ class Message(Struct, frozen=True):
     """The message of one run for one channel. `at` is the time of the snapshot in the configured time zones.
 
     `action` is the decision's word, `decision` its sentence; both are empty in a test.
+    `total` is the number of items of all pages, on the first of several.
     `is_first`: the channel accepted none before. `no_signal`: the run observed no golden signal.
     """
 
@@ -142,6 +143,7 @@ class Message(Struct, frozen=True):
     no_signal: bool = False
     page: int = 1
     pages: int = 1
+    total: int = 0
 
     @property
     def headline(self) -> str:
@@ -149,7 +151,8 @@ class Message(Struct, frozen=True):
         first = self.items[0] if self.items else None
         lead, state = self.get_lead(first)
         page = f" [{self.page} of {self.pages}]" if self.pages > 1 else ""
-        more = f"+{len(self.items) - 1}" if len(self.items) > 1 else ""
+        count = max(self.total, len(self.items))
+        more = f"+{count - 1}" if count > 1 else ""
         notes = ", ".join(text for text in (state, more) if text)
         subject = first.type if first is not None else self.runtime
         title = f"{STYLES[self.kind].mark} {lead}{page} {subject}{f' ({notes})' if notes else ''}"
@@ -199,7 +202,12 @@ class Message(Struct, frozen=True):
         if len(chunks) < _TWO:
             return (self,)
         first, *rest = (
-            replace(self.keep_items(chunk), page=page, pages=len(chunks))
+            replace(
+                self.keep_items(chunk),
+                page=page,
+                pages=len(chunks),
+                total=len(self.items) if page == 1 else 0,
+            )
             for page, chunk in enumerate(chunks, 1)
         )
         further = (

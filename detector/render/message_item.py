@@ -43,6 +43,9 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     "owed": "late: an earlier attempt to send this failed",
     "missed": "late: it began and ended while no alert got through",
 }
+OPENS_OR_LOSES: Collection[str] = ("exit_would_open_position", "open_positions_drift", "unprotected_position")
+"""What may open or lose a position now: of all that escalates, the runbook has these looked at first."""
+
 _SENTENCE_END = build_pattern(r"(?<=[.!?])\s+(?=[A-Z`*])")
 _URL = build_pattern(r"https?://[\w.\[\]:-]+(?:[/?#][\w./?#&=%~:@!$'()*+,;-]*)?", re.ASCII)
 
@@ -209,12 +212,16 @@ def _get_reason_and_kind(condition: Condition) -> tuple[Reason | None, Kind]:
     return ("no longer watched" if condition.ending == "unwatched" else "retired"), "unwatched"
 
 
-def get_sort_key(item: MessageItem) -> tuple[bool, int, int, bool, bool, str]:
-    """Return the sort key of an item: what escalates first, then the worst, causes, what is about money."""
+def get_sort_key(item: MessageItem) -> tuple[bool, int, int, bool, bool, bool, str]:
+    """Return the sort key of an item: what escalates first, then the worst, causes, what is about money.
+
+    Of what escalates, what may open or lose a position comes before all else.
+    """
     return (
         not item.escalates,
         ORDER[item.kind],
         -RANK[item.severity],
+        not (item.escalates and item.type in OPENS_OR_LOSES),
         not item.is_cause,
         not item.money,
         item.signature,

@@ -75,7 +75,7 @@ def render_screen(
     events = [
         _Row(
             event.severity.upper(),
-            to_one_line(event.summary) + (" (held: not seen now)" if event.held else ""),
+            to_one_line(f"{event.type}: {event.summary}") + (" (held: not seen now)" if event.held else ""),
             _CRITICAL_RANK if event.severity == "critical" else _WARNING_RANK,
         )
         for event in report.events

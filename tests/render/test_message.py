@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,13 @@ from detector.domain.run_memory import Memory, build_lost_memory
 from detector.engine.catalog import load_rules
 from detector.render.message import ORDER, STYLES, Message, MessageItem
 from detector.render.message_build import build_message
-from detector.render.message_item import MessageContext
+from detector.render.message_item import OPENS_OR_LOSES, MessageContext
 from detector.render.message_slack import build_slack_payload
 from detector.render.message_text import render_html, render_text
 from detector.settings import Rung
 from tests.support.messages import KNOWN, ZONES, condition, ended, message, missed, notices_of, report_of
 from tests.support.slack_server import everything
-from tests.support.snapshots import NOW, evaluated, healthy_at, later, remembered
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, later, remembered
 
 SHOWN = 40  # of a notification's characters
 NOTHING: dict[str, Any] = {"taken_at": "2026-06-02T15:00:00Z"}
@@ -110,6 +111,27 @@ def test_of_equals_what_escalates_comes_first_and_then_what_is_about_money():
     assert [item.type for item in made.items] == ["stuck_exits", "impossible_state", "broker_disconnected"]
     assert [item.label for item in made.items] == ["ESCALATE", "CRITICAL", "CRITICAL"]
     assert made.headline.startswith("🔴 ESCALATE stuck_exits (CRITICAL, +2): ")
+
+
+def test_of_what_escalates_the_order_is_that_of_the_runbook():
+    """What may open or lose a position now stands before all else, in the message as in *Which first*."""
+    text = (ROOT / "RUNBOOK.md").read_text("utf-8").partition("**Which first.**")[2]
+    first = re.findall(r"\(#(\w+)\)", text.partition("before what cannot")[0])
+    assert first == list(OPENS_OR_LOSES)
+    others = [condition(name, money=True, escalated=True) for name in ("impossible_state", "stuck_exits")]
+    for name in first:
+        made = message(*others, condition(name, money=True, escalated=True))
+        assert [item.type for item in made.items] == [name, "impossible_state", "stuck_exits"]
+
+
+def test_the_first_of_several_pages_counts_what_all_of_them_hold():
+    whole = message(*(condition(subject=str(number)) for number in range(9)))
+    parts = whole.split(lambda items, page: 4)
+    assert [part.headline.partition("(")[2].partition(")")[0] for part in parts] == [
+        "CRITICAL, +8",
+        "CRITICAL, +3",
+        "CRITICAL",
+    ]
 
 
 def test_of_equals_a_cause_comes_first():
