@@ -45,11 +45,12 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
             yield Undecided(reason, [position.name])
     for old, new in comparison.replaced:
         is_named = new.name in (old.name, f"conid {new.instrument.con_id}")
+        new_name = "" if is_named else f" ({new.name})"
         yield Finding(
             CRITICAL,
             f"{old.name}: the runtime has {describe_held(old.internal)} of conid {old.instrument.con_id},"
             f" and the broker holds {describe_held(new.broker)} of conid {new.instrument.con_id}"
-            f"{'' if is_named else f' ({new.name})'}: the contract was replaced, and an order in the old one closes nothing.",
+            f"{new_name}: the contract was replaced, and an order in the old one closes nothing.",
             subject=comparison.book.get_subject(old.name, old.account),
             observed=new.instrument.con_id,
             facts=comparison.facts,

@@ -592,7 +592,7 @@ def test_a_small_window_keeps_its_top_and_what_is_critical(lines, columns):
     if any(line not in screen for line in whole):
         assert re.fullmatch("  and [0-9]+ more, for which this window is too small", screen[-1])
     else:
-        assert screen == whole
+        assert list(filter(None, screen)) == list(filter(None, whole))  # a blank line may give way
 
 
 def test_a_name_in_a_snapshot_moves_no_cursor_of_the_screen():
