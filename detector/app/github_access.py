@@ -10,7 +10,15 @@ from msgspec import Struct
 
 from detector.app.context import AppContext, parse_file
 from detector.domain.run_windows import WORKFLOW
-from detector.formats.errors import CREDENTIALS, DENIED, MISSING, THROTTLED, ExternalError, InputError
+from detector.formats.errors import (
+    CREDENTIALS,
+    DENIED,
+    MISSING,
+    REDIRECTED,
+    THROTTLED,
+    ExternalError,
+    InputError,
+)
 from detector.formats.patterns import build_pattern
 from detector.formats.strict_json import redact_excerpt
 from detector.settings import Settings
@@ -29,6 +37,7 @@ RUNS_ADVICE: Final = {  # what a person can do, by the reason of the error
     " and an organisation may have to approve it.",
     MISSING: "There is no such repository or workflow there, or GH_TOKEN cannot see it:"
     " are --repo and --workflow right, and does the token cover the repository?",
+    REDIRECTED: "Put the repository's new name into --repo; a workflow of it has it in GITHUB_REPOSITORY.",
     THROTTLED: "The token's account asked too often: wait until then, or ask less often.",
 }
 _REPOSITORY = build_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)

@@ -177,7 +177,7 @@ def _deliver_to_channels(job: Job, result: RunResult, only: frozenset[str] | Non
     result.report, result.previews = delivery.report, delivery.previews
     for note in delivery.notes:
         app.print_stderr(note)
-    result.faults += [f"{name} was not reached: {error}" for name, error in sorted(delivery.failed.items())]
+    result.faults += [f"not delivered to {name}: {error}" for name, error in sorted(delivery.failed.items())]
     return frozenset(delivery.failed)
 
 

@@ -32,7 +32,7 @@ from detector.formats.strict_json import parse_document, to_one_line
 
 API = "https://api.github.com"
 _PER_PAGE = 100  # the API's maximum
-_OK = range(200, 300)
+_OK, _REDIRECTS = range(200, 300), (301, 302, 307, 308)
 _UNPROCESSABLE, _FORBIDDEN, _TOO_MANY = 422, 403, 429
 _MAX_MESSAGE, _TIME_DIGITS = 200, 11
 _NO_CONTENT, _SERVER_ERROR = 204, 500
@@ -167,6 +167,9 @@ class GitHub(Struct, frozen=True):
 
     def _build_refusal(self, page: Page) -> ExternalError:
         """Return the error of GitHub's refusal; a 403 may be a rate limit."""
+        if page.status in _REDIRECTS:
+            text = f"it answered {page.status}: the repository was renamed or moved"
+            return ExternalError(text, reason=errors.REDIRECTED)
         error = build_status_error(page, self.clock)
         message = _extract_message(page, self.token)
         if page.status in (_FORBIDDEN, _TOO_MANY) and page.headers.get("x-ratelimit-remaining") == "0":

@@ -95,7 +95,7 @@ def _resolve_source(source: str | None) -> str:
 
 
 def _print_failure(app: AppContext, error: ExternalError) -> int:
-    app.print_stderr(f"dispatch: not dispatched: GitHub was not reached: {error}")
+    app.print_stderr(f"dispatch: not dispatched: {error}")
     if error.reason in _ADVICE:
         app.print_stderr(f"dispatch: {_ADVICE[error.reason]}")
     if error.reason in {TIMEOUT, RESET}:

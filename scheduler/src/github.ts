@@ -13,7 +13,12 @@ const NEWEST = 20;
 /** How many successes are asked for where those have none: more than one, for some may have been started by hand. */
 const SUCCESSES = 5;
 
+const RENAMED = "the repository was renamed or moved: set GITHUB_REPOSITORY to its new name";
+
 const REMEDIES = {
+  301: RENAMED,
+  307: RENAMED,
+  308: RENAMED,
   401: "the token is expired, revoked or mistyped: set GITHUB_DISPATCH_TOKEN again",
   403: "the token may not do this: it needs Contents (read and write) and Actions (read) of the repository",
   404: "nothing there that the token may see: check GITHUB_REPOSITORY, WORKFLOW_FILE and the token's repositories",

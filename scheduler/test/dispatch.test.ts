@@ -77,7 +77,7 @@ describe("a refusal is not repeated, and the tick fails with what to fix", () =>
     [403, "Resource not accessible by personal access token", "needs Contents (read and write)"],
     [404, "Not Found", "check GITHUB_REPOSITORY"],
     [422, "Invalid request", "check EVENT_TYPE"],
-    [307, "Moved", "HTTP 307"],
+    [307, "Moved", "set GITHUB_REPOSITORY to its new name"],
   ] as const) {
     it(String(status), async () => {
       github.always("dispatch", { status, body: { message }, headers: { Location: `${github.address}/elsewhere` } });

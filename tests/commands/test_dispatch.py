@@ -204,6 +204,8 @@ def test_what_cannot_be_sent_is_refused(words, environ, says_):
         (401, "GH_TOKEN is not accepted: it is mistyped, expired or revoked."),
         (403, "a fine-grained token needs Contents: read and write"),
         (404, "There is no such repository, or GH_TOKEN cannot see it"),
+        (301, "the repository's new name"),
+        (307, "the repository's new name"),
         (422, "GitHub refused the event itself"),
         (429, "asked too often"),
     ],
@@ -218,7 +220,7 @@ def test_a_refusal_is_final_and_says_what_to_mend(status, mend):
         )
         found = dispatch(github.url)
     assert (found.code, found.out, len(github.asked)) == (3, b"", 1)
-    assert found.err.startswith("dispatch: not dispatched: GitHub was not reached: it answered")
+    assert found.err.startswith("dispatch: not dispatched: it answered")
     assert mend in found.err
     assert TOKEN not in found.err
 

@@ -109,7 +109,7 @@ def test_a_channel_that_was_down_is_told_by_the_next_run_and_the_other_one_is_no
         slack.then(*[says(b"down", 503)] * 3)
         down = answer(*words, snapshot(0, **FIRING), environ=environ)
         assert (down.code, len(slack.posts), len(box.mails)) == (3, 0, 1)
-        assert "detector: slack was not reached: " in down.err
+        assert "detector: not delivered to slack: " in down.err
         healed = answer(*words, snapshot(600, **FIRING), environ=environ)
         assert (healed.code, len(slack.posts), len(box.mails)) == (0, 1, 1)
         assert all(name in everything(slack.posts[0]) for name in TYPES)
