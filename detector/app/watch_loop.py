@@ -203,7 +203,8 @@ def get_user_folder(environ: Mapping[str, str], state: Path) -> Path | None:
     """Return where an instance is locked for its user, whatever its `--state`; None: nowhere."""
     with suppress(ExternalError):
         folder = get_state_folder(environ)
-        return None if folder.resolve() == state.resolve() else folder
+        # Not Path.resolve, which raises for a loop of links.
+        return None if os.path.realpath(folder) == os.path.realpath(state) else folder
     return None
 
 

@@ -38,15 +38,18 @@ class Observations(Struct):
 
 
 def get_state_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the user's state; raises ExternalError where there is none."""
-    base = environ.get("XDG_STATE_HOME")
-    if not base and environ.get("HOME"):
-        base = str(Path(environ["HOME"]) / ".local" / "state")
-    if not base or not Path(base).is_absolute():
+    """Return the folder of the user's state; raises ExternalError where there is none.
+
+    A place that is not absolute names none (XDG Base Directory specification): a unit file expands no `~`.
+    """
+    home = Path(environ.get("HOME") or "") / ".local" / "state"
+    bases = (Path(environ.get("XDG_STATE_HOME") or ""), home)
+    base = next((base for base in bases if base.is_absolute()), None)
+    if base is None:
         raise ExternalError(
-            "its state cannot be kept: neither XDG_STATE_HOME nor HOME is set", reason=UNREADABLE
+            "its state cannot be kept: neither XDG_STATE_HOME nor HOME is an absolute path", reason=UNREADABLE
         )
-    return Path(base) / _FOLDER
+    return base / _FOLDER
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from detector.clients.collector_state import get_state_folder
 from detector.collectors._broker_source import lock_turn
 from detector.collectors.collector import SourceContext
 from detector.formats.errors import LOCKED, THROTTLED, UNREADABLE, ExternalError
@@ -64,6 +65,13 @@ def test_another_subject_has_turns_of_its_own(tmp_path):
 def test_where_nothing_can_be_kept_nothing_is_asked():
     with pytest.raises(ExternalError, match="XDG_STATE_HOME"), turn(None):
         pass
+
+
+@pytest.mark.parametrize("base", ["state", "~/state", ""])
+def test_a_place_that_is_not_absolute_is_none(base, tmp_path):
+    assert get_state_folder({"XDG_STATE_HOME": base, "HOME": str(tmp_path)}).is_relative_to(tmp_path)
+    with pytest.raises(ExternalError, match="absolute"):
+        get_state_folder({"XDG_STATE_HOME": base, "HOME": "home"})
 
 
 def test_a_file_that_holds_garbage_is_no_turn(tmp_path):

@@ -210,6 +210,18 @@ def test_a_folder_that_cannot_be_locked_ends_no_watch(tmp_path):
     assert ran.err.count("a second `watch` of this runtime is not noticed") == 1
 
 
+@pytest.mark.parametrize("name", ["HOME", "XDG_STATE_HOME", "--state"])
+def test_a_loop_of_links_ends_no_watch(name, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    state = loop if name == "--state" else tmp_path / "state"
+    ran = answer(
+        "watch", "--ticks", "1", "--state", str(state), environ={"HOME": str(tmp_path), name: str(loop)}
+    )
+    assert (ran.code, bool(ran.out)) == (3, True)
+    assert ("a second `watch` of this runtime is not noticed" in ran.err) == (name == "--state")
+
+
 def test_a_watch_that_is_refused_pings_the_switch(tmp_path):
     with serving(says(b"OK")) as switch:
         environ = {"AEGIS_PT_PING_URL": f"{switch.url}/u", "AEGIS_PT_GAP_SEC": "soon"}
