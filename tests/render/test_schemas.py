@@ -31,7 +31,16 @@ from detector.render.document import (
 )
 from detector.render.schemas import ARTIFACT_FIELDS, EVENT_FIELDS
 from tests.support.command_output import told
-from tests.support.snapshots import DEFAULTS, NOW, SNAPSHOTS, evaluated, fixtures, healthy, remembered
+from tests.support.snapshots import (
+    DEFAULTS,
+    NOW,
+    SNAPSHOTS,
+    evaluated,
+    fixtures,
+    healthy,
+    remembered,
+    report_of,
+)
 
 FIXTURES = fixtures()
 WHOLE = ["healthy", "regular-session"]
@@ -76,7 +85,7 @@ def test_a_fixture_is_accepted(one):
 
 @by_fixture
 def test_what_a_fixture_gives_is_accepted(one):
-    report = one.run()
+    report = report_of(one.name)
     assert faults("output", build_stdout_document(report)) == []
     assert faults("artifact", build_artifact_document(report)) == []
     assert faults("artifact", build_artifact_document(report, with_snapshot=False)) == []
@@ -85,7 +94,7 @@ def test_what_a_fixture_gives_is_accepted(one):
 @by_fixture
 def test_what_a_condition_becomes_is_accepted(one):
     """Fired, told, held, fired again and resolved: receipts, endings and transitions are all there."""
-    report = one.run()
+    report = report_of(one.name)
     for document in ({"taken_at": "2026-06-02T15:10:00Z"}, late(one.document, 20), *recovered()):
         report = evaluated(document, remembered(report))
         assert faults("output", build_stdout_document(report)) == []

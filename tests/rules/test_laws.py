@@ -34,6 +34,7 @@ from tests.support.snapshots import (
     named,
     owed,
     remembered,
+    report_of,
     settings_of,
 )
 
@@ -74,7 +75,7 @@ def test_every_rule_has_its_fixture_and_gives_its_event_there():
 
 @by_fixture
 def test_a_fixture_gives_exactly_its_events(one):
-    assert sorted(named(one.run())) == sorted(one.events)
+    assert sorted(named(report_of(one.name))) == sorted(one.events)
 
 
 def test_the_patches_are_small(capsys):
@@ -96,14 +97,14 @@ def test_every_rule_is_silent(document):
 
 @by_fixture
 def test_a_summary_is_one_sentence(one):
-    for event in one.run().events:
+    for event in report_of(one.name).events:
         assert re.fullmatch(r"[^\n\r]*[^.\n\r]\.", event.summary), event.summary
         assert not re.search(r"[.!?] [A-Z]", event.summary), event.summary
 
 
 @by_fixture
 def test_a_limit_that_is_exceeded_reads_over_one_that_is_reached_at_and_a_least_one_below(one):
-    for event in one.run().events:
+    for event in report_of(one.name).events:
         limits = [limit for limit in declared(event.type).limits if isinstance(limit, Limit)]
         named = [limit for limit in limits if limit.setting.name == event.setting]
         assert "(limit " not in event.summary, "say how it is broken: over, at or below"
@@ -234,7 +235,7 @@ def facts_away(one: Fixture) -> Iterator[tuple[str, dict[str, Any]]]:
 @by_fixture
 def test_taking_a_fact_away_never_makes_a_state_rule_fire(one):
     for path, document in facts_away(one):
-        for name in types(named(one.run(document, shared=shared_of(one.name)))) - types(one.events):
+        for name in one.find_firing(document, shared_of(one.name)) - types(one.events):
             fires_without = tuple(BY_NAME[name].fires_without)
             assert declared(name).monitor or path.endswith(fires_without), (path, name)
 
@@ -242,7 +243,7 @@ def test_taking_a_fact_away_never_makes_a_state_rule_fire(one):
 @by_fixture
 def test_taking_a_fact_away_never_resolves(one):
     """What fired stays in the list, held or firing, whatever single value is not seen any more."""
-    first = one.run()
+    first = report_of(one.name)
     states = {
         event.signature
         for event in first.events
@@ -261,7 +262,7 @@ def test_what_is_good_but_for_one_unseen_fact_is_not_resolved(one):
     """Everything is healthy again, but the very facts that raised it are not seen."""
     if declared(one.name).monitor or declared(one.name).kind == OCCURRENCE:
         return
-    memory = remembered(one.run())
+    memory = remembered(report_of(one.name))
     states = {s for s, c in memory.conditions.items() if c.kind == STATE and c.is_active}
     for number in (1, 2, 3):
         document = later(without_all(healthy(), memory.conditions[min(states)].evidence), 600 * number)
@@ -287,7 +288,7 @@ def without_all(document: dict[str, Any], evidence: tuple[str, ...]) -> dict[str
 
 @by_fixture
 def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(one):
-    first = one.run()
+    first = report_of(one.name)
     memory, told = remembered(first), []
     for number in (1, 2, 3):
         good = apply_patch(healthy(), one.good_at(number))
@@ -304,7 +305,7 @@ def test_a_state_resolves_after_two_good_looks_and_an_occurrence_never_says_so(o
 @by_fixture
 def test_closing_the_market_never_resolves(one):
     """After the close everything is healthy; what only the session can judge is held until it opens."""
-    first = one.run()
+    first = report_of(one.name)
     memory = remembered(first)
     in_session = {
         event.signature
@@ -337,7 +338,7 @@ def second_limits(name: str, limit: Limit) -> set[str]:
 LIMITED = [
     pytest.param(one, event, limit, id=f"{one.name}-{limit.setting.name.removeprefix(PREFIX)}")
     for one in FIXTURES
-    for event in one.run().events
+    for event in report_of(one.name).events
     if (limit := limit_of(event.type, event.setting)) is not None and event.type == one.name
 ]
 

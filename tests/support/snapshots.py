@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from detector.app.profile_document import parse_profile_text
 from detector.domain.condition import STDOUT
 from detector.domain.profile import parse_profile
 from detector.domain.report import Report
-from detector.domain.rule import Rule, RuleResults
+from detector.domain.rule import Lasts, Rule, RuleResults
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.domain.snapshot import Snapshot, build_snapshot
 from detector.engine.catalog import load_rules
@@ -140,12 +140,34 @@ class Fixture(Struct, frozen=True):
     ) -> Report:
         """Evaluate the fixture, or another document in its place, after its history."""
         chosen = settings or settings_of(self.settings)
-        memory = FIRST_RUN
-        for patch in self.history:
-            memory = remembered(evaluated(apply_patch(healthy(), patch), memory, chosen))
-        rules = tuple(_broken(one) if one.name == self.broken else one for one in load_rules())
+        memory = _remember_history(json.dumps(self.history), chosen)
         made = self.document if document is None else document
-        return evaluated(made, memory, chosen, shared=shared, rules=rules)
+        return evaluated(made, memory, chosen, shared=shared, rules=self.rules)
+
+    def find_firing(self, document: dict[str, Any], shared: SharedReadings) -> set[str]:
+        """Return the rules that find, in another document in its place, what need not last to be an event."""
+        chosen = settings_of(self.settings)
+        snapshot = build_snapshot_of(document, chosen)
+        memory = _choose_memory(document, snapshot, _remember_history(json.dumps(self.history), chosen))
+        outcomes = judge(snapshot, chosen, memory.before, self.rules, shared).outcomes
+        return {
+            name
+            for name, outcome in outcomes.items()
+            if any(not isinstance(signed.finding.listed_after, Lasts) for signed in outcome.findings.values())
+        }
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The catalog's rules, of which one may raise."""
+        return tuple(_broken(one) if one.name == self.broken else one for one in load_rules())
+
+
+@lru_cache
+def _remember_history(patches: str, settings: Settings) -> Memory:
+    memory = FIRST_RUN
+    for patch in json.loads(patches):
+        memory = remembered(evaluated(apply_patch(healthy(), patch), memory, settings))
+    return memory
 
 
 @lru_cache
@@ -159,6 +181,12 @@ def _broken(one: Rule) -> Rule:
 def fixture(name: str) -> Fixture:
     """Return one fixture by its file's name."""
     return Fixture(name, **json.loads((SNAPSHOTS / f"{name}.json").read_text()))
+
+
+@cache
+def report_of(name: str) -> Report:
+    """Return the report on a fixture as it is written, for all who only look at it."""
+    return fixture(name).run()
 
 
 def fixtures() -> list[Fixture]:
@@ -185,15 +213,20 @@ def evaluated(
     they share, as a replay does.
     """
     snapshot = build_snapshot_of(document, settings)
+    memory = _choose_memory(document, snapshot, memory)
+    if shared is None:
+        return evaluate(snapshot, memory, settings, **more)
+    judgement = judge(snapshot, settings, memory.before, more.pop("rules", None), shared)
+    return build_report(snapshot, memory, settings, judgement, **more)
+
+
+def _choose_memory(document: dict[str, Any], snapshot: Snapshot, memory: Memory | None) -> Memory:
     if memory is None or (memory is FIRST_RUN and "previous" in document):
         kinds = {one.name: one.declaration.kind for one in load_rules()}
         memory = read_previous(
             document.get("previous"), ExpectedMemory(snapshot.runtime, snapshot.taken_at, kinds)
         )
-    if shared is None:
-        return evaluate(snapshot, memory, settings, **more)
-    judgement = judge(snapshot, settings, memory.before, more.pop("rules", None), shared)
-    return build_report(snapshot, memory, settings, judgement, **more)
+    return memory
 
 
 def remembered(report: Report, printed: bool = True) -> Memory:
