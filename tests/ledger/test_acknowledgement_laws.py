@@ -14,7 +14,7 @@ from detector.domain.acknowledgement import AckRequest
 from detector.domain.report import Report
 from detector.domain.run_memory import FIRST_RUN, Memory
 from detector.settings import Rung
-from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
+from tests.support.snapshots import NOW, evaluated, remembered, status_at
 
 SIGNATURE = "pending_orders_high:aegis-pt-core"
 RUNGS = {"slack": Rung("warning"), "pager": Rung("escalated"), "next": Rung("warning", 900)}
@@ -45,7 +45,7 @@ def acknowledged(memory: Memory, *requests: AckRequest, now: datetime) -> Memory
 def step(memory: Memory, at: datetime, verdict: str) -> tuple[Memory, list[tuple[str, str]], Report]:
     """Run once; return the memory, what each channel was told, and the report."""
     report = evaluated(
-        healthy_at(stamp(at), {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}}),
+        status_at(stamp(at), {"pending_orders": ORDERS[verdict], "orders": []}),
         memory,
         channels=RUNGS,
     )

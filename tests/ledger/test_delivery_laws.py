@@ -23,7 +23,7 @@ from detector.render.message_build import build_message
 from detector.render.message_item import MessageContext
 from detector.settings import Rung
 from tests.support.ledger_oracle import Oracle
-from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, remembered, settings_of
+from tests.support.snapshots import NOW, ROOT, evaluated, healthy_at, remembered, settings_of, status_at
 
 FLOORS = {"slack": Rung("warning"), "mail": Rung("critical"), "pager": Rung("escalated")}
 ORDERS = {"warning": 2, "critical": 3, "good": 0, "unseen": None}
@@ -80,8 +80,8 @@ def test_a_failed_alert_is_sent_while_its_end_is_not_confirmed(returned, facts):
     memory, told = FIRST_RUN, []
     down = len(verdicts) - 34  # from the run on in which it is critical, for three runs
     for number, verdict in enumerate(verdicts):
-        document = healthy_at(stamp(START + timedelta(seconds=300 * number)),
-                              {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}})  # fmt: skip
+        moment = stamp(START + timedelta(seconds=300 * number))
+        document = status_at(moment, {"pending_orders": ORDERS[verdict], "orders": []})
         report = evaluated(document, memory, channels={"slack": Rung("warning")})
         if down <= number < down + 3 - (facts == "good"):
             memory = remembered(report, printed=False)
@@ -111,7 +111,7 @@ def test_what_a_floor_covers_reaches_its_channel_once_it_accepts(history):
     reached = dict.fromkeys(FLOORS, False)
     for gap, verdict, refusing in [*history, (300, "unseen", frozenset())]:
         at += timedelta(seconds=gap)
-        document = healthy_at(stamp(at), {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}})
+        document = status_at(stamp(at), {"pending_orders": ORDERS[verdict], "orders": []})
         report = evaluated(document, memory, channels=FLOORS)
         for one in report.conditions.values():
             reached["slack"] = reached["slack"] or one.is_active
@@ -138,7 +138,7 @@ def test_a_channel_that_never_refuses_is_told_what_the_oracle_says(history):
     memory, at, told, oracle = FIRST_RUN, START, [], Oracle(money=False)
     for gap, verdict, _ in history:
         at += timedelta(seconds=gap)
-        document = healthy_at(stamp(at), {"status_v3": {"pending_orders": ORDERS[verdict], "orders": []}})
+        document = status_at(stamp(at), {"pending_orders": ORDERS[verdict], "orders": []})
         # What is still due to another channel continues an episode, which the oracle knows nothing of.
         report, taken = deliver(evaluated(document, memory, channels=FLOORS), frozenset())
         told += [reason for channel, reason in taken if channel == "slack"]

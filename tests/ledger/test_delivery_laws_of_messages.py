@@ -32,7 +32,7 @@ from detector.render.message_text import render_text
 from detector.settings import Rung
 from tests.support.messages import ZONES
 from tests.support.slack_server import everything
-from tests.support.snapshots import NOW, evaluated, healthy_at, remembered
+from tests.support.snapshots import NOW, evaluated, remembered, status_at
 
 FLOORS = {"slack": Rung("warning"), "mail": Rung("critical"), "pager": Rung("escalated")}
 START = NOW.replace(day=6, hour=5)  # a Saturday: no session
@@ -96,8 +96,7 @@ def document_at(world: World, seconds: int) -> dict[str, Any]:
         "open_position_count": world.stuck,
         "orders": orders,
     }
-    document: dict[str, Any] = healthy_at(moment, {"status_v3": patch})
-    return document
+    return status_at(moment, patch)
 
 
 def deliver(report: Report, world: World, book: Ledger) -> tuple[Report, Counter[tuple[str, str]]]:

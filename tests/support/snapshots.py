@@ -101,6 +101,15 @@ def healthy_at(moment: str, patch: dict[str, Any] | None = None) -> dict[str, An
     return made
 
 
+def status_at(moment: str, status: dict[str, Any]) -> dict[str, Any]:
+    """Return the healthy status alone as it would be at that moment, with a patch.
+
+    It is for laws of long histories that look at conditions of the status: the other sections are most of the work.
+    """
+    made = healthy_at(moment, {"status_v3": status})
+    return {name: made[name] for name in ("taken_at", "status_v3")}
+
+
 class Fixture(Struct, frozen=True):
     """A rule's fixture: the smallest patch onto the healthy snapshot, and exactly what it must give.
 
