@@ -54,7 +54,7 @@ def shell(tmp_path: Path):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=600,
             )
 
         yield run

@@ -28,9 +28,7 @@ LIST: list[dict[str, object]] = [
 
 
 def collected(url, **more):
-    ran = answer(
-        "collect", environ={"AEGIS_PT_STANDBY_DOCKER_URL": url, "AEGIS_PT_SOURCE_TIMEOUT_SEC": "1", **more}
-    )
+    ran = answer("collect", environ={"AEGIS_PT_STANDBY_DOCKER_URL": url, **more})
     assert ran.code == 0, ran.err
     return ran.document
 
