@@ -265,7 +265,7 @@ OTHER_FACTS: dict[str, Any] = {
     "competing_strategies": 3, "exit_strategy": "stuck_hunter", "lifetime": {"stuck_exits_total": 12},
     "vpn": {"link": "down"}, "news": {"connected": False}, "telegram_status": "disconnected",
     "config": {"exits": {"stuck": 3}}, "authenticated": False, "exits": {"today": 14, "note": "none stuck"},
-    "stuck_exit_ids": 7, "engine_status": "stopped",
+    "stuck_exit_ids": 7, "engine_status": "stopped", "order_confirmation": "pending",
 }  # fmt: skip
 
 

@@ -245,7 +245,7 @@ NO_FACTS = frozenset(
      "targets", "allowed", "prev", "previous", "history", "yesterday", "lifetime", "cumulative", "backtest"]
 )  # fmt: skip
 SESSION = "session"  # what another one competes with: no fact of a payload
-_DEEPEST, _MOST_PARTS, _LONGEST_WORDS = 3, 100, 40
+_DEEPEST, _MOST_LEAVES, _LONGEST_WORDS = 3, 300, 40
 _SMALL = (
     r"(?:(?:is|has|have|are|any|now|current|currently|num|n|count|status|state|flags?|open|data|result"
     r"|runtime|bot|trader|trading|engine|health|summary|metrics|counts?|risk) )*"
@@ -264,8 +264,8 @@ _TROUBLE = {
     rf"(?:(?:outcomes?|results?) )?{_SMALL}unknown(?: (?:count|ids?|orders?))*"
     rf"|{_SMALL}unknown send outcomes?",
     "unknown_fills": rf"{_SMALL}(?:fills? {_SMALL}unknown|unknown fills?)(?: (?:count|ids?|list))*",
-    "broker_confirmation_required": rf"{_SMALL}(?:broker|order) confirmation {_SMALL}"
-    r"(?:required|needed|pending|awaited)",
+    "broker_confirmation_required": rf"{_SMALL}broker confirmation {_SMALL}"
+    rf"(?:required|needed|pending|awaited)|{_SMALL}order confirmation {_SMALL}(?:required|needed)",
     "broker_reconcile_pending": rf"(?:{_SMALL}(?:broker|positions?|entry blocking|needs) )*{_SMALL}"
     rf"reconcil\w* (?:(?:broker|positions?) )?{_SMALL}"
     r"(?:pending|required|needed|due|failed|mismatch(?:ed)?)",
@@ -278,6 +278,10 @@ _WELL = {
     "heartbeat_at": rf"{_SMALL}heartbeat {_SMALL}(?:ok|alive|healthy|fresh)",
     SESSION: rf"{_SMALL}(?:(?:auth|session|iserver|sso) {_SMALL})+authenticated",
 }
+_STEMS = build_pattern(
+    r"heartbeat|stuck|connect|link|gateway|broker|unknown|reconcil|switch|halted|suspended|killed|compet"
+    r"|authent|\b(?:ib|ibkr|tws|api)(?:\b|_)"
+)
 _COUNTS = frozenset(["stuck_exits", "send_outcome_unknown", "unknown_fills"])
 _LISTS = frozenset([*_COUNTS, "broker_reconcile_pending"])
 _PATTERNS = {
@@ -288,35 +292,38 @@ _PATTERNS = {
 
 def list_troubles(key: str, value: Any) -> tuple[str, ...]:
     """Return the facts of which a payload's key says that all is not well, alone or by what it holds."""
-    return tuple(dict.fromkeys(_iter_troubles(key, value, 0)))
+    leaves = islice(_iter_leaves(key, value, 0), _MOST_LEAVES)
+    return tuple(dict.fromkeys(fact for name, leaf in leaves for fact in _find_stated(name, leaf)))
 
 
-def _iter_troubles(name: str, value: Any, depth: int) -> Iterator[str]:
-    if isinstance(value, dict):
-        if depth < _DEEPEST and NO_FACTS.isdisjoint(split_parts(name)):
-            is_session = "competing" in value  # of anybody else's session `authenticated` says nothing
-            for key, part in islice(value.items(), _MOST_PARTS):
-                if is_session or key != "authenticated":
-                    yield from _iter_troubles(f"{name} {key}", part, depth + 1)
-    elif isinstance(value, list):
-        yield from _LISTS.intersection(_find_trouble(name)) if value else ()
-        for part in value[:_MOST_PARTS]:
-            yield from _find_stated(name, part) if isinstance(part, str) else ()
-    else:
-        yield from _find_stated(name, value)
+def _iter_leaves(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield what an object holds under its whole name; texts of a list are leaves like the list."""
+    if not isinstance(value, dict):
+        yield name, value
+        if isinstance(value, list):
+            yield from ((name, part) for part in value if isinstance(part, str))
+    elif depth < _DEEPEST and NO_FACTS.isdisjoint(split_parts(name)):
+        is_session = "competing" in value  # of anybody else's session `authenticated` says nothing
+        for key, part in value.items():
+            if is_session or key != "authenticated":
+                yield from _iter_leaves(f"{name} {key}", part, depth + 1)
 
 
 def _find_stated(name: str, value: Any) -> Iterable[str]:
-    """Return what a flag, a text or a count states under that name."""
+    """Return what a flag, a text, a list or a count states under that name."""
     if isinstance(value, bool):
         return _find_trouble(name, truth=value)
     if isinstance(value, str):
         return _find_trouble(f"{name} {value}") if len(value) <= _LONGEST_WORDS else ()
+    if isinstance(value, list):
+        return _LISTS.intersection(_find_trouble(name)) if value else ()
     is_count = isinstance(value, int | float) and value > 0 and not name.rstrip("s").endswith("id")
     return _COUNTS.intersection(_find_trouble(name)) if is_count else ()
 
 
 @lru_cache(maxsize=8192)
 def _find_trouble(words: str, *, truth: bool = True) -> tuple[str, ...]:
+    if not _STEMS.search(words.lower()):
+        return ()
     text = " ".join(split_parts(words))
     return tuple(meant for meant, pattern in _PATTERNS[truth].items() if pattern.fullmatch(text))
