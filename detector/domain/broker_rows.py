@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from detector.domain.columns import OPENING, build_column
 from detector.domain.instrument import Instrument, describe_order
-from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import Order, list_order_ids
+from detector.domain.sides import get_sign
 from detector.formats.numbers import to_exact_decimal
 
 _ALL_ACCOUNTS = re.compile(r"ALL|D?F\d+A|(?:live|paper)-\d+A", re.IGNORECASE)  # also behind its alias

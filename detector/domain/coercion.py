@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from detector.domain.columns import KEPT, find_term
-from detector.domain.instrument_names import get_sign
 from detector.domain.provenance import Fault
+from detector.domain.sides import get_sign
 from detector.formats.errors import InputError
 from detector.formats.numbers import NO_NAMES, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern

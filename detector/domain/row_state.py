@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from detector.domain.instrument_names import POSITION_SIDE_COLUMNS, SIDE_NAMES, find_side, get_sign
+from detector.domain.sides import POSITION_SIDE_COLUMNS, SIDE_NAMES, find_side, get_sign
 from detector.domain.trade_rows import parse_status
 from detector.formats.numbers import is_unset, parse_decimal
 from detector.formats.similar_names import normalize_key

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from detector.domain.columns import ORDER_KIND, ORDER_STATUS, ORDER_TYPE, build_column
 from detector.domain.instrument import Instrument, describe_order, get_instrument_name
-from detector.domain.instrument_names import apply_sign, normalize_label
+from detector.domain.instrument_names import normalize_label
+from detector.domain.sides import apply_sign
 from detector.domain.trade_rows import format_other_ids
 
 ENTRY, EXIT = "entry", "exit"

@@ -10,7 +10,8 @@ from typing import Any
 
 from detector.domain.columns import build_column
 from detector.domain.instrument import Instrument, get_instrument_name
-from detector.domain.instrument_names import apply_sign, normalize_label
+from detector.domain.instrument_names import normalize_label
+from detector.domain.sides import apply_sign
 from detector.formats.times import format_utc
 
 _OPEN_STATUSES = frozenset(

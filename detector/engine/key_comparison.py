@@ -9,11 +9,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from detector.domain.columns import COUNT, VOCABULARIES, is_sign_of
-from detector.domain.instrument_names import get_sign, is_known_expiry, normalize_expiry
+from detector.domain.instrument_names import is_known_expiry, normalize_expiry
 from detector.domain.lane_memory import SectionKeys
 from detector.domain.provenance import Fault
 from detector.domain.runtime_rows import is_import_tag
 from detector.domain.shape import ANY, CELL, LIST, OBJECT, Key, Need, Shape
+from detector.domain.sides import get_sign
 from detector.domain.trade_rows import Words, convert_label
 from detector.domain.vendor_keys import list_troubles
 from detector.formats.numbers import is_unset

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from detector.domain.columns import get_columns
 from detector.domain.instrument import Instrument
-from detector.domain.instrument_names import UNKNOWN_SIDE, apply_sign
 from detector.domain.profile import (
     FILLS,
     HISTORY,
@@ -32,6 +31,7 @@ from detector.domain.provenance import Fault
 from detector.domain.row_state import STATE_COLUMNS, remove_state
 from detector.domain.section_reading import Reading, list_kinds
 from detector.domain.shape import LIST, TIME_KEYS, Key, Need, Shape, build_columns, build_needs
+from detector.domain.sides import UNKNOWN_SIDE, apply_sign
 from detector.domain.trade_rows import StoredPosition, Trade
 from detector.domain.vendor_keys import DESCRIBE_ANSWER, FOREIGN
 from detector.formats.grouping import group_pairs

@@ -22,7 +22,6 @@ from detector.domain.instrument_names import (
     OPTIONS,
     STOCK,
     TYPES,
-    get_sign,
     is_known_expiry,
     is_month_of,
     parse_future,
@@ -30,6 +29,7 @@ from detector.domain.instrument_names import (
     parse_local_expiry,
 )
 from detector.domain.runtime_rows import Order
+from detector.domain.sides import get_sign
 from detector.formats.numbers import to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import get_account_kind

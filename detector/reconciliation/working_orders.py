@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import Instrument, normalize
-from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order
+from detector.domain.sides import get_sign
 from detector.formats.grouping import group_pairs
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades

@@ -8,9 +8,9 @@ from decimal import Decimal
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name
-from detector.domain.instrument_names import get_sign
 from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResults, Undecided, rule
 from detector.domain.runtime_rows import Order
+from detector.domain.sides import get_sign
 from detector.formats.numbers import format_quantity
 from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book

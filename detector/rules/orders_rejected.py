@@ -8,10 +8,10 @@ from datetime import datetime
 from detector.domain.broker_rows import BrokerOrder
 from detector.domain.facts import Facts
 from detector.domain.instrument import get_instrument_name
-from detector.domain.instrument_names import get_sign
 from detector.domain.log_incidents import describe_span
 from detector.domain.rule import CRITICAL, NEVER, NOW, OCCURRENCE, Finding, Limits, RuleResults, reaches, rule
 from detector.domain.runtime_rows import EXIT, Order
+from detector.domain.sides import get_sign
 from detector.formats.numbers import format_count
 from detector.formats.times import format_utc
 from detector.logs.bursts import REPEATED_WITHIN, count_most_within, find_rejections, list_rejections

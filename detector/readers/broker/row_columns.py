@@ -12,8 +12,8 @@ from functools import cache
 
 from detector.domain.broker_rows import AccountValue, BrokerOrder, BrokerPosition, Execution
 from detector.domain.columns import get_columns
-from detector.domain.instrument_names import SIDE_COLUMNS
 from detector.domain.shape import CELL, OBJECT, Key, Need, Shape, build_needs
+from detector.domain.sides import SIDE_COLUMNS
 from detector.domain.vendor_keys import IB_KEYS
 from detector.formats.similar_names import normalize_key
 from detector.readers.broker.layouts import ACCOUNT_VALUE, EXECUTION, ORDER, PARTS, POSITION

@@ -20,9 +20,9 @@ from detector.domain.broker_rows import (
     BrokerPosition,
     Execution,
 )
-from detector.domain.instrument_names import find_side, get_sign
 from detector.domain.runtime_rows import is_done
 from detector.domain.section_reading import Reading
+from detector.domain.sides import find_side, get_sign
 from detector.formats.numbers import format_quantity, is_unset, parse_decimal, to_exact_decimal
 from detector.formats.patterns import build_pattern
 from detector.formats.redaction import get_account_kind

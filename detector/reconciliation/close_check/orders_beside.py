@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from detector.domain.broker_rows import BrokerOrder, Execution
 from detector.domain.facts import Facts
-from detector.domain.instrument_names import get_sign
 from detector.domain.runtime_rows import EXIT, Order, list_order_ids
+from detector.domain.sides import get_sign
 from detector.formats.grouping import group_pairs
 from detector.formats.numbers import format_count, format_list, to_exact_decimal
 from detector.formats.times import format_duration, format_utc
