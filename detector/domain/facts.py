@@ -321,6 +321,18 @@ class Facts(Struct, frozen=True, eq=False):
         ]
         return max(counts) if counts else None
 
+    @property
+    def last_exposure(self) -> int | None:
+        """Return the open positions as they are or were last seen; None where they never were.
+
+        None too where none was open before this session's open: the runtime may have traded since.
+        """
+        if self.exposure is not None or self.before.open_positions != 0:
+            return self.before.open_positions if self.exposure is None else self.exposure
+        known_at, open_for = self.before.positions_at or self.before.taken_at, self.market.open_for
+        is_of_session = open_for is None or (known_at is not None and self.age_of(known_at) <= open_for)
+        return 0 if is_of_session else None
+
 
 EXPOSURE_FACTS = (
     "open_positions", "open_position_count", "broker_positions", "broker_account", "store_positions"

@@ -72,8 +72,8 @@ class Judgement(Struct, frozen=True):
         outcome = self.outcomes.get(condition.type)
         if outcome is None:
             return "retired", "its rule was removed"
-        if self._is_source_off(condition):
-            return "retired", "its source was switched off"
+        if why := self._explain_retired(condition, outcome.rule):
+            return "retired", why
         if outcome.verdict in ("unseen", "off hours"):
             return outcome.verdict, outcome.why
         for undecided in outcome.undecided:
@@ -85,9 +85,22 @@ class Judgement(Struct, frozen=True):
         missing = [entry for entry in condition.evidence if not self._is_observed(entry)]
         return ("unseen", f"{_format_evidence(missing)} not seen") if missing else ("good", "")
 
-    def _is_source_off(self, condition: Condition) -> bool:
-        states = [self.facts.sources.get(entry.partition(":")[0]) for entry in condition.evidence]
-        return bool(states) and all(source is not None and source.state == "off" for source in states)
+    def _explain_retired(self, condition: Condition, rule: Rule) -> str:
+        """Return why nobody looks for it any more, or an empty text.
+
+        What is wrong with a section retires where neither this run nor the one before had it, and no other
+        lane may read it.
+        """
+        sections = {entry.partition(":")[0] for entry in condition.evidence}
+        sources, before = self.facts.sources, self.facts.before
+        if not sections:
+            return ""
+        if all(name in sources and sources[name].state == "off" for name in sections):
+            return "its source was switched off"
+        if not rule.declaration.of_section or before.lanes.keys() - {self.facts.lane}:
+            return ""
+        known = {*(sections if before.sections is None else before.sections), *self.facts.sections, *sources}
+        return "" if known & sections else "its section is neither given nor configured any more"
 
     def _is_observed(self, entry: str) -> bool:
         section, _, name = entry.partition(":")

@@ -183,7 +183,9 @@ class Declaration(Struct, frozen=True):
 
     `sees`: facts that must all be seen. `any_of`: facts of which one is enough. `severity_inputs`: facts that
     only change the severity. `explicit_good`: only subjects that the rule yields as Healthy are good.
-    `monitor`: the rule reports that something was not seen. `reads_back`: seconds of log lines that it needs.
+    `monitor`: the rule reports that something was not seen; `of_section`: about a section, which retires
+    where the section is neither given nor configured for two runs. `reads_back`: seconds of log lines that it
+    needs.
     `signal`: the golden signal that it evaluates.
     """
 
@@ -203,6 +205,7 @@ class Declaration(Struct, frozen=True):
     confirm: bool = False
     money: bool = False
     monitor: bool = False
+    of_section: bool = False
     explicit_good: bool = False
     signal: str | None = None
 

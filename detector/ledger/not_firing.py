@@ -61,7 +61,7 @@ def advance_not_firing(
     if old.phase == "ended":
         return old
     if verdict == "retired":
-        return close_condition(old, "retired", run.taken_at, run)
+        return close_condition(replace(old, held_why=why), "retired", run.taken_at, run)
     if old.kind == OCCURRENCE and (verdict == "good" or not old.ongoing):
         return close_if_passed(replace(old, quiet=True), lookback, run)
     if verdict == "good":

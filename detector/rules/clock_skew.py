@@ -8,7 +8,7 @@ from detector.formats.times import format_above, format_over
 from detector.settings import CLOCK_SKEW_SEC
 
 
-@rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, explicit_good=True)
+@rule(STATE, "warning", limits=[exceeds(CLOCK_SKEW_SEC)], monitor=True, of_section=True, explicit_good=True)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A time in the data lies too far in the future; it is not seen, never fresh."""
     limit, furthest = limits[CLOCK_SKEW_SEC], dict[str, float]()

@@ -24,14 +24,13 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     """The heartbeat or the positions are not seen while the market is open and positions may be."""
     missing = {"heartbeat_at": facts.heartbeat_at is None, "open_positions": facts.exposure is None}
     unwatched = [name for name in _WATCHED if missing[name] and facts.is_watched(name)]
-    last = facts.before.open_positions if facts.exposure is None else facts.exposure
-    was_before_open = last == 0 and facts.exposure is None and _is_before_open(facts)
-    if unwatched and (last != 0 or was_before_open):
+    last = facts.last_exposure
+    if unwatched and last != 0:
         exposure_note = (
-            "whether positions are open was never known"
+            "no position was open before the session's open"
+            if last is None and facts.before.open_positions == 0
+            else "whether positions are open was never known"
             if last is None
-            else "no position was open before the session's open"
-            if was_before_open
             else f"{format_count(last, 'position was', 'positions were')} open when last seen"
         )
         yield Finding(
@@ -43,12 +42,6 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
         )
     elif facts.exposure == 0 or not (all(missing.values()) or _is_seen_elsewhere(missing, facts)):
         yield Healthy(lambda subject: True)
-
-
-def _is_before_open(facts: Facts) -> bool:
-    """Whether the positions were last known before this session's open: the runtime may have traded since."""
-    known_at = facts.before.positions_at or facts.before.taken_at
-    return known_at is not None and facts.age_of(known_at) > (facts.market.open_for or 0)
 
 
 def _is_seen_elsewhere(missing: Mapping[str, bool], facts: Facts) -> bool:

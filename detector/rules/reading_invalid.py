@@ -27,6 +27,7 @@ _NAMED = 3
     STATE,
     "warning; critical where it hides a fact about money while positions are open",
     monitor=True,
+    of_section=True,
     explicit_good=True,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:

@@ -80,9 +80,8 @@ def _is_due(fact: LostFact, facts: Facts, is_unwatched: bool) -> bool:
 
 
 def _choose_severity(group: Sequence[LostFact], facts: Facts) -> Severity:
-    exposure = facts.exposure
-    before = facts.before.open_positions
-    may_be_open = exposure > 0 if exposure is not None else before != 0 and facts.is_watched("open_positions")
+    was_open = facts.last_exposure != 0 and facts.is_watched("open_positions")
+    may_be_open = was_open if facts.exposure is None else facts.exposure > 0
     is_safety = any(fact.signal in _SAFETY for fact in group)
     is_symptom = not facts.is_readable(group[0].section)
     return CRITICAL if is_safety and may_be_open and not is_symptom else WARNING

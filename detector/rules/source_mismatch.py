@@ -16,7 +16,7 @@ from detector.domain.rule import (
 )
 
 
-@rule(STATE, "critical", money=True, monitor=True, explicit_good=True, escalates=NOW)
+@rule(STATE, "critical", money=True, monitor=True, of_section=True, explicit_good=True, escalates=NOW)
 def check(facts: Facts, limits: Limits) -> RuleResults:
     """A section names another runtime, account, cluster, service, region or AWS account than configured."""
     for section, difference in facts.mismatched.items():

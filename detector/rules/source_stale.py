@@ -26,6 +26,7 @@ from detector.settings import SOURCE_STALE_SEC
     "warning; critical at the second observation when heartbeat or positions are seen nowhere else",
     limits=[exceeds(SOURCE_STALE_SEC)],
     monitor=True,
+    of_section=True,
     explicit_good=True,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:

@@ -28,6 +28,7 @@ _BEFORE_OPEN_SEC = 3600
     STATE,
     "warning; critical at the second observation when heartbeat or positions are seen nowhere else",
     monitor=True,
+    of_section=True,
     explicit_good=True,
 )
 def check(facts: Facts, limits: Limits) -> RuleResults:

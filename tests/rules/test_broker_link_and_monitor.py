@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from tests.support.merge_patch import apply_patch
-from tests.support.snapshots import Fixture, evaluated, given, healthy, healthy_at, named, owed, remembered
+from tests.support.snapshots import (
+    Fixture,
+    evaluated,
+    given,
+    healthy,
+    healthy_at,
+    named,
+    owed,
+    remembered,
+    settings_of,
+)
 
 
 def status(**facts: Any) -> dict[str, Any]:
@@ -253,6 +263,36 @@ def test_a_source_that_is_switched_off_is_retired_and_told_once():
     first = evaluated(healthy_at("2026-06-02T15:05:00Z", off), memory)
     second = evaluated(healthy_at("2026-06-02T15:10:00Z", off), remembered(first))
     assert (named(first), owed(first), owed(second)) == ([], ["retired source_unavailable:bot_status"], [])
+
+
+OLD, AHEAD = "2026-06-02T14:50:00Z", "2026-06-02T15:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("patch", "event"),
+    [
+        pytest.param({"sources": {"broker": {"state": "failed"}}}, "source_unavailable:broker", id="failed"),
+        pytest.param({"broker": {"as_of": OLD, "connected": True}}, "source_stale:broker", id="stale"),
+        pytest.param({"broker": {"as_of": AHEAD, "connected": True}}, "clock_skew:broker.as_of", id="ahead"),
+        pytest.param(
+            {"power": {"status": "OL", "foo": [{}]}}, "reading_invalid:power.foo", id="not understood"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_section_retires_where_two_runs_neither_have_nor_expect_it(patch, event):
+    def run_after(patch: dict[str, Any], *lanes: str) -> list[list[str]]:
+        memory, steps = None, []
+        for minute, (step, lane) in enumerate(zip((patch, {}, {}), lanes, strict=True)):
+            document = healthy_at(f"2026-06-02T15:{5 * minute:02}:00Z", step)
+            report = evaluated(document, memory, settings_of({"RUN_LANE": lane} if lane else {}))
+            memory = remembered(report)
+            steps.append([name for name in (*named(report), *owed(report)) if event in name])
+        return steps
+
+    first, *rest = run_after(patch, "", "", "")
+    assert len(first) == 2
+    assert rest == [[first[0]], [f"retired {event}"]]
+    assert run_after(patch, "a", "b", "b")[2] == [first[0]], "another lane may still read it"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from detector.domain.snapshot import build_snapshot
 from detector.engine.catalog import load_rules
 from detector.engine.evaluate import gather
 from detector.engine.run_rules import run_rules
-from tests.support.snapshots import DEFAULTS, healthy_at
+from tests.support.snapshots import DEFAULTS, evaluated, healthy_at, named, remembered
 
 NOON = "2026-06-02T15:00:00Z"  # 11:00 in New York; the session is open since 13:30Z
 OPEN = "2026-06-02T13:30:00Z"
@@ -165,3 +165,17 @@ def test_a_subject_is_good_once_no_lane_misses_it(subject, good):
     elsewhere = (lost("stuck_exit", section="bot_status", signal="exit_safety"),)
     (healthy,) = judged(lost("last_reconcile_at", signal="reconciliation"), lost_elsewhere=elsewhere).healthy
     assert healthy.covers(subject) is good
+
+
+@pytest.mark.parametrize(
+    ("last_seen", "expected"),
+    [
+        pytest.param("2026-06-02T13:29:00Z", "critical", id="flat before the open"),
+        pytest.param("2026-06-02T13:31:00Z", "warning", id="flat in this session"),
+    ],
+)
+def test_positions_that_were_last_seen_before_the_open_are_unknown(last_seen, expected):
+    memory = remembered(evaluated(healthy_at(last_seen)))
+    lost_facts = {"stuck_exits": None, "open_positions": None, "open_position_count": None}
+    report = evaluated(healthy_at("2026-06-02T14:40:00Z", {"status_v3": lost_facts}), memory)
+    assert [name.split()[0] for name in named(report) if "signal_lost" in name] == [expected]

@@ -28,6 +28,10 @@ _MISSING: Final = (
         r"\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
     ),
     build_pattern(
+        r"\b(?P<whose>broker|internal)_(?P<what>missing|absent)(?:_count)?[\"']?"
+        r"\s{0,2}[=:]\s{0,2}(?P<value>[\d\[{(][^\s,;]{0,60})"
+    ),
+    build_pattern(
         r"\b(?P<whose>broker|internal) positions? (?:is |are |was |were )?"
         r"(?P<what>missing|absent|not found)\b"
         r"(?:\s{0,2}[=:]\s{0,2}(?P<value>[^\s,;]{1,60}))?"
