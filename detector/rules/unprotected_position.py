@@ -12,18 +12,24 @@ from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import ProtectiveOrders
 
-_DOWN_RULES = {"heartbeat_stale": "the engine is silent", "broker_disconnected": "its broker link is down"}
+_DOWN_RULES = {
+    "heartbeat_stale": "the engine is silent",
+    "broker_disconnected": "its broker link is down",
+    "process_down": "a process of it is not running",
+}
 _DOWN_FACTS = {
     "heartbeat_stale": ("heartbeat_at",),
     "broker_disconnected": ("broker_connected", "connection_error"),
+    "process_down": ("processes",),
 }
+_EXPECTED = ("heartbeat_stale", "broker_disconnected")  # a runtime in AWS has no processes of this machine
 
 
 @rule(
     STATE,
     "critical",
     sees=["broker_positions", "broker_orders"],
-    severity_inputs=["heartbeat_at", "broker_connected", "connection_error", "broker_account"],
+    severity_inputs=["heartbeat_at", "broker_connected", "connection_error", "processes", "broker_account"],
     during=RTH,
     given=list(_DOWN_RULES),
     money=True,
@@ -33,7 +39,7 @@ _DOWN_FACTS = {
 def check(facts: Facts, limits: Limits, findings: Mapping[str, list[Finding]]) -> RuleResults:
     """A broker position lacks stops and targets for all of it, while the engine or its link is down."""
     down = [name for name in _DOWN_RULES if findings[name]]
-    if not down and any(_is_missing(name, facts) for name in _DOWN_FACTS):
+    if not down and any(_is_missing(name, facts) for name in _EXPECTED):
         yield Undecided("whether the engine and its broker link are up was not seen")
     elif down and facts.provenance.partial & {"broker_positions", "broker_orders"}:
         yield Undecided("a row of the broker could not be read")

@@ -329,6 +329,20 @@ ENTRY = order(order_id=20, side="BUY", quantity=39, status="Submitted", kind=Non
 
 
 @pytest.mark.parametrize(
+    ("process", "expected"),
+    [
+        pytest.param({"name": "bot", "running": False}, NAKED, id="down"),
+        pytest.param({"name": "bot", "running": True}, [], id="up"),
+    ],
+)
+def test_a_process_that_is_down_leaves_a_position_unprotected(process, expected):
+    section = {"connected": True, "positions": [row(39)], "open_orders": []}
+    held = {"open_positions": [{**row(39), "tags": [], "exit_attempt_count": 0}], "open_position_count": 1}
+    found = given({"status_v3": held, "broker": section, "processes": [process]})
+    assert [event for event in found if "unprotected" in event] == expected
+
+
+@pytest.mark.parametrize(
     ("orders", "expected"),
     [
         pytest.param([], NAKED, id="nothing"),

@@ -92,6 +92,8 @@ _BLOCKED: Final = (
         r"|\b(?:pattern day trad(?:er|ing)|day trad(?:e|es|er|ing))\b[^\n]{0,90}"
         r"\b(?:restrict\w{0,6}|not (?:be )?(?:allowed|permitted|accepted)|prohibited|blocked|rejected"
         r"|exhausted)\b"
+        r"|\breject\w{2,3}\b[^\n]{0,120}\b(?:pattern day trad(?:e|er|ing)"
+        r"|day[ -]trad(?:e|es|ing) (?:limits?|rules?|restrictions?|left))\b"
         r"|\brestricted from (?:opening|trading|placing|entering)\b"
         r"|\b(?:restrict\w{0,6}|potential) [^.\n]{0,20}pattern day trad(?:er|ing)\b"
     ), unless=_BY_ITSELF),
