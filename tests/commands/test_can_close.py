@@ -590,7 +590,7 @@ def test_the_exit_that_works_is_named():
     document = seen(holding(39), orders=[EXIT])
     assert why(document) == (
         "refuse: 1 exit order (#7 (SPY 2026-06-19 727C)) for 39 of long 39 SPY 2026-06-19 727C already works:"
-        " with it, SELL 39 would open the other side; whether #7 is cancelled first is decided at the broker."
+        " with it, SELL 39 would open the other side; cancel #7 (the approver decides), read again, then close."
     )
 
 
@@ -1080,7 +1080,7 @@ def test_a_combo_of_other_contracts_takes_nothing_off():
 
 def test_orders_of_two_clients_are_named_by_their_client():
     rows = [{**EXIT, "perm_id": None, "client_id": client, "quantity": 20} for client in (1, 2)]
-    assert "whether #7 of client 1/#7 of client 2 are cancelled first is decided at the broker" in why(
+    assert "cancel #7 of client 1/#7 of client 2 (the approver decides), read again, then close" in why(
         seen(holding(39), orders=rows)
     )
 

@@ -139,8 +139,8 @@ def _decide_reading(
         text = (
             f"{count} ({', '.join(titles)}) for {format_quantity(exits.most)} of {held} already"
             f" {'works' if is_single else 'work'}: with {'it' if is_single else 'them'}, {order} would open"
-            f" the other side; whether {numbers or ('it' if is_single else 'they')}"
-            f" {'is' if is_single else 'are'} cancelled first is decided at the broker"
+            f" the other side; cancel {numbers or ('it' if is_single else 'them')} (the approver decides),"
+            " read again, then close"
         )
         is_certain = exits.least + close.quantity > abs(position)
         text = text if is_certain else f"{exits.doubt} {text}"
