@@ -193,7 +193,7 @@ describe("secrets", () => {
     assert.equal(await scheduler.tick("2026-06-02T14:00:00Z"), "exception");
     const page = await scheduler.get("/healthz");
     const said = [...scheduler.log, ...github.told, page.text].join("\n");
-    assert.match(said, /the watcher's webhook: HTTP 404; it said: "no: Bearer \*\*\* at \*\*\*/);
+    assert.match(said, /the watcher's webhook: HTTP 404; it said: no: Bearer \*\*\* at \*\*\*/);
     assert.ok(!said.includes(TOKEN) && !said.includes(WEBHOOK_SECRET), said);
   });
 });

@@ -95,7 +95,7 @@ export class LoopbackGitHub {
     if (answer === "break") return void request.socket.destroy();
     if (door !== "webhook" && answer.status < 300) this.#checkAnswer(method, url, answer.status, answer.body);
     response.writeHead(answer.status, { "Content-Type": "application/json", ...answer.headers });
-    response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+    response.end(typeof answer.body === "object" ? JSON.stringify(answer.body) : answer.body);
   }
 
   #usual(door: Door, url: URL, body: string): Answer {

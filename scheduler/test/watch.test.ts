@@ -196,6 +196,12 @@ describe("once per episode", () => {
     assert.equal(github.asked.webhook.length, 1);
   });
 
+  it("a page for people answers in the webhook's place: the tick fails, and the next one says it", async () => {
+    github.next("webhook", { status: 200, body: "<!doctype html><title>Sign in</title>" });
+    const { spoke, failed } = await play(scheduler, MONDAY, []);
+    assert.deepEqual([spoke, failed], [["13:40", "13:50"], ["13:40"]]);
+  });
+
   it("two episodes of one day, and the end of the first", async () => {
     const { spoke, texts } = await play(scheduler, MONDAY, [`${MONDAY}T13:05:00Z`, `${MONDAY}T14:13:00Z`], untilThree);
     assert.deepEqual(spoke, ["13:40", "14:20", "14:50"]);
