@@ -201,7 +201,7 @@ def _lock(descriptor: int, runtime: str, folder: Path, now: datetime) -> str | N
 
 def get_user_folder(environ: Mapping[str, str], state: Path) -> Path | None:
     """Return where an instance is locked for its user, whatever its `--state`; None: nowhere."""
-    with suppress(ExternalError):
+    with suppress(ExternalError, OSError):  # of the latter: a relative folder where the current one is gone
         folder = get_state_folder(environ)
         # Not Path.resolve, which raises for a loop of links.
         return None if os.path.realpath(folder) == os.path.realpath(state) else folder

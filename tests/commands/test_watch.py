@@ -16,11 +16,19 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from detector.app.context import AppContext
-from detector.app.watch_loop import Requests, TickLines, WatchClocks, WatchLoop, lock_instance
+from detector.app.watch_loop import (
+    Requests,
+    TickLines,
+    WatchClocks,
+    WatchLoop,
+    get_user_folder,
+    lock_instance,
+)
 from detector.cli import run
 from detector.commands.run import RunOptions
 from detector.commands.watch import _start_watch, _Watch
@@ -208,6 +216,13 @@ def test_a_folder_that_cannot_be_locked_ends_no_watch(tmp_path):
     ran = answer("watch", "--ticks", "1", "--state", str(tmp_path / "file"), environ=environ)
     assert ran.out
     assert ran.err.count("a second `watch` of this runtime is not noticed") == 1
+
+
+def test_a_current_folder_that_is_gone_ends_no_watch(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert get_user_folder({"HOME": str(tmp_path)}, Path("state")) is None
 
 
 @pytest.mark.parametrize("name", ["HOME", "XDG_STATE_HOME", "--state"])
