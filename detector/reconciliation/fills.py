@@ -80,10 +80,8 @@ class Fill(Struct, frozen=True, dict=True):
         """What was filled, for a person: `sold 39 at 1.25 at …`; empty where it is not known in full."""
         if self.quantity is None or self.price is None:
             return ""
-        side, when = (
-            "bought" if self.quantity > 0 else "sold",
-            f" at {format_utc(self.at)}" if self.at else "",
-        )
+        side = "bought" if self.quantity > 0 else "sold"
+        when = f" at {format_utc(self.at)}" if self.at else ""
         return f"{side} {format_quantity(abs(self.quantity))} at {self.price:g}{when}"
 
     def compute_average(self) -> Decimal | None:
@@ -169,11 +167,9 @@ def iter_closing_leg(trade: Trade) -> Iterator[Leg]:
 
 def get_leg_ids(trade: Trade, *, opening: bool) -> frozenset[str]:
     """Return the ids that the broker may have for a leg of the trade."""
-    exec_id, perm_id, order_id = (
-        (trade.exec_id, trade.perm_id, trade.order_id)
-        if opening
-        else (trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id)
-    )
+    exec_id, perm_id, order_id = trade.exec_id, trade.perm_id, trade.order_id
+    if not opening:
+        exec_id, perm_id, order_id = trade.exit_exec_id, trade.exit_perm_id, trade.exit_order_id
     return frozenset(_build_exec_ids(exec_id)).union(list_order_ids(perm_id, order_id))
 
 

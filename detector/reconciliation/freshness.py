@@ -78,13 +78,8 @@ def _iter_broker_problems(facts: Facts) -> Iterator[str | None]:
         yield "The detector itself failed on what the broker said."
     if facts.broker_link is False:
         yield "What the broker section holds is from before its link was lost."
-    for fault in facts.invalid:
-        is_of_broker = fault.path.partition(".")[0] == "broker"
-        if (
-            is_of_broker
-            and not fault.path.startswith(_IRRELEVANT)
-            and not fault.path.endswith(_UNCLEAR_COLUMNS)
-        ):
+    for fault in (fault for fault in facts.invalid if fault.path.partition(".")[0] == "broker"):
+        if not (fault.path.startswith(_IRRELEVANT) or fault.path.endswith(_UNCLEAR_COLUMNS)):
             yield f"What the broker said could not be read in full: {fault.path} {fault.problem}."
     partial = facts.provenance.partial - {"broker_executions"}
     incomplete = [title for fact, title in _TITLES.items() if fact in partial]

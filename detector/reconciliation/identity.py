@@ -60,9 +60,8 @@ UNCLEAR: Final = "unclear"
 _TWO_CLASSES = frozenset(["SPX", "NDX", "RUT", "VIX"])
 # Of these the futures of one month are of several sizes: FDAX, FDXM, FDXS. Source: Eurex.
 _SEVERAL_SIZES = frozenset(["DAX"])
-_EARLY_EXPIRY = frozenset(
-    ["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"]
-)  # they expire in the month before theirs
+# These expire in the month before theirs.
+_EARLY_EXPIRY = frozenset(["CL", "MCL", "QM", "NG", "QG", "MNG", "RB", "HO", "BZ", "COIL"])
 _SMALL_ROOTS = frozenset(["FSXE", "FDXM", "FDXS"])
 OPTION_MULTIPLIER = 100
 """Of an American option whose row gives none."""

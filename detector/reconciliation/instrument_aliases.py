@@ -27,9 +27,8 @@ from detector.domain.instrument_names import (
 from detector.formats.patterns import build_pattern
 
 PAIR_TYPES = ("CASH", "CRYPTO")
-_CLASS_OF = build_pattern(
-    r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII
-)  # SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
+# SPXW, NDXP, AAPL1, 2SPY of SPX, NDX, …
+_CLASS_OF = build_pattern(r"\d?([A-Z]{1,5}?)(?:W|P|Q|\d)?", re.ASCII)
 # Exchange roots of futures whose symbol at IBKR is another. Source: IBKR contract search.
 EXCHANGE_ROOTS = {
     "VX": "VIX", "FESX": "ESTX50", "FSXE": "ESTX50", "FDAX": "DAX", "FDXM": "DAX", "FDXS": "DAX",

@@ -83,12 +83,11 @@ def find_internal_fact(facts: Facts) -> str | None:
 
 def iter_internal_lots(facts: Facts) -> Iterator[Lot]:
     """Yield the lots of the internal side; none where no internal side was read."""
-    if facts.store_positions is not None:
-        for row in facts.store_positions:
-            if row.is_named and row.is_effectively_open is not False:
-                yield _build_own_lot(row, row.account)
-    else:
+    if facts.store_positions is None:
         yield from iter_listed_lots(facts)
+    for row in facts.store_positions or ():
+        if row.is_named and row.is_effectively_open is not False:
+            yield _build_own_lot(row, row.account)
 
 
 def iter_listed_lots(facts: Facts) -> Iterator[Lot]:

@@ -116,11 +116,8 @@ class PositionBook(Struct, dict=True):
     def list_names_without_account(self, subjects: Iterable[str]) -> list[str]:
         """Return the names reported with an account only; their older findings have the bare name."""
         reported = set(subjects)
-        return [
-            name
-            for name in self._accounts
-            if name not in reported and reported & {*self.list_subjects([name])[1:]}
-        ]
+        bare = (name for name in self._accounts if name not in reported)
+        return [name for name in bare if reported & {*self.list_subjects([name])}]
 
     def find_broker_position(
         self, instrument: Instrument, account: str | None = None

@@ -70,9 +70,8 @@ def is_equal(first: Decimal, second: Decimal) -> bool:
         return True
     exponents = [number.normalize().as_tuple().exponent for number in (first, second)]
     decimals = [-exponent for exponent in exponents if isinstance(exponent, int)]
-    unit = (
-        min(decimals) if min(decimals) >= _NOISE_DECIMALS else max(decimals)
-    )  # 0.3333 and 0.33333 are equal
+    # 0.3333 and 0.33333 are equal
+    unit = min(decimals) if min(decimals) >= _NOISE_DECIMALS else max(decimals)
     is_noise = min(decimals) > 0 and max(decimals) >= _NOISE_DECIMALS
     return is_noise and abs(first - second) <= Decimal(1).scaleb(-unit)
 

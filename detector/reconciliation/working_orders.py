@@ -32,6 +32,7 @@ from detector.reconciliation.identity import (
 )
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
+from detector.reconciliation.position_book import has_same_id
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
 
 PURPOSE_FACTS = (
@@ -114,9 +115,7 @@ class WorkingOrders:
         sign = get_sign(order.side)
         named = normalize(order)
         lots = [lot for lot, _ in self._held.find(named, get_account(order))] if sign is not None else []
-        own = [
-            lot for lot in lots if named.con_id is not None and lot.instrument.con_id == named.con_id
-        ] or lots
+        own = [lot for lot in lots if has_same_id(lot.instrument, named)] or lots
         return bool(own) and all((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
 
     def get_entries_against(self, order: Order) -> Decimal:

@@ -83,10 +83,8 @@ def match_instrument(instrument: Instrument, row: Instrument) -> Answer:
         return UNCLEAR if _can_bear_local_symbol(instrument, candidate) else DIFFERENT
     if target.con_id is not None and candidate.con_id is not None:
         return UNCLEAR if compare_parts(target, candidate) == DIFFERENT else SAME
-    is_equity = target.is_option and "FOP" not in (
-        target.sec_type,
-        candidate.sec_type,
-    )  # EW2 is no adjustment
+    # EW2 is no adjustment
+    is_equity = target.is_option and "FOP" not in (target.sec_type, candidate.sec_type)
     with_class = candidate if candidate.trading_class else target
     lacks_part = target.con_id is not None or (target.currency is not None and candidate.currency is None)
     is_other_size = not (target.trading_class or target.local_symbol) and not is_usual_class(candidate)
