@@ -198,7 +198,7 @@ def looked(one: Incident, lane: Lane, times: Iterable[datetime]) -> Iterator[Loo
         memory = read_previous(None if artifact is None else parse_document(artifact.encode()), expected)
         report = evaluate(snapshot, memory, one.settings)
         told = ledger.add_receipts(report.conditions, report.owed[STDOUT], STDOUT, at)
-        artifact = json.dumps(build_artifact_document(replace(report, conditions=told)))
+        artifact = json.dumps(build_artifact_document(replace(report, conditions=told), with_snapshot=False))
         yield Looked(at, document, report)
 
 

@@ -243,7 +243,8 @@ def remembered(report: Report, printed: bool = True) -> Memory:
     if printed:
         told = add_receipts(report.conditions, report.owed.get(STDOUT, ()), STDOUT, report.taken_at)
         report = replace(report, conditions=told)
-    document = json.loads(json.dumps(build_artifact_document(report)))
+    # Nothing of the snapshot is read again: a large memory is stored without it.
+    document = json.loads(json.dumps(build_artifact_document(report, with_snapshot=False)))
     kinds = {one.name: one.declaration.kind for one in load_rules()}
     memory = read_previous(document, ExpectedMemory(report.runtime, report.taken_at, kinds))
     assert memory.kept, memory.before.lost

@@ -76,7 +76,8 @@ class TimelineRunner(Struct):
             conditions: Mapping[str, Condition] = report.conditions
             for channel, notices in delivered.items():
                 conditions = ledger.add_receipts(conditions, notices, channel, at)
-            self.artifact = json.dumps(build_artifact_document(replace(report, conditions=conditions)))
+            document = build_artifact_document(replace(report, conditions=conditions), with_snapshot=False)
+            self.artifact = json.dumps(document)
         return self._compare(step, at, report, delivered)
 
     def build_document(self, step: Step, at: datetime) -> dict[str, Any]:
