@@ -455,3 +455,8 @@ def test_a_table_that_was_edited_is_noticed_and_made_anew(
 
 def test_a_missing_table_is_noticed(tmp_path: Path) -> None:
     assert main(["--check", "--table", str(tmp_path / "none.py")]) == 1
+
+
+def test_the_program_does_not_load_the_library() -> None:
+    heavy = "{'holidays', 'dateutil', 'exchange_calendars', 'numpy', 'pandas'} & set(sys.modules)"
+    assert answer_with_zones_from("", heavy) == "set()"
