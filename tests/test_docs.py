@@ -23,6 +23,7 @@ RUNBOOK = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
 PARTS = ("*Means:* ", "*Look:* ", "*Do:* ")
 RULES = [one.name for one in load_rules()]
 FIRST_ACT_MAX = 140  # characters: two lines on a phone
+FIRST_ACT_MIN = 45
 ACTS = {
     "Ask", "Call", "Check", "Compare", "Do", "Escalate", "Leave", "Look", "Open",
     "Plan", "Read", "Send", "Tell", "Wait", "Wake", "Write",
@@ -216,6 +217,7 @@ def test_the_first_sentence_of_what_to_do_is_an_act_that_stands_alone(name):
     first = re.split(r"(?<=[.!?])\s", do_part(name), maxsplit=1)[0]
     assert first, f"RUNBOOK.md says nothing after *Do:* of `{name}`"
     assert len(first) <= FIRST_ACT_MAX, f"{len(first)} characters: {first}"
+    assert len(first) >= FIRST_ACT_MIN, f"it says neither of what nor what must not be done: {first}"
     assert first.endswith("."), first
     assert first.split()[0].rstrip(":") in ACTS, f"begin it with one of ACTS in this file: {first}"
     assert not re.search(r"\]\(|\*|\b(?:above|below|beside|section|runbook|look \w+ is)\b", first), first
