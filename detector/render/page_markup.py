@@ -29,6 +29,7 @@ from detector.formats.strict_json import to_one_line
 from detector.formats.times import compute_seconds
 
 _CODE = build_pattern(r"`([^`]+)`")
+_STRESSED = build_pattern(r"\*([^*\s<>][^*<>]*)\*")
 _LINK = build_pattern(r"\[([^\]]+)\]\([^)]+\)")
 STYLE: Final = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1b1f;--soft:#5a5f66;--rule:#d4d7dc;--card:#f5f6f8;
@@ -87,8 +88,9 @@ def escape_text(text: str) -> str:
 
 
 def escape_step(text: str) -> str:
-    """Return a step of the runbook as HTML: its names and commands as code, its links as their text."""
-    return _CODE.sub(r"<code>\1</code>", escape_text(_LINK.sub(r"\1", text)))
+    """Return a step of the runbook as HTML: names and commands as code, its stress, its links as their text."""
+    text = _CODE.sub(r"<code>\1</code>", escape_text(_LINK.sub(r"\1", text)))
+    return _STRESSED.sub(r"<em>\1</em>", text)
 
 
 def render_table(table: ReportTable) -> Iterator[str]:

@@ -129,7 +129,9 @@ def build_session_report(
         runs=len(inside),
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or Facts(given.made_at, history.runtime, market), age),
-        conditions=tuple(_iter_cards(newest, given, blind)) if newest else (),
+        conditions=tuple(sorted(_iter_cards(newest, given, blind), key=lambda card: not card.escalates))
+        if newest
+        else (),
         tables=(*tables, build_condition_table(bars), kpi, *given.evidence),
         series=series,
         bars=bars,

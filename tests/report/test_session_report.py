@@ -539,6 +539,12 @@ def incident_page(name: str, now: str) -> str:
     return as_text(*words, now=now, environ={"AEGIS_PT_PROFILE": INCIDENTS[name]})
 
 
+def test_what_escalates_stands_first_and_a_step_shows_no_mark_of_its_writing():
+    page = incident_page("2026-05-06-power-outage-remote", "2026-05-06T19:45:00Z")
+    assert "<em>notify</em>" in page
+    assert page.index("heartbeat_stale:cortana-mk2") < page.index("broker_disconnected:cortana-mk2")
+
+
 def test_a_card_says_when_a_run_first_saw_it_and_a_gap_card_lists_every_gap_of_the_session():
     page = incident_page("2026-05-06-power-outage-remote", "2026-05-06T19:45:00Z")
     assert "First seen by a run at 2026-05-06 19:44:00 UTC, 60 s before the newest run." in page
