@@ -88,7 +88,7 @@ def escape_text(text: str) -> str:
 
 
 def escape_step(text: str) -> str:
-    """Return a step of the runbook as HTML: names and commands as code, its stress, its links as their text."""
+    """Return a step of the runbook as HTML: its names and commands as code, its stress, its links as text."""
     text = _CODE.sub(r"<code>\1</code>", escape_text(_LINK.sub(r"\1", text)))
     return _STRESSED.sub(r"<em>\1</em>", text)
 
