@@ -129,9 +129,7 @@ def build_session_report(
         runs=len(inside),
         final=decide_final(newest, _describe_blind_end(newest, looked_until, settings)),
         header=build_truth_header(newest_facts or Facts(given.made_at, history.runtime, market), age),
-        conditions=tuple(sorted(_iter_cards(newest, given, blind), key=lambda card: not card.escalates))
-        if newest
-        else (),
+        conditions=tuple(_list_cards(newest, given, blind)) if newest else (),
         tables=(*tables, build_condition_table(bars), kpi, *given.evidence),
         series=series,
         bars=bars,
@@ -194,6 +192,10 @@ def _describe_blind(blind: Sequence[Bar]) -> list[str]:
         return []
     stretches = format_count(len(blind), "stretch", "stretches")
     return [f"no run is at hand for {format_duration(total)} of the session, in {stretches}"]
+
+
+def _list_cards(run: RunRecord, given: SessionInput, blind: Sequence[Bar]) -> list[ConditionCard]:
+    return sorted(_iter_cards(run, given, blind), key=lambda card: not card.escalates)
 
 
 def _iter_cards(run: RunRecord, given: SessionInput, blind: Sequence[Bar]) -> Iterator[ConditionCard]:
