@@ -40,23 +40,9 @@ _TEXTS = ("text", "id")  # any value fits: `account_type` is no account
 _MODES = ("paper", "live")
 # Of a key that holds a whole number and is no count.
 _NO_COUNT = frozenset(
-    [
-        "ms",
-        "us",
-        "ns",
-        "sec",
-        "secs",
-        "seconds",
-        "latency",
-        "rtt",
-        "age",
-        "uptime",
-        "id",
-        "version",
-        "bytes",
-        "mb",
-    ]
-)
+    ["ms", "us", "ns", "sec", "secs", "seconds", "latency", "rtt", "age", "uptime", "id", "version", "bytes",
+     "mb"]
+)  # fmt: skip
 _DELIMITERS, _STARTS, _LONGEST_LINES = (",", ";", "\t", "|"), ("<?xml", "<Flex", "[{", "[["), 4_000
 _NEVER = "last_reconcile_at"  # the fact for which null is a value
 Fits = Callable[[str, Any], bool]

@@ -134,7 +134,7 @@ def test_a_plan_from_tws_names_the_fill_and_its_price(account, tmp_path):
     text = ran.out.decode()
     assert ran.code == 1, text
     assert "broker: flat" in text
-    assert "sold 2 at 6.46 at 2026-06-02T14:40:00Z" in text
+    assert "sold 2 at 6.46 at 2026-06-02 14:40:00 UTC" in text
 
 
 def test_plan_from_an_advisor_names_no_account_by_itself(tmp_path):

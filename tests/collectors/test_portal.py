@@ -427,7 +427,7 @@ def test_a_plan_from_client_portal_names_the_fill_and_its_price(account, tmp_pat
     gateway.answers["/iserver/account/trades"] = [{**TRADE, "account": account}]
     ran = plan(gateway, tmp_path, STORED)
     assert (ran.code, "broker: flat" in ran.out.decode()) == (1, True), ran.out
-    assert "sold 2 at 6.46 at 2026-06-02T14:40:00Z" in ran.out.decode()
+    assert "sold 2 at 6.46 at 2026-06-02 14:40:00 UTC" in ran.out.decode()
 
 
 def test_a_plan_from_an_advisor_cannot_tell(tmp_path):

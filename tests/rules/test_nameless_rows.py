@@ -12,7 +12,9 @@ def test_a_trade_without_id_and_symbol_is_called_so():
     row = {"pnl_unknown": True, "closed_at": "2026-06-02T14:00:00Z"}
     report = evaluated(apply_patch(healthy(), {"status_v3": {"recent_trades": [row]}}))
     summaries = {event.type: event.summary for event in report.events}
-    assert summaries["pnl_unknown"].startswith("Trade without id or symbol 2026-06-02T14.00.00Z was closed")
+    assert summaries["pnl_unknown"].startswith(
+        "Trade without id or symbol of 2026-06-02 14:00:00 UTC was closed"
+    )
 
 
 @pytest.mark.parametrize(
