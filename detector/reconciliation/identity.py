@@ -35,6 +35,7 @@ from detector.formats.patterns import build_pattern
 from detector.formats.redaction import get_account_kind
 from detector.formats.secret_kinds import ACCOUNT
 from detector.reconciliation.instrument_aliases import (
+    BONDS,
     EXCHANGE_ROOTS,
     KNOWN_ROOTS,
     PAIR_TYPES,
@@ -48,6 +49,7 @@ from detector.reconciliation.instrument_aliases import (
     has_common_bond_name,
     is_nameless,
     list_bond_names,
+    list_codes,
     read_as_future,
 )
 
@@ -88,16 +90,21 @@ def compare_parts(first: Instrument, second: Instrument) -> Answer:
         if answer == DIFFERENT:
             return DIFFERENT
         is_unclear |= answer == UNCLEAR
-    return UNCLEAR if is_unclear and not _has_local_name_of_future(first, second) else SAME
+    return UNCLEAR if is_unclear and not _has_own_name(first, second) else SAME
 
 
-def _has_local_name_of_future(first: Instrument, second: Instrument) -> bool:
-    """Whether both bear the local symbol of a month or of an option on it: it leaves nothing open."""
-    name = first.local_symbol or ""
-    if not name or name != second.local_symbol:
+def _has_own_name(first: Instrument, second: Instrument) -> bool:
+    """Whether both bear the local symbol of a month or of an option on it, or a bond's code.
+
+    It leaves nothing open. A row without a local symbol may have it as its symbol.
+    """
+    if {first.sec_type, second.sec_type} & {*BONDS} and (list_codes(first) or list_codes(second)):
+        return bool(has_common_bond_name(first, second))
+    names = [row.local_symbol or row.symbol or "" for row in (first, second)]
+    if not names[0] or names[0] != names[1] or (first.local_symbol, second.local_symbol) == (None, None):
         return False
-    is_future = FUTURE in (first.sec_type, second.sec_type) and parse_local_expiry(name) is not None
-    return is_future or parse_future_option(name) is not None
+    is_future = FUTURE in (first.sec_type, second.sec_type) and parse_local_expiry(names[0]) is not None
+    return is_future or parse_future_option(names[0]) is not None
 
 
 def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
@@ -111,12 +118,8 @@ def _iter_answers(first: Instrument, second: Instrument) -> Iterator[Answer]:
         yield _compare_values(first.strike, second.strike)
         yield _compare_values(first.right, second.right)
         yield _compare_classes(first, second)
-    elif _is_dated(first) and _is_dated(second):
-        yield _compare_future_classes(first, second)
-    elif first.local_symbol and second.local_symbol and _is_other_local_future(first, second):
-        yield DIFFERENT
-    elif first.local_symbol and second.local_symbol and not first.expiry and not second.expiry:
-        yield SAME if get_letters(first.local_symbol) == get_letters(second.local_symbol) else UNCLEAR
+    else:
+        yield _compare_local_symbols(first, second)
     if first.multiplier and second.multiplier and first.multiplier != second.multiplier:
         yield UNCLEAR if 1 in (first.multiplier, second.multiplier) else DIFFERENT  # 1: a store never asked
     if first.currency and second.currency and first.currency != second.currency:
@@ -201,6 +204,33 @@ def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
     return UNCLEAR if has_several and not (first.multiplier and second.multiplier) else SAME
 
 
+def _compare_local_symbols(first: Instrument, second: Instrument) -> Answer:
+    """Compare two instruments that are no options by their local symbols, two futures by their classes too."""
+    if _is_other_local_month(first, second):
+        return DIFFERENT
+    if _is_dated(first) and _is_dated(second):
+        return _compare_future_classes(first, second)
+    if not first.local_symbol or not second.local_symbol:
+        return SAME
+    if _is_other_local_future(first, second):
+        return DIFFERENT
+    is_equal = get_letters(first.local_symbol) == get_letters(second.local_symbol)
+    return SAME if is_equal or first.expiry or second.expiry else UNCLEAR
+
+
+def _is_other_local_month(first: Instrument, second: Instrument) -> bool:
+    """Whether the local symbols of two futures are of one root and two months: CLN6, CLQ6.
+
+    Such a month is the contract's own, on whatever day it ends; a symbol alone may be a local symbol. LEAN's
+    code has a day, of the month in which it ends.
+    """
+    names = [row.local_symbol or row.symbol or "" for row in (first, second)]
+    mine, theirs = map(parse_future, names)
+    if mine is None or theirs is None or mine[0] != theirs[0] or mine[1] == theirs[1]:
+        return False
+    return not any(name[len(mine[0])].isdigit() for name in names)
+
+
 def _is_other_local_future(first: Instrument, second: Instrument) -> bool:
     """Whether the local symbols of two futures are of two months, or weeks, or roots: VXM6, VX23M6."""
     mine, theirs = (parse_future(row.local_symbol or "") for row in (first, second))
@@ -243,7 +273,10 @@ def _compare_days(first: Instrument, second: Instrument) -> Answer:
         return UNCLEAR
     days = [{day for day in given if len(day) == _DAY_LENGTH} for given in (mine, theirs)]
     is_early = bool(_EARLY_EXPIRY & get_names(first) and _EARLY_EXPIRY & get_names(second))
-    is_near = any(_is_near(one_day, other, is_early=is_early) for one_day in mine for other in theirs)
+    nearest = days if all(days) else (mine, theirs)  # of two days the contract's months say nothing more
+    is_near = any(
+        _is_near(one_day, other, is_early=is_early) for one_day in nearest[0] for other in nearest[1]
+    )
     if all(days) and not is_near:
         return DIFFERENT
     months = [given - own for given, own in zip((mine, theirs), days, strict=True)]

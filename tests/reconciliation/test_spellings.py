@@ -279,6 +279,49 @@ def test_the_symbols_of_lean_and_vnpy_are_read(written, listed, expected):
     assert answer(written, listed) == expected
 
 
+JULY_CRUDE = {"symbol": "CL", "sec_type": "FUT", "con_id": "5", "expiry": "20260622", "local_symbol": "CLN6"}
+AUGUST_CRUDE = {
+    "symbol": "CL",
+    "sec_type": "FUT",
+    "con_id": "6",
+    "expiry": "20260721",
+    "local_symbol": "CLQ6",
+}
+BRENT = {"symbol": "BZ", "sec_type": "FUT", "con_id": "7", "expiry": "20260630", "local_symbol": "BZQ6"}
+HOGS = {"symbol": "HE", "sec_type": "FUT", "con_id": "8", "expiry": "20260715", "local_symbol": "HEN6"}
+EURO = {
+    "symbol": "EUR",
+    "sec_type": "FUT",
+    "con_id": "9",
+    "expiry": "20260615",
+    "local_symbol": "6EM6",
+    "trading_class": "6E",
+}
+NOTE = {"symbol": "IBCID694587387", "sec_type": "BOND", "con_id": "694587387", "local_symbol": "US91282CJJ18"}
+
+
+@pytest.mark.parametrize(
+    ("written", "listed", "expected"), [
+        ({"symbol": "CL", "local_symbol": "CLN6"}, JULY_CRUDE, SAME),
+        ({"symbol": "CL", "local_symbol": "CLN6"}, AUGUST_CRUDE, DIFFERENT),
+        ({"symbol": "CLN6"}, AUGUST_CRUDE, DIFFERENT),
+        ({"symbol": "CL", "sec_type": "FUT", "expiry": "202607"}, AUGUST_CRUDE, UNCLEAR),
+        ({"symbol": "BZ", "sec_type": "FUT", "expiry": "20260731"}, BRENT, DIFFERENT),
+        ({"symbol": "HEN6"}, HOGS, SAME),
+        ({"symbol": "HEQ6"}, HOGS, DIFFERENT),
+        ({"symbol": "HEN6", "sec_type": "STK"}, HOGS, DIFFERENT),
+        ({"symbol": "6EM6"}, EURO, SAME),
+        ({"symbol": "US91282CJJ18"}, NOTE, SAME),
+        ({"symbol": "US91282CJK80"}, NOTE, DIFFERENT),
+    ],
+)  # fmt: skip
+def test_a_local_symbol_in_both_places_is_one_contract_and_of_another_month_another(
+    written, listed, expected
+):
+    """Crude ends in the month before its own, so that a mere month may be of two: its local symbol is of one."""
+    assert answer(written, listed) == expected
+
+
 def test_one_id_is_no_name_in_common():
     rows = (Instrument(symbol=symbol, con_id="265598") for symbol in ("AAPL", "MSFT"))
     assert compare_parts(*map(normalize, rows)) == DIFFERENT
