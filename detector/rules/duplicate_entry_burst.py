@@ -14,6 +14,7 @@ from detector.domain.rule import CRITICAL, NOW, OCCURRENCE, Finding, Limits, Rul
 from detector.domain.runtime_rows import ENTRY
 from detector.domain.trade_rows import Trade
 from detector.formats.times import format_exactly, format_utc
+from detector.reconciliation.fill_matching import LISTED_FOR
 from detector.reconciliation.fills import Fill, get_leg_ids, is_account_wide, list_fills, list_trades
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.working_orders import list_orders
@@ -35,7 +36,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     window = timedelta(seconds=limits[ENTRY_BURST_WINDOW_SEC])
     sources = iter_broker_entries(facts), iter_trade_entries(facts), iter_order_entries(facts, window)
     for entries in sources:
-        for name, times in _group_by_instrument(entries):
+        recent = (entry for entry in entries if entry.at >= facts.taken_at - LISTED_FOR)
+        for name, times in _group_by_instrument(recent):
             burst = _find_largest_burst(sorted(times), window)
             if limits.is_broken(ENTRY_BURST_CRITICAL, len(burst)):
                 yield Finding(
