@@ -150,7 +150,7 @@ def _normalize_cached(row: Instrument) -> Instrument:
     )
     if occ:
         instrument = replace(instrument, sec_type=normalize_type(row.sec_type))
-        return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0])
+        return _merge_occ_parts(instrument, occ, is_symbol=occ.string == texts[0] or not symbol)
     option = _parse_option_text(text)
     if option:
         given = replace(instrument, sec_type=normalize_type(row.sec_type))

@@ -104,9 +104,10 @@ def _can_bear_local_symbol(wanted: Instrument, row: Instrument) -> bool:
     SAN1 is Santander's in euros, `EW2M6 C6000` an option on ES: neither says its symbol.
     """
     local = normalize_symbol(wanted.local_symbol)
-    if local is None or row.local_symbol is not None or (wanted.symbol, wanted.con_id) != (None, None):
+    is_named = (wanted.symbol, wanted.con_id) != (None, None) or normalize(wanted).strike is not None
+    if local is None or row.local_symbol is not None or is_named:
         return False
-    is_option_name = " " in local and normalize(wanted).strike is None
+    is_option_name = " " in local
     return row.is_option if is_option_name else bool(row.symbol) and local.startswith(row.symbol or "")
 
 

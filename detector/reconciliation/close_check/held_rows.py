@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerPosition, is_all_accounts
 from detector.domain.facts import Facts
-from detector.domain.instrument import describe_apart, normalize
-from detector.domain.instrument_names import FUTURE
+from detector.domain.instrument import Instrument, describe_apart, normalize
+from detector.domain.instrument_names import FUTURE, STOCK
 from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.close_check.close_order import (
     CloseOrder,
@@ -20,7 +20,7 @@ from detector.reconciliation.close_check.close_order import (
     match_instrument,
 )
 from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, can_be_in_account
-from detector.reconciliation.instrument_aliases import PAIR_TYPES, get_days
+from detector.reconciliation.instrument_aliases import PAIR_TYPES, get_days, get_names, list_codes
 from detector.reconciliation.position_pairs import describe_held, merge_instruments
 
 _DISTINGUISHING_PARTS = ("sec_type", "con_id", "multiplier", "currency", "trading_class")
@@ -72,12 +72,11 @@ def find_rows(
     fits = [(row, fit) for row in rows if (fit := match_instrument(close.instrument, row)) != DIFFERENT]
     fits = [(row, UNCLEAR if fit == SAME and row.account != account else fit) for row, fit in fits]
     exact = {row.con_id for row, fit in fits if fit == SAME}
-    if len(exact) == 1 and None not in exact:  # an exact day settles what is a day apart and has its own id
-        days = get_days(normalize(close.instrument))
+    if len(exact) == 1 and None not in exact:  # what is the contract settles what may be and has its own id
         fits = [
             (row, fit)
             for row, fit in fits
-            if row.con_id in (*exact, None) or not days or days & get_days(normalize(row))
+            if row.con_id in (*exact, None) or not _is_other(normalize(close.instrument), row)
         ]
     possible = [row for row, _ in fits]
     is_doubtful = any(fit == UNCLEAR for _, fit in fits)
@@ -97,6 +96,19 @@ def find_rows(
             "account", f"The broker holds {close.name} in a model portfolio, in parts."
         )
     return possible
+
+
+def _is_other(wanted: Instrument, row: BrokerPosition) -> bool:
+    """Whether a row with an id of its own is not meant, where another one is certainly the contract.
+
+    It is of another day. Where no day is asked for, it is flat, or a share with a word behind that symbol:
+    AAPL RTS. A code is of one contract.
+    """
+    named, days = normalize(row), get_days(wanted)
+    if days or wanted.is_option:
+        return bool(days) and not days & get_days(named)
+    is_of_root = named.sec_type == STOCK and not get_names(wanted) & get_names(named)
+    return row.quantity == 0 or is_of_root or bool(list_codes(wanted))
 
 
 def _describe_hint(close: CloseOrder, rows: Sequence[BrokerPosition]) -> str:

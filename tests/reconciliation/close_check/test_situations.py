@@ -105,6 +105,28 @@ def test_a_contract_of_another_size_or_week_is_not_the_one_that_is_asked(row, in
     assert decide([hold(2, row)], instrument, 2) == decision
 
 
+SHARE = {"symbol": "AAPL", "con_id": 841, "sec_type": "STK", "currency": "USD"}
+NOTE = {"symbol": "IBCID694587387", "con_id": 851, "sec_type": "BOND", "local_symbol": "US91282CJJ18"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "instrument", "decision"),
+    [
+        pytest.param([hold(0, CALL | {"symbol": "AAPL"})], Instrument("AAPL"), ALLOW, id="an option that is flat"),
+        pytest.param([hold(1, CALL | {"symbol": "AAPL"})], Instrument("AAPL"), CANNOT_TELL, id="an option"),
+        pytest.param([hold(5, SHARE | {"symbol": "AAPL.RTS", "con_id": 842})], Instrument("AAPL"), ALLOW, id="its rights"),
+        pytest.param([hold(5, SHARE | {"con_id": 842, "currency": "CAD"})], Instrument("AAPL"), CANNOT_TELL, id="of two exchanges"),
+        pytest.param([hold(2, NOTE), hold(3, CALL)], Instrument(local_symbol="US91282CJJ18"), ALLOW, id="a bond's code"),
+        pytest.param([hold(2, CALL), hold(-3, CALL | {"con_id": 802, "strike": 700.0})],
+                     Instrument(local_symbol="SPY   260619C00727000"), ALLOW, id="an option's code"),
+        pytest.param([hold(2, future("EUR", "6E", "6EM6", "20260615", "125000"))], Instrument("6EM6"), ALLOW, id="a local symbol"),
+        pytest.param([hold(2, future("EUR", "6E", "6EM6", "20260615", "125000"))], Instrument("6EU6"), REFUSE, id="of another month"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_of_one_row_alone_needs_no_further_word(beside, instrument, decision):
+    assert decide([hold(2, SHARE), *beside], instrument, 2) == decision
+
+
 @pytest.mark.parametrize("account", ["du1234567", "DU123****", "DU1234567/Growth", "Main account", None])
 def test_an_exit_or_a_fill_of_an_account_in_another_spelling_may_be_of_this_one(account):
     assert decide([hold(5, CALL)], OF_CALL, 5, open_orders=[work("SELL", 5, account=account)]) != ALLOW
