@@ -28,7 +28,8 @@ class Difference(Struct, frozen=True):
     `phantom`: internal open, broker flat: a close would open the other side. `unmanaged`: broker
     open, internal none. `side`: open on opposite sides. `quantity`: the same side, another quantity.
     `merged`: several instruments, of which it is unclear which are the same. `is_either_way`: by another
-    reading of the rows the other side has more.
+    reading of the rows the other side has more. `readings`: what the broker's rows may add up to, where that
+    is several: a row may be one that was written again.
     """
 
     kind: DifferenceKind
@@ -40,6 +41,12 @@ class Difference(Struct, frozen=True):
     trade_titles: tuple[str, ...] = ()
     merged: tuple[Instrument, ...] = ()
     is_either_way: bool = False
+    readings: tuple[Decimal, ...] = ()
+
+    @property
+    def held(self) -> str:
+        """What the broker holds in words, by each reading of its rows."""
+        return " or ".join(map(describe_held, self.readings or (self.broker,)))
 
     @property
     def is_vague(self) -> bool:
@@ -184,7 +191,8 @@ class PositionPair(Struct, eq=False):
                 titles = list_titles(lots)
                 is_either_way = has_both_signs([([total] if contrary else internal, broker)])
                 yield Difference(kind, self.name, self.instrument, total, held, self.account, titles,
-                                 is_either_way=is_either_way)  # fmt: skip
+                                 is_either_way=is_either_way,
+                                 readings=tuple(sorted(broker)) if len(broker) > 1 else ())  # fmt: skip
 
     def _split_contrary(self) -> list[Decimal]:
         """Return the sum of the long and of the short internal rows, where there are both."""

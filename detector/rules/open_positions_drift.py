@@ -118,7 +118,7 @@ def _find_own_list_phantoms(
 def _describe_difference(difference: Difference, facts: Facts, namesakes: Iterable[Instrument] = ()) -> str:
     name = describe_apart(difference.instrument, () if difference.merged else namesakes)
     titles = f" as {format_list(difference.trade_titles)}" if difference.trade_titles else ""
-    mine, theirs = f"{describe_held(difference.internal)} open{titles}", describe_held(difference.broker)
+    mine, theirs = f"{describe_held(difference.internal)} open{titles}", difference.held
     if difference.merged:
         return f"{name}: the rows that may be it add up to {mine} in the runtime and {theirs} at the broker"
     if difference.kind == "unmanaged":

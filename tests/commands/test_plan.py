@@ -467,6 +467,18 @@ def test_while_an_order_works_in_an_instrument_no_row_of_it_is_corrected(orders,
         assert any("still works in it" in words for words in undecided(plan)) is waits
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_corrected"),
+    [([held(20)], True), ([held(10, con_id=5), held(10, con_id=5)], False), ([held(20), held(19)], True)],
+    ids=["one row", "lots, or one row written again", "two lots"],
+)
+def test_rows_that_may_be_one_written_again_correct_no_row(rows, is_corrected):
+    """The broker holds 20 or 10: that differs from 39, and what would be right is not known."""
+    plan = planned(snapshot(rows, [{**CALL, "quantity": 40, "is_open": 1}]))
+    assert bool(changes(plan)) is is_corrected
+    assert any("written again" in words for words in undecided(plan)) is not is_corrected
+
+
 def test_a_memory_of_what_is_being_closed_stops_nothing():
     status = {"open_positions": [{**CALL, "quantity": 39, "trade_id": 162}], "orders": [SELL]}
     plan = planned(snapshot([], [state(is_open=0, quantity=0)], [trade(status="CLOSED")], status=status))

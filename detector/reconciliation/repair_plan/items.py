@@ -191,7 +191,7 @@ def _build_item(plan_rows: PlanRows, difference: Difference, origin: str) -> Pla
         name,
         difference.instrument,
         claims,
-        difference.broker,
+        None if difference.readings else difference.broker,
         collect_evidence(plan_rows, difference.instrument, None, account),
         changes=(change,) if origin == POSITION_STATE and question is None else (),
         in_memory=origin == RUNTIME_LIST and difference.kind == "phantom" and not waiting,
@@ -204,7 +204,7 @@ def _build_question(
     difference: Difference, rows: Sequence[StoredPosition], waiting: tuple[str, ...], facts: Facts
 ) -> str | None:
     """Return the question for a person where no single row is certainly wrong."""
-    quantity = describe_held(difference.broker)
+    quantity = difference.held
     if difference.merged:
         internal = describe_held(difference.internal)
         return f"which of its rows are the same: the broker holds {quantity}, the runtime {internal}"
@@ -220,7 +220,9 @@ def _build_question(
     if waiting:
         return describe_waiting(waiting)
     count = f"{len(rows)}{' or more' if len(rows) == MOST_ROWS else ''}"
-    return f"which of its {count} open rows is wrong" if len(rows) > 1 else None
+    which = f"which of its {count} open rows is wrong" if len(rows) > 1 else None
+    doubt = f"whether the broker holds {quantity}: its rows are lots, or one that was written again"
+    return doubt if difference.readings else which
 
 
 def explain_other_side(held: Decimal) -> str:
