@@ -30,7 +30,7 @@ from detector.reconciliation.fills import (
     list_trades,
     match_leg,
 )
-from detector.reconciliation.identity import SAME, UNCLEAR, Answer, can_be_in_account
+from detector.reconciliation.identity import DIFFERENT, SAME, UNCLEAR, Answer, can_be_in_account
 from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.instrument_index import InstrumentIndex
 from detector.reconciliation.lots import iter_internal_lots
@@ -56,7 +56,8 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
     used: set[int] = set()
     rest: list[Fill] = []
     for fill in fills:
-        own = {id(by_id[fill_id]) for fill_id in fill.get_ids() if fill_id in by_id}
+        named = ((fill_id, by_id[fill_id]) for fill_id in fill.get_ids() if fill_id in by_id)
+        own = {id(leg) for fill_id, leg in named if not _is_of_other_order(fill, leg, fill_id)}
         used |= own
         rest += [] if own else [fill]
     unused = [leg for leg in legs if id(leg) not in used]
@@ -67,6 +68,16 @@ def find_unmatched(fills: Sequence[Fill], trades: Sequence[Trade], lots: Iterabl
         unused = open_legs.list_rest()
     positions = _HeldQuantities(lots, trades)
     return [fill for fill in rest if not positions.remove_match(fill)]
+
+
+def _is_of_other_order(fill: Fill, leg: Leg, fill_id: str) -> bool:
+    """Whether the number that both bear is two clients': another permanent id, and not the same fill either.
+
+    IBKR may give an order a second permanent id, so that this alone proves nothing.
+    """
+    perms = [{one for one in ids if one.startswith("perm ")} for ids in (fill.get_ids(), leg.ids)]
+    is_open = fill_id.startswith("order ") and all(perms) and not perms[0] & perms[1]
+    return is_open and match_leg(fill, leg) == DIFFERENT
 
 
 def _iter_legs(trades: Sequence[Trade], lots: Iterable[Lot]) -> Iterator[Leg]:
