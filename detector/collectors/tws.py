@@ -130,7 +130,7 @@ def _build_order(trade: Any, answer: TwsAnswer) -> dict[str, Any]:
         row |= _pick_numbers(status, "filled", "remaining")
         row |= {"whyHeld": status.whyHeld} if status.whyHeld else {}
     if trade.contract.comboLegs:
-        row["comboLegs"] = [{"conId": leg.conId} for leg in trade.contract.comboLegs]
+        row["comboLegs"] = [_pick(leg, ("conId", "ratio", "action")) for leg in trade.contract.comboLegs]
     return row
 
 

@@ -14,6 +14,7 @@ from detector.domain.instrument import Instrument, describe_order
 from detector.domain.runtime_rows import Order, list_order_ids
 from detector.domain.sides import get_sign
 from detector.formats.numbers import to_exact_decimal
+from detector.formats.patterns import build_pattern
 
 _ALL_ACCOUNTS = re.compile(r"ALL|D?F\d+A|(?:live|paper)-\d+A", re.IGNORECASE)  # also behind its alias
 ALL_ACCOUNTS = "All"
@@ -53,10 +54,13 @@ class BrokerPosition(Instrument, frozen=True):
         return None if self.is_option else self.avg_cost
 
 
+_RATIO = build_pattern(r"-?[1-9]\d{0,5}", re.ASCII)
+
+
 class BrokerOrder(Order, frozen=True):
     """A working order at the broker; a child waits for its parent, a fill in an OCA group cancels the others.
 
-    A combo names its legs by their contract ids alone.
+    A combo names its legs by their contract ids alone, and how many it trades of each.
     """
 
     account: str | None = build_column("id", needed=("account",))
@@ -69,6 +73,16 @@ class BrokerOrder(Order, frozen=True):
     status_at: datetime | None = build_column("time", doc="since when it has its status")
     why_held: str | None = build_column("text", doc="why it waits: locate, for shares to borrow")
     leg_con_ids: tuple[str, ...] | None = build_column("texts", "united")
+    leg_ratios: tuple[str, ...] | None = build_column(
+        "texts", "united", doc="how many of each leg one combo buys: 5=1, or sells: 6=-2"
+    )
+
+    @property
+    def ratios(self) -> dict[str, Decimal]:
+        """How many of each leg one combo buys, below 0 where it sells them; empty where one is unknown."""
+        pairs = [text.partition("=")[::2] for text in self.leg_ratios or ()]
+        ratios = {con_id: Decimal(ratio) for con_id, ratio in pairs if _RATIO.fullmatch(ratio)}
+        return ratios if len(ratios) == len(pairs) and {*ratios} == {*(self.leg_con_ids or ())} else {}
 
     @property
     def is_working(self) -> bool:

@@ -46,7 +46,7 @@ MAY_BE_ABSENT = frozenset([
     "connection_error", "error", "exitCode", "exit_code", "reason", "detail", "detail-type", "startedAt",
     "stopCode", "stoppedAt", "stoppedReason", "stoppingAt", "truncated", "server_version", "handshake_at",
     "statement", "flex", "open_orders_scope", "executions_scope", "positions_scope",
-    "why_held", "parent_id", "oca_group", "leg_con_ids", "model", "notes", "opens", "status_at",
+    "why_held", "parent_id", "oca_group", "leg_con_ids", "leg_ratios", "model", "notes", "opens", "status_at",
     "client_id", "Project", "Service", "failures", "nextToken", "NextToken",
 ])  # fmt: skip
 

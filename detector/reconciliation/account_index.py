@@ -116,6 +116,11 @@ class ComboIndex(Generic[T]):
             self._by_key.setdefault(key, []).append(len(self._entries))
         self._entries.append((combo, entry))
 
+    @property
+    def entries(self) -> Sequence[T]:
+        """Every entry, in the list's order."""
+        return [entry for _, entry in self._entries]
+
     def iter_all(self, leg: Instrument) -> Iterator[T]:
         """Yield every entry of a combo that has the leg, or may."""
         roots = get_roots(normalize(leg))

@@ -39,13 +39,13 @@ def _list_accounts(facts: Facts) -> set[str]:
 
 def build_book(facts: Facts, internal: Iterable[Lot], named_accounts: Iterable[str] = ()) -> PositionBook:
     """Return the broker's positions, which must have been read, beside those lots of the runtime."""
-    broker, names = iter_broker_lots(facts), _list_names(facts)
+    broker, names = iter_broker_lots(facts), list_names(facts)
     return build_position_book(internal, broker, facts.broker_account, named_accounts, names)
 
 
 def can_be_ended(instrument: Instrument, facts: Facts) -> bool:
     """Whether a row without a last day may be of a contract that any list names, and that has just ended."""
-    named = _list_names(facts).add_to(instrument)
+    named = list_names(facts).add_to(instrument)
     if get_days(named):
         return get_expiry_state(named, facts.taken_at) != LIVE
     return _list_ended(facts).has(named)
@@ -63,11 +63,11 @@ def _list_ended(facts: Facts) -> InstrumentIndex[Instrument]:
             return row.is_option and row.con_id is None  # its day may be any, as of 06/02/26
         return day >= first[: len(day)] and get_expiry_state(row, now) != LIVE
 
-    return InstrumentIndex((row, row) for row in _list_names(facts).rows if can_have_ended(row))
+    return InstrumentIndex((row, row) for row in list_names(facts).rows if can_have_ended(row))
 
 
 @lru_cache(maxsize=2)
-def _list_names(facts: Facts) -> ContractNames:
+def list_names(facts: Facts) -> ContractNames:
     """Return the names of every contract id that a row of any list gives."""
     held = (facts.broker_positions, facts.store_positions, facts.open_positions)
     others = (facts.store_trades, facts.broker_orders, facts.orders, facts.broker_executions)

@@ -6,15 +6,16 @@ differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
 from detector.domain.broker_rows import is_all_accounts
-from detector.domain.instrument import Instrument
+from detector.domain.instrument import Instrument, get_instrument_name
 from detector.formats.grouping import group_pairs
-from detector.reconciliation.identity import can_be_in_account, is_plain_account
+from detector.reconciliation.account_index import MOST_ROWS
+from detector.reconciliation.identity import DIFFERENT, can_be_in_account, compare, is_plain_account
 from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_pairs import (
@@ -35,6 +36,7 @@ from detector.reconciliation.position_pairs import (
 _CASH = "CASH"
 _Totals = frozenset[Decimal] | None
 _Test = Callable[[Instrument], bool]
+_Row = tuple[PositionPair, Decimal]
 _DOUBLED = "a row is listed twice, or is the sum of the models beside it"
 _UNKNOWN_QUANTITY = "the quantity of a row is unknown"
 _OF_SEVERAL = "the broker's row is of several accounts together"
@@ -91,8 +93,19 @@ def compare_positions(book: PositionBook, may_have_ended: _Test = lambda _: Fals
             remedy = _REMEDIES.get(why, _OF_ACCOUNTS if len(_list_accounts(group)) > 1 else _OF_INSTRUMENTS)
             is_held = any(lot.quantity != FLAT for position in group for lot in position.lots[BROKER])
             unclear.append(UnclearGroup(names, why, is_paired, has_nameless, is_held, remedy))
+    differences += _iter_lost_combos(book)
     differences.sort(key=lambda difference: (difference.name, difference.account or ""))
     return ComparedPositions(tuple(differences), tuple(unclear))
+
+
+def _iter_lost_combos(book: PositionBook) -> Iterator[Difference]:
+    """Yield the runtime's open combos of which the broker holds nothing that may be a leg."""
+    held = (position for position in book.positions if position.compute_quantity(BROKER) != FLAT)
+    found = {id(lot) for position in held for lot in book.combos.iter_all(position.instrument)}
+    for lot in book.combos.entries:
+        if lot.quantity and id(lot) not in found:
+            name, titles = get_instrument_name(lot.instrument), list_titles([lot])
+            yield Difference("phantom", name, lot.instrument, lot.quantity, FLAT, lot.account, titles)
 
 
 def _compare_group(group: Sequence[PositionPair], may_have_ended: _Test) -> tuple[list[Difference], str]:
@@ -210,12 +223,35 @@ def _merge_difference(
 
 
 def _is_paired(group: Sequence[PositionPair]) -> bool:
-    """Whether each open quantity of one side has an equal one on the other."""
+    """Whether each open quantity of one side has an equal one on the other that may be the same."""
     rest = [position for position in group if not position.is_balanced]
     if any(position.get_totals(side) is None for position in group for side in (INTERNAL, BROKER)):
         return False
     mine, theirs = (
-        sorted(quantity for p in rest if (quantity := p.compute_quantity(side) or FLAT))
+        [(position, quantity) for position in rest if (quantity := position.compute_quantity(side) or FLAT)]
         for side in (INTERNAL, BROKER)
     )
-    return len(mine) == len(theirs) and all(map(is_equal, mine, theirs))
+    pairs = zip(*(sorted(quantity for _, quantity in rows) for rows in (mine, theirs)), strict=False)
+    is_equal_each = len(mine) == len(theirs) and all(is_equal(*pair) for pair in pairs)
+    return is_equal_each and (len(mine) > MOST_ROWS or _can_match(mine, theirs))
+
+
+def _can_match(mine: Sequence[_Row], theirs: Sequence[_Row]) -> bool:
+    """Whether each row of one side has one of its own on the other: equal, and not certainly another."""
+    owners: dict[int, int] = {}
+
+    def find_place(number: int, tried: set[int]) -> bool:
+        position, quantity = mine[number]
+        for at, (other, held) in enumerate(theirs):
+            if at not in tried and is_equal(quantity, held) and _may_be(position, other):
+                tried.add(at)
+                if at not in owners or find_place(owners[at], tried):
+                    owners[at] = number
+                    return True
+        return False
+
+    return all(find_place(number, set()) for number in range(len(mine)))
+
+
+def _may_be(first: PositionPair, second: PositionPair) -> bool:
+    return compare(first.instrument, second.instrument) != DIFFERENT

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
-from detector.domain.instrument import Instrument, normalize
+from detector.domain.instrument import INSTRUMENT_COLUMNS, Instrument, normalize
 from detector.domain.runtime_rows import EXIT, Order
 from detector.domain.sides import get_sign
 from detector.formats.grouping import group_pairs
+from detector.formats.numbers import to_exact_decimal
 from detector.reconciliation.account_index import AccountIndex, ComboIndex
 from detector.reconciliation.fills import SETTLING, list_trades
 from detector.reconciliation.identity import (
@@ -30,8 +31,9 @@ from detector.reconciliation.identity import (
     compare_orders,
     is_combo,
 )
+from detector.reconciliation.instrument_aliases import is_nameless
 from detector.reconciliation.instrument_index import InstrumentIndex
-from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots
+from detector.reconciliation.lots import iter_internal_lots, iter_listed_lots, list_names
 from detector.reconciliation.position_book import has_same_id
 from detector.reconciliation.position_pairs import FLAT, Difference, merge_by_instrument
 
@@ -59,9 +61,11 @@ class WorkingOrders:
             for order in list_orders(facts)
             if order.is_working and can_be_in_account(get_account(order), self._own_account)
         ]
-        self._by_instrument = AccountIndex(
-            (get_account(order), normalize(order), order) for order in self._orders
-        )
+        self._legs = {
+            id(order): [_add_names(leg, facts) for leg in split_combo(order)] for order in self._orders
+        }
+        legs = (leg for rows in self._legs.values() for leg in rows)
+        self._by_instrument = AccountIndex((get_account(leg), normalize(leg), leg) for leg in legs)
         marked = (order for order in facts.orders or () if order.purpose)
         self._marked = group_pairs((key, order) for order in marked for key in order.ids)
         self._held = AccountIndex(
@@ -77,9 +81,13 @@ class WorkingOrders:
 
         Fills in either direction make another quantity; what nothing manages comes from fills on its side.
         """
-        matches = self._by_instrument.find(difference.instrument, difference.account)
-        signs = (get_sign(order.side) or 0 for order, _ in matches)
+        matches = self._find_named(difference.instrument, difference.account)
+        signs = (get_sign(order.side) or 0 for order in matches)
         return any(sign and (difference.kind == "quantity" or sign * difference.broker > 0) for sign in signs)
+
+    def list_legs(self, order: Order) -> Sequence[Order]:
+        """Return the order, or an order for each leg of a combo whose ratios are known."""
+        return self._legs[id(order)]
 
     def iter_exits(self) -> Iterator[Order]:
         """Yield every working order that is an exit."""
@@ -109,9 +117,13 @@ class WorkingOrders:
     def _is_closing(self, order: Order) -> bool:
         if isinstance(order, BrokerOrder) and order.parent_id:
             return True
-        return (order.is_stop and get_sign(order.side) == -1) or self._is_against_held(order)
+        is_selling_stop = order.is_stop and get_sign(order.side) == -1 and not is_combo(order)
+        return is_selling_stop or self._is_against_held(order)
 
     def _is_against_held(self, order: Order) -> bool:
+        return all(map(self._is_leg_against_held, self._legs.get(id(order), (order,))))
+
+    def _is_leg_against_held(self, order: Order) -> bool:
         sign = get_sign(order.side)
         named = normalize(order)
         lots = [lot for lot, _ in self._held.find(named, get_account(order))] if sign is not None else []
@@ -125,13 +137,41 @@ class WorkingOrders:
             self._entries[key] = self._compute_opposite(*key)
         return self._entries[key]
 
+    def _find_named(self, instrument: Instrument, account: str | None) -> Iterator[Order]:
+        """Yield the orders of the instrument, or that may be; a mere id only where it is the same."""
+        matches = self._by_instrument.find(instrument, account)
+        return (order for order, answer in matches if answer == SAME or not is_nameless(normalize(order)))
+
     def _compute_opposite(self, instrument: Instrument, sign: int | None, account: str | None) -> Decimal:
         entries = (
             (order, compute_remaining(order) or FLAT)
-            for order, _ in self._by_instrument.find(instrument, account)
+            for order in self._find_named(instrument, account)
             if sign is not None and get_sign(order.side) == -sign and order.purpose != EXIT
         )
         return count_working(entries).most
+
+
+def split_combo(order: Order) -> list[Order]:
+    """Return the order; of a combo whose ratios are known an order for each of its legs, by its id alone."""
+    ratios, sign = order.ratios if isinstance(order, BrokerOrder) else {}, get_sign(order.side)
+    if not ratios or sign is None:
+        return [order]
+    no_parts = dict.fromkeys((*INSTRUMENT_COLUMNS, "leg_con_ids", "leg_ratios"))
+    amounts = {name: to_exact_decimal(getattr(order, name)) for name in ("quantity", "filled", "remaining")}
+    legs: list[Order] = []
+    for con_id, ratio in ratios.items():
+        parts = {name: amount and amount * abs(ratio) for name, amount in amounts.items()}
+        side = "BUY" if sign * ratio > 0 else "SELL"
+        legs.append(replace(order, **{**no_parts, **parts, "con_id": con_id, "side": side}))
+    return legs
+
+
+def _add_names(leg: Order, facts: Facts) -> Order:
+    """Return an order with the names that any list gives its contract id, where it has no other."""
+    if leg.symbol or leg.local_symbol or not leg.con_id:
+        return leg
+    named = list_names(facts).add_to(normalize(leg))
+    return replace(leg, **{name: getattr(named, name) for name in INSTRUMENT_COLUMNS})
 
 
 def get_account(order: Order) -> str | None:
@@ -164,17 +204,18 @@ class ProtectiveOrders:
     def __init__(self, orders: Sequence[BrokerOrder]) -> None:
         entries = WaitingEntries(orders)
         working = [order for order in orders if order.is_working and not entries.list_parents(order)]
+        legs = [leg for order in working for leg in split_combo(order)]
         self._orders = AccountIndex(
-            (order.account, normalize(order), order) for order in working if not is_combo(order)
+            (get_account(leg), normalize(leg), leg) for leg in legs if not is_combo(leg)
         )
-        self._combos = ComboIndex((order, order) for order in working if is_combo(order))
+        self._combos = ComboIndex((leg, leg) for leg in legs if is_combo(leg))
 
     def compute_protected(
         self, instrument: Instrument, held: Decimal | None, account: str | None = None
     ) -> Decimal | None:
         """Return the quantity of a position that its orders would close; None where that is unknown.
 
-        A combo on the symbol may close the position.
+        A combo on the symbol may close the position, where its legs or their ratios are not known.
         """
         if held is None or any(self._combos.iter_all(instrument)):
             return None

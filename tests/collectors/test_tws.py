@@ -150,7 +150,8 @@ def test_the_orders_of_all_clients_and_of_people_keep_their_identity(environ):
         (903, None, None),
         (904, 9, None),
     ]
-    assert rows[3]["comboLegs"] == [{"conId": 700}, {"conId": 701}]
+    assert [leg["conId"] for leg in rows[3]["comboLegs"]] == [700, 701]
+    assert {(leg["ratio"], leg["action"]) for leg in rows[3]["comboLegs"]} == {(1, "BUY")}
 
 
 def test_one_connection_with_its_own_client_id_and_five_requests(environ):

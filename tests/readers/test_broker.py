@@ -348,7 +348,13 @@ def test_currency_class_and_legs_under_their_names():
     assert one({"positions": [{"symbol": "SPY", "CurrencyPrimary": "CAD", "Quantity": 1}]}).currency == "CAD"
     legs = {"symbol": "SPY", "secType": "BAG", "comboLegs": [{"conId": 5, "ratio": 1}, {"conId": "6"}]}
     combo = one({"open_orders": [{"contract": legs, "order": {"orderId": 1}}]}, "broker_orders")
-    assert combo.leg_con_ids == ("5", "6")
+    assert (combo.leg_con_ids, combo.leg_ratios, combo.ratios) == (("5", "6"), None, {})
+    legs["comboLegs"] = [
+        {"conId": 5, "ratio": 1, "action": "BUY"},
+        {"conId": "6", "ratio": 2, "action": "SELL"},
+    ]
+    combo = one({"open_orders": [{"contract": legs, "order": {"orderId": 1}}]}, "broker_orders")
+    assert combo.ratios == {"5": 1, "6": -2}
 
 
 def test_a_section_of_flex_with_no_row_was_read():

@@ -449,6 +449,46 @@ def test_a_combo_of_the_runtime_is_compared_with_no_leg():
     ]
 
 
+def test_a_combo_of_which_the_broker_holds_no_leg_is_a_phantom():
+    combo, share = row(-2, {"symbol": "SPY", "sec_type": "BAG"}), {"symbol": "QQQ", "sec_type": "STK"}
+    assert truth([combo, row(5, share)], [row(5, share)]) == ["critical open_positions_drift:SPY"]
+    assert truth([combo, row(5, share)], [row(5, share), row(0)]) == ["critical open_positions_drift:SPY"]
+
+
+def test_legs_that_a_working_combo_brings_are_a_lag_at_first():
+    legs = [row(2, con_id=5), row(-2, {**CALL, "strike": 730}, con_id=6)]
+    ratios = [{"conId": 5, "ratio": 1, "action": "BUY"}, {"conId": 6, "ratio": 1, "action": "SELL"}]
+    combo = {
+        "order_id": 9,
+        "symbol": "SPY",
+        "secType": "BAG",
+        "quantity": 5,
+        "filled": 2,
+        "status": "Submitted",
+        "comboLegs": ratios,
+    }
+    for side, severity in (("BUY", "warning"), ("SELL", "critical")):
+        orders = broker(*legs, open_orders=[{**combo, "side": side}])
+        events = given({"status_v3": internal(), "broker": orders})
+        assert [event.split()[0] for event in events if "drift" in event] == [severity] * 2
+
+
+def test_a_calendar_by_mere_months_that_no_reading_pairs_is_unclear_and_never_quiet():
+    near, far = {**CRUDE, "con_id": 5, "expiry": "20260622"}, {**CRUDE, "con_id": 6, "expiry": "20260721"}
+    july, august = {**CRUDE, "expiry": "202607"}, {**CRUDE, "expiry": "202608"}
+    broker_rows = [row(-1, {**near, "local_symbol": "CLN6"}), row(1, {**far, "local_symbol": "CLQ6"})]
+    assert truth([row(-1, july), row(1, august)], broker_rows) == []
+    assert truth([row(1, july), row(-1, august)], broker_rows) == ["warning comparison_unclear:CL 2026-06-22"]
+    names = [{**CRUDE, "local_symbol": name} for name in ("CLN6", "CLQ6")]
+    assert truth([row(1, names[0]), row(-1, names[1])], broker_rows) == [
+        "critical open_positions_drift:CL 2026-06-22",
+        "critical open_positions_drift:CL 2026-07-21",
+    ]
+
+
+CRUDE = {"symbol": "CL", "sec_type": "FUT"}
+
+
 def test_a_drift_is_held_while_a_combo_stands_for_it():
     combo = internal(row(39, {"symbol": "SPY", "sec_type": "BAG"}))
     unseen = {"status_v3": combo, "broker": broker(row(39))}
@@ -931,6 +971,14 @@ def test_how_a_fill_is_matched(listed, found):
     assert fills([execution()], [listed]) == ([] if found else ["critical missed_fill:e1"])
 
 
+@pytest.mark.parametrize(
+    ("quantity", "found"), [(39, True), (1, False)], ids=["a second perm id", "two clients"]
+)
+def test_an_order_number_under_another_permanent_id_is_the_order_only_where_all_else_fits(quantity, found):
+    listed = trade(quantity=quantity, exit_order_id="7", exit_perm_id="8")
+    assert fills([execution(perm_id="9")], [listed]) == ([] if found else ["critical missed_fill:e1"])
+
+
 def test_the_executions_of_one_order_are_one_fill():
     parts = [
         execution(exec_id=f"e{number}", quantity=13, at=f"2026-06-02T14:50:0{number}Z")
@@ -1240,6 +1288,13 @@ def bursts(patch: dict[str, Any], settings: dict[str, str] | None = None) -> lis
 def test_entries_of_trades_one_after_the_other_are_a_burst_in_any_order(rows, expected):
     assert bursts({"status_v3": {"recent_trades": rows}}) == expected
     assert bursts({"status_v3": {"recent_trades": rows[::-1]}}) == expected
+
+
+@pytest.mark.parametrize(("day", "expected"), [("2026-06-01T15", BURST), ("2026-03-02T14", [])])
+def test_a_burst_that_a_store_still_lists_after_a_day_is_no_news(day, expected):
+    old = [{**entry(number, 60 * number), "opened_at": f"{day}:5{number}:00Z"} for number in range(4)]
+    assert bursts({"status_v3": {"recent_trades": old}}) == expected
+    assert bursts({"status_v3": {"recent_trades": [*old, entry(7, 0), entry(8, 1), entry(9, 2)]}}) == BURST
 
 
 @pytest.mark.parametrize(

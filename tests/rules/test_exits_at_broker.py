@@ -216,6 +216,53 @@ def test_a_combo_is_an_exit_of_none_of_its_legs_alone():
         assert judged([one], legs, "broker") == []
 
 
+OPENS = ["critical exit_would_open_position:SPY"]
+
+
+def vertical(quantity: int, side: str = "SELL", ratio: int = 1, **more: Any) -> dict[str, Any]:
+    """Return an exit of a combo of one bought call 727 and some sold calls 730."""
+    legs = [{"conId": 5, "ratio": 1, "action": "BUY"}, {"conId": 6, "ratio": ratio, "action": "SELL"}]
+    bare = {"con_id": None, "expiry": None, "strike": None, "right": None, "sec_type": "BAG"}
+    return order(**{**bare, "comboLegs": legs, "quantity": quantity, "side": side, **more})
+
+
+def held_legs(bought: int, sold: int) -> list[dict[str, Any]]:
+    return [row(bought, con_id=5), row(-sold, con_id=6, strike=730)]
+
+
+@pytest.mark.parametrize(
+    ("one", "held", "expected"),
+    [
+        pytest.param(vertical(2), held_legs(2, 2), [], id="all of it"),
+        pytest.param(vertical(3), held_legs(2, 2), OPENS, id="one more than is held"),
+        pytest.param(vertical(2), held_legs(2, 1), OPENS, id="of one leg one more"),
+        pytest.param(vertical(2), held_legs(2, 0), OPENS, id="one leg is gone"),
+        pytest.param(vertical(2), [], OPENS, id="both are gone"),
+        pytest.param(vertical(2, "BUY"), held_legs(2, 2), OPENS, id="the side that opens"),
+        pytest.param(vertical(2, "BUY"), held_legs(-2, -2), [], id="the other combo is bought back"),
+        pytest.param(vertical(2, ratio=2), held_legs(2, 4), [], id="a ratio"),
+        pytest.param(vertical(2, ratio=2), held_legs(2, 2), OPENS, id="a ratio that is not held"),
+        pytest.param(vertical(5, filled=3), held_legs(2, 2), [], id="what is left of it"),
+        pytest.param(vertical(5, filled=3), held_legs(1, 1), OPENS, id="one more than is left"),
+        pytest.param(vertical(2, kind=None), held_legs(2, 2), [], id="what it is for is not known"),
+        pytest.param(vertical(2, kind=None, parent_id=3), [], OPENS, id="an orphan"),
+        pytest.param(vertical(2, leg_ratios=["5=1"]), held_legs(1, 1), [], id="of one leg no ratio is known"),
+        pytest.param(vertical(2, comboLegs=None), held_legs(1, 1), [], id="its legs are not known"),
+        pytest.param(
+            vertical(2, comboLegs=None), [row(5, symbol="QQQ")], OPENS, id="nothing that may be a leg"
+        ),
+    ],
+)
+def test_an_exit_of_a_combo_is_judged_by_its_legs(one, held, expected):
+    assert judged([one], held, "broker") == expected
+
+
+def test_a_child_of_a_combo_waits_for_its_own_entry():
+    entry = vertical(2, "BUY", kind=None, order_id=20)
+    child = vertical(2, kind=None, parent_id="20", status="PreSubmitted")
+    assert judged([entry, child], [], "broker") == []
+
+
 OLD = {"connected": True, "as_of": "2026-06-02T14:55:30Z", "positions": []}
 
 
@@ -313,7 +360,7 @@ def protection(
     *orders: dict[str, Any], held: Any = 39, at: str = "2026-06-02T15:00:00Z", **status: Any
 ) -> list[str]:
     mine = {"open_positions": [{**row(held), "tags": [], "exit_attempt_count": 0}], "open_position_count": 1}
-    section = {"connected": True, "positions": [row(held)], "open_orders": list(orders)}
+    section = {"connected": True, "positions": [row(held, con_id=5)], "open_orders": list(orders)}
     found = given({"taken_at": at, "status_v3": {**mine, **status}, "broker": section})
     return [event for event in found if "unprotected" in event]
 
@@ -368,6 +415,9 @@ def test_a_process_that_is_down_leaves_a_position_unprotected(process, expected)
         pytest.param([{**ENTRY, "filled": 39}, stop(parent_id="20")], [], id="of one that filled"),
         pytest.param([{**ENTRY, "side": "SELL"}, stop(parent_id="20")], [], id="a child of another exit"),
         pytest.param([stop(parent_id="20")], [], id="an orphan"),
+        pytest.param([vertical(39, kind=None)], [], id="a combo that has it as a leg"),
+        pytest.param([vertical(38, kind=None)], NAKED, id="a combo of too few"),
+        pytest.param([vertical(39, "BUY", kind=None)], NAKED, id="a combo that buys it"),
     ],
 )
 def test_what_protects_a_position_while_the_link_is_down(orders, expected):

@@ -18,7 +18,7 @@ from detector.domain.rule import OCCURRENCE, STATE, Declaration, Limit, Rule
 from detector.engine import coverage
 from detector.engine.catalog import find_rule, load_rules
 from detector.engine.gather import SharedReadings
-from detector.reconciliation.lots import _list_accounts, _list_names
+from detector.reconciliation.lots import _list_accounts, list_names
 from detector.render.document import build_stdout_document
 from detector.settings import PREFIX
 from tests.support.full_snapshot import set_value
@@ -385,7 +385,7 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         # What an id names, and whose it is, stands in every list; neither is what is held or worked.
         code = sys._getframe(1).f_code
-        if code not in (_list_accounts.__code__, _list_names.__wrapped__.__code__):
+        if code not in (_list_accounts.__code__, list_names.__wrapped__.__code__):
             self._read.add(name)
         found = getattr(type(self._facts), name, None)
         if isinstance(found, property):

@@ -59,6 +59,7 @@ def expected_columns(listed: str, kind: str) -> dict[str, Any]:
             "quantity": quantity, "filled": quantity / 4, "remaining": quantity * 3 / 4,
             "submitted_at": AT, "status_at": AT.replace(second=1),
             "leg_con_ids": ("811", "813") if kind == "combo" else None,
+            "leg_ratios": ("811=1", "813=-1") if kind == "combo" else None,
         },
         "fills": {
             "exec_id": "0000e0d5.69fb5dd0.01.01", "perm_id": "990011", "order_id": "5", "client_id": "7",

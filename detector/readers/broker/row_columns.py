@@ -58,6 +58,7 @@ _ORDER = {
     "parent_id": ("parentid",),
     "oca_group": ("ocagroup",),
     "leg_con_ids": ("legconids", "combolegs"),
+    "leg_ratios": ("legratios",),
     "client_id": ("clientid",),
     "group": ("fagroup", "faprofile"),
     "model": ("modelcode", "model"),

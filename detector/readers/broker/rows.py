@@ -153,6 +153,7 @@ def _convert_columns(flat: Mapping[str, Any], kind: str, reading: Reading) -> di
     for column in _TIMES:
         row[column] = normalize_broker_time(row.get(column))
     if row.get("leg_con_ids") is not None:
+        row["leg_ratios"] = row["leg_ratios"] or _list_ratios(row["leg_con_ids"]) or None
         row["leg_con_ids"] = _parse_legs(row["leg_con_ids"]) or None
     if row["symbol"] is None:
         row["symbol"] = row["local_symbol"] or _find_described_symbol(flat)
@@ -179,6 +180,16 @@ def _parse_legs(listed: Any) -> Any:
     return [
         str(con_id) if isinstance(con_id, int) and not isinstance(con_id, bool) else con_id for con_id in ids
     ]
+
+
+def _list_ratios(listed: Any) -> list[str]:
+    """Return how many of each leg one combo buys, below 0 where it sells; of TWS's legs that say it all."""
+    ratios = []
+    for leg in listed if isinstance(listed, list) else ():
+        cells = merge_nested(leg) if isinstance(leg, dict) else {}
+        sign, con_id, ratio = get_sign(cells.get("action")), cells.get("conid"), cells.get("ratio")
+        ratios += [f"{con_id}={sign * ratio}"] if sign and con_id and isinstance(ratio, int) else []
+    return ratios
 
 
 def merge_nested(item: Any) -> dict[str, Any]:
