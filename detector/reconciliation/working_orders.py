@@ -121,14 +121,21 @@ class WorkingOrders:
         return is_selling_stop or self._is_against_held(order)
 
     def _is_against_held(self, order: Order) -> bool:
-        return all(map(self._is_leg_against_held, self._legs.get(id(order), (order,))))
-
-    def _is_leg_against_held(self, order: Order) -> bool:
+        legs = self._legs.get(id(order), ()) if is_combo(order) else ()
+        if legs and not any(map(is_combo, legs)):
+            return all(map(self._is_held_leg, legs))
         sign = get_sign(order.side)
         named = normalize(order)
         lots = [lot for lot, _ in self._held.find(named, get_account(order))] if sign is not None else []
         own = [lot for lot in lots if has_same_id(lot.instrument, named)] or lots
         return bool(own) and all((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
+
+    def _is_held_leg(self, leg: Order) -> bool:
+        """Whether the runtime certainly holds what the leg would close, all of it: a combo may also turn one."""
+        named, sign, remaining = normalize(leg), get_sign(leg.side), compute_remaining(leg)
+        matches = self._held.find(named, get_account(leg))
+        held = [-(lot.quantity or FLAT) * (sign or 0) for lot, answer in matches if answer == SAME]
+        return remaining is not None and FLAT < remaining <= max(held, default=FLAT)
 
     def get_entries_against(self, order: Order) -> Decimal:
         """Return the quantity that working orders on the other side of the instrument may still open."""

@@ -257,6 +257,17 @@ def test_an_exit_of_a_combo_is_judged_by_its_legs(one, held, expected):
     assert judged([one], held, "broker") == expected
 
 
+@pytest.mark.parametrize(
+    ("quantity", "fires"), [(2, True), (3, False)], ids=["what is held", "it turns a leg"]
+)
+def test_a_combo_without_a_mark_is_an_exit_where_the_runtime_holds_all_that_it_closes(quantity, fires):
+    mine = [{**row, "tags": [], "exit_attempt_count": 0} for row in held_legs(2, 2)]
+    one = vertical(quantity, kind=None)
+    assert (
+        judged([one], held_legs(1, 1), "broker", open_positions=mine, open_position_count=2) == OPENS * fires
+    )
+
+
 def test_a_child_of_a_combo_waits_for_its_own_entry():
     entry = vertical(2, "BUY", kind=None, order_id=20)
     child = vertical(2, kind=None, parent_id="20", status="PreSubmitted")
