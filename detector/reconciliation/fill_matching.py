@@ -75,7 +75,7 @@ def _is_of_other_order(fill: Fill, leg: Leg, fill_id: str) -> bool:
 
     IBKR may give an order a second permanent id, so that this alone proves nothing.
     """
-    perms = [{one for one in ids if one.startswith("perm ")} for ids in (fill.get_ids(), leg.ids)]
+    perms = [{leg_id for leg_id in ids if leg_id.startswith("perm ")} for ids in (fill.get_ids(), leg.ids)]
     is_open = fill_id.startswith("order ") and all(perms) and not perms[0] & perms[1]
     return is_open and match_leg(fill, leg) == DIFFERENT
 
