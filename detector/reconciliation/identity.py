@@ -205,7 +205,7 @@ def _compare_future_classes(first: Instrument, second: Instrument) -> Answer:
 
 
 def _compare_local_symbols(first: Instrument, second: Instrument) -> Answer:
-    """Compare two instruments that are no options by their local symbols, two futures by their classes too."""
+    """Compare two instruments by their local symbols, two futures by their classes too; no options."""
     if _is_other_local_month(first, second):
         return DIFFERENT
     if _is_dated(first) and _is_dated(second):

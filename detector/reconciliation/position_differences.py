@@ -243,7 +243,7 @@ def _can_match(mine: Sequence[_Row], theirs: Sequence[_Row]) -> bool:
     def find_place(number: int, tried: set[int]) -> bool:
         position, quantity = mine[number]
         for at, (other, held) in enumerate(theirs):
-            if at not in tried and is_equal(quantity, held) and _may_be(position, other):
+            if at not in tried and is_equal(quantity, held) and _can_be(position, other):
                 tried.add(at)
                 if at not in owners or find_place(owners[at], tried):
                     owners[at] = number
@@ -253,5 +253,5 @@ def _can_match(mine: Sequence[_Row], theirs: Sequence[_Row]) -> bool:
     return all(find_place(number, set()) for number in range(len(mine)))
 
 
-def _may_be(first: PositionPair, second: PositionPair) -> bool:
+def _can_be(first: PositionPair, second: PositionPair) -> bool:
     return compare(first.instrument, second.instrument) != DIFFERENT

@@ -131,7 +131,7 @@ class WorkingOrders:
         return bool(own) and all((lot.quantity or 0) * (sign or 0) < 0 for lot in own)
 
     def _is_held_leg(self, leg: Order) -> bool:
-        """Whether the runtime certainly holds what the leg would close, all of it: a combo may also turn one."""
+        """Whether the runtime certainly holds all that the leg would close: a combo may also turn one."""
         named, sign, remaining = normalize(leg), get_sign(leg.side), compute_remaining(leg)
         matches = self._held.find(named, get_account(leg))
         held = [-(lot.quantity or FLAT) * (sign or 0) for lot, answer in matches if answer == SAME]

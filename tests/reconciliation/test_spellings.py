@@ -318,7 +318,7 @@ NOTE = {"symbol": "IBCID694587387", "sec_type": "BOND", "con_id": "694587387", "
 def test_a_local_symbol_in_both_places_is_one_contract_and_of_another_month_another(
     written, listed, expected
 ):
-    """Crude ends in the month before its own, so that a mere month may be of two: its local symbol is of one."""
+    """Crude ends in the month before its own: a mere month may be of two, a local symbol is of one."""
     assert answer(written, listed) == expected
 
 
