@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -118,6 +119,11 @@ class PositionBook(Struct, dict=True):
         reported = set(subjects)
         bare = (name for name in self._accounts if name not in reported)
         return [name for name in bare if reported & {*self.list_subjects([name])}]
+
+    def list_held_combos(self, combos: ComboIndex[Any]) -> set[int]:
+        """Return the identities of the entries of which the broker holds what may be a leg."""
+        held = (position for position in self.positions if position.compute_quantity(BROKER) != FLAT)
+        return {id(entry) for position in held for entry in combos.iter_all(position.instrument)}
 
     def find_broker_position(
         self, instrument: Instrument, account: str | None = None

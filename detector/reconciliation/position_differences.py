@@ -100,10 +100,9 @@ def compare_positions(book: PositionBook, may_have_ended: _Test = lambda _: Fals
 
 def _iter_lost_combos(book: PositionBook) -> Iterator[Difference]:
     """Yield the runtime's open combos of which the broker holds nothing that may be a leg."""
-    held = (position for position in book.positions if position.compute_quantity(BROKER) != FLAT)
-    listed = {id(lot) for position in held for lot in book.combos.iter_all(position.instrument)}
+    held = book.list_held_combos(book.combos)
     for lot in book.combos.entries:
-        if lot.quantity and id(lot) not in listed:
+        if lot.quantity and id(lot) not in held:
             name, titles = get_instrument_name(lot.instrument), list_titles([lot])
             yield Difference("phantom", name, lot.instrument, lot.quantity, FLAT, lot.account, titles)
 

@@ -12,11 +12,12 @@ from detector.domain.rule import CRITICAL, NOW, STATE, Finding, Limits, RuleResu
 from detector.domain.runtime_rows import Order
 from detector.domain.sides import get_sign
 from detector.formats.numbers import format_quantity
-from detector.reconciliation.identity import DIFFERENT, compare_combo, is_combo
+from detector.reconciliation.account_index import ComboIndex
+from detector.reconciliation.identity import is_combo
 from detector.reconciliation.lots import build_broker_book
 from detector.reconciliation.position_book import PositionBook
 from detector.reconciliation.position_comparison import Comparison, compare_with_broker, merge_by_subject
-from detector.reconciliation.position_pairs import BROKER, describe_held
+from detector.reconciliation.position_pairs import describe_held
 from detector.reconciliation.working_orders import CHANGE_FACTS, ChangesSince, WorkingOrders, get_account
 from detector.settings import FOREIGN_POSITIONS
 
@@ -38,14 +39,16 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     if "broker_orders" in facts.provenance.partial:
         yield Undecided("the orders of other clients at the broker were not seen")
     findings: dict[str, Finding] = {}  # by order, so that an order in both lists counts once
-    for order in orders.iter_exits():
-        subject = build_broker_book(facts).get_subject(get_instrument_name(order), get_account(order))
-        for leg in orders.list_legs(order):
-            for result in _judge_leg(leg, orders, facts, changes, subject):
-                if isinstance(result, Finding):
-                    findings.setdefault(order.identity, result)
-                else:
-                    yield result
+    exits = [(order, leg) for order in orders.iter_exits() for leg in orders.list_legs(order)]
+    held_combos = book.list_held_combos(ComboIndex((leg, leg) for _, leg in exits if is_combo(leg)))
+    for order, leg in exits:
+        subject = book.get_subject(get_instrument_name(order), get_account(order))
+        reason = _explain_unjudged(leg, changes, is_held_combo=id(leg) in held_combos)
+        for result in _judge_leg(leg, orders, facts, reason, subject):
+            if isinstance(result, Finding):
+                findings.setdefault(order.identity, result)
+            else:
+                yield result
     merged_findings = merge_by_subject(findings.values())
     yield from merged_findings
     reported = {finding.subject for finding in merged_findings}
@@ -56,16 +59,17 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _judge_leg(
-    order: Order, orders: WorkingOrders, facts: Facts, changes: ChangesSince, subject: str
+    order: Order, orders: WorkingOrders, facts: Facts, reason: str | None, subject: str
 ) -> RuleResults:
-    """Yield the finding of an exit, or of one leg of a combo, and what of it is unknown."""
-    book = build_broker_book(facts)
-    _, broker_quantity = book.find_broker_position(order, get_account(order))
+    """Yield the finding of an exit, or of one leg of a combo, and what of it is unknown.
+
+    `reason` is why it cannot be judged.
+    """
+    _, broker_quantity = build_broker_book(facts).find_broker_position(order, get_account(order))
     is_read = "broker_positions" not in facts.provenance.partial and bool(order.symbol or order.con_id)
     if not is_read or broker_quantity is None:
         yield Undecided(f"what order {order.title} would close was not seen")
         return
-    reason = _explain_unjudged(order, book, changes)
     result = Undecided(reason, [subject]) if reason else _judge_exit(order, orders, broker_quantity, subject)
     if result is not None:
         yield result
@@ -86,13 +90,12 @@ def _find_next_exits(
             yield Undecided(f"the runtime may send an exit of {difference.name} next", names)
 
 
-def _explain_unjudged(order: Order, book: PositionBook, changes: ChangesSince) -> str | None:
+def _explain_unjudged(order: Order, changes: ChangesSince, *, is_held_combo: bool) -> str | None:
     """Return why the exit cannot be held against the broker's rows, None where it can.
 
     A combo whose legs are not known closes something only where the broker holds what may be one.
     """
-    held = (position.instrument for position in book.positions if position.compute_quantity(BROKER) != 0)
-    if is_combo(order) and any(compare_combo(order, row) != DIFFERENT for row in held):
+    if is_held_combo:
         return f"order {order.title} trades several contracts"
     if isinstance(order, BrokerOrder) and order.is_for_group:
         return f"order {order.title} is for a group of accounts"

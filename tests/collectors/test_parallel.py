@@ -82,9 +82,10 @@ def test_one_that_never_comes_back_is_left_behind(limit):
         never.wait()
         return Answer({}, NOW)
 
-    hanging = source("hangs", hang)
+    # At a place of its own: the thread of the test before may still be about to end.
+    hanging = ConfiguredSource("hangs", STATUS_URL, limit, hang)
     found = run([hanging, QUICK], **{limit: "3"})  # a loaded machine may take seconds to begin the quick one
-    has_begun.wait(600)
+    assert has_begun.wait(60)
     again = run([hanging, QUICK])["hangs"].entry["detail"]
     assert (again, len(begun)) == ("its last reading has not come back, so that none is begun", 1)
     never.set()
