@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from decimal import Decimal
+from functools import partial
 
 from detector.domain.broker_rows import BrokerOrder, compute_remaining
 from detector.domain.facts import Facts
@@ -43,8 +44,8 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
     held_combos = book.list_held_combos(ComboIndex((leg, leg) for _, leg in exits if is_combo(leg)))
     for order, leg in exits:
         subject = book.get_subject(get_instrument_name(order), get_account(order))
-        reason = _explain_unjudged(leg, changes, is_held_combo=id(leg) in held_combos)
-        for result in _judge_leg(leg, orders, facts, reason, subject):
+        explain = partial(_explain_unjudged, leg, changes, is_held_combo=id(leg) in held_combos)
+        for result in _judge_leg(leg, orders, facts, explain, subject):
             if isinstance(result, Finding):
                 findings.setdefault(order.identity, result)
             else:
@@ -59,17 +60,18 @@ def check(facts: Facts, limits: Limits) -> RuleResults:
 
 
 def _judge_leg(
-    order: Order, orders: WorkingOrders, facts: Facts, reason: str | None, subject: str
+    order: Order, orders: WorkingOrders, facts: Facts, explain: Callable[[], str | None], subject: str
 ) -> RuleResults:
     """Yield the finding of an exit, or of one leg of a combo, and what of it is unknown.
 
-    `reason` is why it cannot be judged.
+    `explain` returns why it cannot be judged: of very many recent changes that takes long.
     """
     _, broker_quantity = build_broker_book(facts).find_broker_position(order, get_account(order))
     is_read = "broker_positions" not in facts.provenance.partial and bool(order.symbol or order.con_id)
     if not is_read or broker_quantity is None:
         yield Undecided(f"what order {order.title} would close was not seen")
         return
+    reason = explain()
     result = Undecided(reason, [subject]) if reason else _judge_exit(order, orders, broker_quantity, subject)
     if result is not None:
         yield result
